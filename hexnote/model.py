@@ -166,6 +166,23 @@ class Packet:
         return self.end - self.start
 
 
+class Delivery:
+    """Bytes of a stream handed on in stream order, or a hole that will not be filled."""
+
+    __slots__ = ("side", "offset", "data", "length", "packet", "at", "late")
+
+    def __init__(
+        self, side: int, offset: int, data: Optional[bytes], length: int, packet: Optional[Packet], at: int, late: bool = False,
+    ) -> None:
+        self.side = side  # 0: from the client, 1: from the server
+        self.offset = offset  # stream offset of the first byte
+        self.data = data  # None: a hole of `length` bytes
+        self.length = length
+        self.packet = packet  # that showed them; None for a hole
+        self.at = at  # dump offset, in that packet, of data[0]
+        self.late = late  # they waited for an earlier segment: packets that came later were seen before
+
+
 # ------------------------------------------------------------------ formats
 
 # Kinds of node.
@@ -310,3 +327,80 @@ class Finding(NamedTuple):
     next: str = ""
     at: Tuple[Tuple[int, int, int], ...] = ()  # (packet, start, end), dump offsets
     lines: Optional[Tuple[int, int]] = None  # first and last input line
+
+
+# ------------------------------------------------------------------ what the record layer tells
+
+# Kinds of part.
+HEADER = 0  # (part of) a record's header
+BODY = 1  # (part of) a record's body that is no handshake message in clear
+MESSAGE = 2  # (part of) a handshake message in clear
+END = 3  # a record is complete, or given up: no bytes of its own
+LOST = 4  # bytes of the stream that the trace lacks
+OTHER = 5  # bytes in which no TLS was found
+
+
+class Part:
+    """What became known of one unit (record header, body, message) by some new bytes.
+
+    The new bytes are `[lo, hi)` of the stream. `fields` describe the whole unit as far as it is
+    known, in the unit's own offsets: local offset `x` lies at stream offset `base + x`, or, where
+    the unit crosses record boundaries, where `pieces` says (local offset, stream offset, length).
+    `buf` holds the unit's bytes from local offset 0 on, as far as they are there (a `spans.Patchy`
+    where some are missing; only the first ones where they are opaque and nobody keeps them).
+    """
+
+    __slots__ = ("kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note", "problems")
+
+    def __init__(
+        self, kind: int, side: int, record: Optional[Record], fields: List[Field], base: int, buf: bytes,
+        lo: int, hi: int, begins: bool, done: bool, message: Optional[Message] = None,
+        pieces: Optional[List[Tuple[int, int, int]]] = None, note: str = "",
+    ) -> None:
+        self.kind = kind
+        self.side = side
+        self.record = record
+        self.message = message
+        self.fields = fields
+        self.base = base
+        self.pieces = pieces
+        self.buf = buf
+        self.lo = lo
+        self.hi = hi
+        self.begins = begins  # the unit's first byte is among the new ones
+        self.done = done  # no more will come: it is complete, or given up
+        self.late = False  # its bytes came in an earlier packet than the one that made them readable
+        self.note = note  # a remark in words
+        self.problems: List[Tuple[int, int, str]] = []  # (start, end, sentence), local offsets
+
+
+# ------------------------------------------------------------------ words for nouns
+
+SIDES = ("client", "server")
+CONTENT_TYPES = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data", 24: "heartbeat"}
+VERSIONS = {
+    0x0002: "SSL 2.0", 0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3",
+}
+
+
+def describe(record: Record) -> str:
+    """A record in a few words."""
+    size = record.length - record.header
+    body = f"{size} {'byte' if size == 1 else 'bytes'}"
+    if record.format == "ssl2":
+        return f"SSL 2.0 format, {body}"
+    kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+    version = VERSIONS.get(record.version or 0, f"version 0x{record.version or 0:04x}")
+    return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}"
+
+
+def finding_lines(finding: Finding) -> List[Tuple[str, int]]:
+    """A finding as (sentence, indent) lines."""
+    out = [(f"[{finding.severity}] {finding.code}: {finding.text}", 1)]
+    if finding.severity != "note":
+        out.append((f"who must act: {finding.by}; how sure: {finding.sure}", 5))
+        if finding.refuted_by:
+            out.append((f"refuted by: {finding.refuted_by}", 5))
+        if finding.next:
+            out.append((f"next: {finding.next}", 5))
+    return out

@@ -1,0 +1,41 @@
+# Needs Python (3.9 or newer), make and a package registry; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN = $(VENV)/Scripts
+else
+BIN = $(VENV)/bin
+endif
+READY = $(VENV)/.ready
+
+.PHONY: demo test lint bench bless clean
+
+# Annotates the tutorial's first trace.
+demo: $(READY)
+	$(BIN)/hexnote samples/server-auth.txt
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m mypy --strict hexnote
+
+# Makes its inputs in bench/data, prints the table and writes bench/RESULTS.md.
+bench: $(READY)
+	$(BIN)/python bench/run.py
+
+# Writes the transcripts samples/*.golden anew: read the difference before you commit it.
+bless: $(READY)
+	$(BIN)/python -m pytest tests/test_transcripts.py --bless
+
+clean:
+	rm -rf $(VENV) build dist bench/data .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# editable_mode=compat: a plain path, where the default would slow every start of Python.
+$(READY): setup.cfg setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=compat
+	touch $@

@@ -1,0 +1,272 @@
+"""The command line: arguments to a job, files to bytes, exit status. The only place that prints.
+
+Nothing that a run does not need is imported: usage errors and `--help` load no grammar, a job of its own
+no other job.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Iterator, List, Optional
+
+from hexnote import __version__
+from hexnote.binary import advice, enough, kind
+from hexnote.options import Options, UsageError, help_text, parse
+from hexnote.output import Output, WriteError
+
+DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+# Bytes per read; a pipe gives what it has.
+_CHUNK = 1 << 18
+_BINARY: int = getattr(os, "O_BINARY", 0)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run with the arguments `argv` (without the program's name; None: the process's own); the exit status."""
+    output: Optional[Output] = None
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+        if options.help or options.version:
+            Output().write((help_text() if options.help else f"hexnote {__version__}\n").encode())
+            return DONE
+        output = Output(options.output)
+        run = Run(options, output)
+        status = run.all(options.traces or ["-"])
+        if run.any:
+            output.commit()
+        return status
+    except (UsageError, WriteError) as error:
+        say(str(error))
+        return MISTAKE
+    except BrokenPipeError:  # whoever read the output has seen enough
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        if output is not None:
+            output.discard()
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    from hexnote.safety import printable
+
+    try:
+        os.write(2, f"hexnote: {printable(text)}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass
+
+
+def job_name(options: Options) -> str:
+    """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
+    for name in ("strip", "summary", "diagnose"):
+        if getattr(options, name):
+            return name
+    if options.to is not None:
+        return options.to
+    return "json" if (options.output or "").lower().endswith((".json", ".jsonl", ".ndjson")) else "text"
+
+
+def wants_color(options: Options, output: Output) -> bool:
+    """Whether to colour: as asked, else on a terminal that does not say no."""
+    if options.color != "auto":
+        return options.color == "always"
+    return output.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class Job:
+    """What is done with every trace: `begin` with its name, `feed` its bytes, `end`; `close` after the last.
+
+    Each returns the output that has become known. This one takes annotations out.
+    """
+
+    def __init__(self) -> None:
+        from hexnote.strip import Stripper
+
+        self._new = Stripper
+        self._stripper = Stripper()
+        self.found = True  # there was something to do in the trace begun last
+        self.errors = False  # an error-level finding was made
+
+    def begin(self, name: str) -> None:
+        self._stripper = self._new()
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._stripper.feed(chunk)
+
+    def end(self) -> bytes:
+        return self._stripper.close()
+
+    def close(self) -> bytes:
+        return b""
+
+
+class Annotate(Job):
+    """Every other job: the trace is read, and one renderer tells of it."""
+
+    def __init__(self, name: str, options: Options, output: Output) -> None:
+        from hexnote.pipeline import Annotator
+
+        self.found = self.errors = False
+        self._annotator = Annotator(_renderer(name, options, output), {"headers": options.headers})
+
+    def begin(self, name: str) -> None:
+        self._annotator.found = False
+        self._annotator.begin(name)
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._annotator.feed(chunk)
+
+    def end(self) -> bytes:
+        made = self._annotator.end()
+        self.found = self._annotator.found
+        self.errors = self._annotator.errors
+        return made
+
+    def close(self) -> bytes:
+        return self._annotator.close()
+
+
+def _renderer(name: str, options: Options, output: Output) -> Any:
+    """The renderer for a job, the only one that is imported."""
+    width = options.width or output.columns or 100
+    if name == "json":
+        from hexnote.render.json import Json
+
+        return Json()
+    if name in ("summary", "diagnose"):
+        from hexnote.render.summary import Summary
+
+        return Summary(width, name == "diagnose")
+    from hexnote.render.text import Text
+
+    color = wants_color(options, output)
+    if color and sys.platform == "win32":
+        import colorama
+
+        colorama.just_fix_windows_console()
+    return Text(width, options.depth == "full", options.headers, color)
+
+
+def read(fd: int) -> Iterator[bytes]:
+    """The bytes of a descriptor as they come, to its end. Raises OSError."""
+    while True:
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except BlockingIOError:  # another program has made the terminal or pipe non-blocking
+            import select
+
+            select.select([fd], [], [])
+            continue
+        if not chunk:
+            return
+        yield chunk
+
+
+class Run:
+    """One run over all the traces."""
+
+    def __init__(self, options: Options, output: Output) -> None:
+        self.any = False  # a trace could be read
+        self.errors = False  # an error-level finding stands, and the exit status has to say so
+        self._options = options
+        self._output = output
+        self._name = job_name(options)
+        self._job: Optional[Job] = None
+        self._mistake = False
+        self._screen: Any = None
+        terminal = output.terminal
+        if terminal and self._name in ("text", "strip"):
+            from hexnote.safety import Screen
+
+            self._screen = Screen(getattr(sys.stdout, "encoding", None) or "ascii")
+        # What is pasted at a terminal would be torn apart by the answer: that waits for the end.
+        self._hold = terminal and os.isatty(0)
+        self._held: List[bytes] = []
+
+    def all(self, traces: List[str]) -> int:
+        """Do one trace after the other; the exit status. Raises BrokenPipeError and WriteError."""
+        for name in traces:
+            try:
+                self._trace(name)
+                self.any = True
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self._complain(f"cannot read {_shown(name)}: {error.strerror or error}")
+        if self._job is not None:
+            self._emit(self._job.close())
+        if self._screen is not None:
+            self._output.write(self._screen.close())
+        return MISTAKE if self._mistake else FOUND if self.errors else DONE
+
+    def _complain(self, text: str) -> None:
+        say(text)
+        self._mistake = True
+
+    def _trace(self, name: str) -> None:
+        """One trace from its first byte to its last. Raises OSError when it cannot be read."""
+        if name == "-":
+            if os.isatty(0):
+                say("paste a hex dump, then press Ctrl-D (hexnote --help tells more)")
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.setmode(0, os.O_BINARY)
+            self._read(name, 0)
+            return
+        fd = os.open(name, os.O_RDONLY | _BINARY)
+        try:
+            self._read(name, fd)
+        finally:
+            os.close(fd)
+
+    def _read(self, name: str, fd: int) -> None:
+        chunks = read(fd)
+        head = b""
+        for chunk in chunks:
+            head += chunk
+            if enough(head):
+                break
+        found = kind(head)
+        if found is not None:
+            self._complain(advice(found, name, head))
+            self._pass(head, chunks)
+            return
+        if self._job is None:
+            self._job = Job() if self._name == "strip" else Annotate(self._name, self._options, self._output)
+        job = self._job
+        job.begin(name)
+        self._emit(job.feed(head))
+        for chunk in chunks:
+            self._emit(job.feed(chunk))
+        self._hold = False
+        self._emit(job.end())
+        self.errors = job.errors and self._name == "diagnose"
+        if not job.found:
+            say(
+                f"no packet and no TLS bytes found in {_shown(name)}: looked for the rows of a hex dump "
+                "(0x0000:  4500 003c ...); tcpdump -nX -r FILE.pcap prints one"
+            )
+
+    def _pass(self, head: bytes, chunks: Iterator[bytes]) -> None:
+        """Binary input goes through as it came, but not to a terminal and not among another job's output."""
+        if self._output.terminal or self._name not in ("text", "strip"):
+            return
+        self._output.write(head)
+        for chunk in chunks:
+            self._output.write(chunk)
+
+    def _emit(self, made: bytes) -> None:
+        if self._hold:
+            self._held.append(made)
+            return
+        if self._held:
+            made = b"".join(self._held) + made
+            self._held = []
+        self._output.write(made if self._screen is None else self._screen.feed(made))
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == "-" else name

@@ -1,0 +1,130 @@
+"""Certificates, names and OCSP responses: the door to what `der_walk` reads by the tables of `certificates`.
+
+The hooks give fields for `as der` of the formats; `facts` tells what a certificate says, for those who
+judge it. Both remember what they have met, within bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from hexnote import asn1
+from hexnote.certificates import root
+from hexnote.der_facts import Facts, facts, issued_by, read_name
+from hexnote.der_walk import Problem, walk
+from hexnote.model import GROUP, Context, Field, Node
+from hexnote.x509 import GENERIC, State, flat
+
+# ------------------------------------------------------------------ hooks
+
+_ROLES: Dict[str, Tuple[Node, State]] = {}
+# Fields met before, by bytes: (position, depth, fields behind the first one, problems).
+_MEMO: Dict[Tuple[str, bytes], Tuple[int, int, List[Field], List[Problem]]] = {}
+_MEMO_FIELDS = 20_000  # fields kept in all
+_kept = 0
+
+
+def _role(name: str, kind: str) -> Tuple[Node, State]:
+    """(the GROUP of a vector's item, the State that walks it), made once for each name."""
+    known = _ROLES.get(name + kind)
+    if known is None:
+        members, first = root(kind)
+        outermost = flat("header", members, first, "")
+        known = _ROLES[name + kind] = (Node(name, GROUP, type=kind), State({0x30: outermost}))
+    return known
+
+
+def _hook(
+    kind: str, buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int
+) -> None:
+    global _kept
+    group, state = _role(node.name, kind) if kind else _any(node.name)
+    out.append((group, pos, end, depth, index))
+    raw = buf[pos:end] if type(buf) is bytes and end <= len(buf) else b""
+    if not raw:
+        walk(buf, pos, end, state, depth + 1, out, ctx.problems)
+        return
+    known = _MEMO.pop((kind, raw), None)
+    if known is None:
+        fields: List[Field] = []
+        problems: List[Problem] = []
+        walk(buf, pos, end, state, depth + 1, fields, problems)
+        _kept += len(fields)
+        while _kept > _MEMO_FIELDS and _MEMO:
+            _kept -= len(_MEMO.pop(next(iter(_MEMO)))[2])
+    else:
+        at, level, fields, problems = known
+        if at != pos or level != depth:
+            by, down = pos - at, depth - level
+            fields = [(n, s + by, e + by, d + down, i) for n, s, e, d, i in fields]
+            problems = [(s + by, e + by, text) for s, e, text in problems]
+    _MEMO[kind, raw] = (pos, depth, fields, problems)
+    out += fields
+    ctx.problems += problems
+
+
+def _any(name: str) -> Tuple[Node, State]:
+    known = _ROLES.get(name)
+    if known is None:
+        known = _ROLES[name] = (Node(name, GROUP, type="any"), GENERIC)
+    return known
+
+
+Hook = Callable[..., None]
+
+
+def certificate(
+    buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1
+) -> None:
+    """The fields of a Certificate at `buf[pos:end]` (RFC 5280 section 4.1), under a GROUP named as `node` is.
+
+    `buf` is bytes or a `spans.Patchy`, and may end before `end`; the leaves cover [pos, end) all the
+    same. What breaks the format is appended to `ctx.problems`.
+    """
+    _hook("Certificate", buf, pos, end, ctx, out, depth, node, index)
+
+
+def name(buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1) -> None:
+    """The fields of a Name (RFC 5280 section 4.1.2.4), as `certificate` gives them."""
+    _hook("Name", buf, pos, end, ctx, out, depth, node, index)
+
+
+def public_key(
+    buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1
+) -> None:
+    """The fields of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), as `certificate` gives them."""
+    _hook("SubjectPublicKeyInfo", buf, pos, end, ctx, out, depth, node, index)
+
+
+def ocsp_response(
+    buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1
+) -> None:
+    """The fields of an OCSPResponse (RFC 6960 section 4.2.1), as `certificate` gives them."""
+    _hook("OCSPResponse", buf, pos, end, ctx, out, depth, node, index)
+
+
+def any_der(
+    buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1
+) -> None:
+    """The elements at `buf[pos:end]`, named by their types, as `certificate` gives them."""
+    _hook("", buf, pos, end, ctx, out, depth, node, index)
+
+
+HOOKS: Dict[str, Hook] = {
+    "Certificate": certificate,
+    "Name": name,
+    "SubjectPublicKeyInfo": public_key,
+    "OCSPResponse": ocsp_response,
+    "any": any_der,
+}
+
+
+def setup(read: Callable[[str], Optional[str]]) -> None:
+    """`read("registry/oids.tsv")` brings the names of object identifiers when the first one is wanted."""
+    asn1.setup(read)
+
+
+__all__ = [
+    "HOOKS", "Facts", "any_der", "certificate", "facts", "issued_by", "name", "ocsp_response", "public_key",
+    "read_name", "setup",
+]  # fmt: skip

@@ -1,0 +1,244 @@
+"""Bytes without a header put in their place: by a summary line's numbers, by arithmetic, or as a fragment.
+
+Three kinds of packet have no headers to read:
+
+* a summary line alone: the numbers say which bytes of which stream it carried;
+* rows whose headers the author left out, under a summary line, or of the length that exactly one
+  summary line seen alone still waits for: they are that packet's payload;
+* rows of which nothing is known: a fragment. TLS is looked for in it, and rows that follow while
+  its last record is incomplete are taken as its continuation; the output says so.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Block, Connection, Delivery, Packet, Summary
+
+# Service names that tcpdump prints for ports of TLS.
+SERVICES = {"https": 443, "imaps": 993, "pop3s": 995, "smtps": 465, "submissions": 465, "ldaps": 636, "ircs-u": 6697,
+            "ftps": 990, "ftps-data": 989, "telnets": 992, "nntps": 563, "sips": 5061, "smtp": 25, "imap2": 143, "ldap": 389,
+            "pop3": 110, "http": 80, "postgresql": 5432, "domain-s": 853, "http-alt": 8080, "squid": 3128}
+# Summary lines alone that still wait for their bytes.
+_WAITING = 256
+# How far apart two readings of a sequence number must lie to be told apart.
+_NEAR = 1 << 28
+
+
+class Placed(NamedTuple):
+    """Where a packet without headers belongs, and what its bytes gave."""
+
+    flow: Any  # Flow or Fragment; None: nowhere
+    deliveries: List[Delivery]
+    remark: str
+
+
+class _Whole:
+    whole = False
+
+
+class Fragment:
+    """A stream of which no header is known: bytes in the order in which they stand in the text."""
+
+    def __init__(self, number: int, side: int) -> None:
+        self.connection = Connection(number)
+        self.connection.pseudo = True
+        self.streams = (_Whole(), _Whole())
+        self.events: List[Any] = []
+        self.side = side
+        self.next = 0  # stream offset behind the last byte
+        self.base = 0  # of the current packet: stream offset = dump offset - base
+
+    def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
+        """Bytes at dump offset `at` of the packet begun last; what lies between is a hole."""
+        offset = at - self.base
+        out: List[Delivery] = []
+        if offset < self.next:
+            data, at, offset = data[self.next - offset :], at + self.next - offset, self.next
+        if not data:
+            return out
+        if offset > self.next:
+            out.append(Delivery(self.side, self.next, None, offset - self.next, None, 0))
+        out.append(Delivery(self.side, offset, data, len(data), packet, at))
+        packet.captured += len(data)
+        packet.end = max(packet.end, at + len(data))
+        self.next = offset + len(data)
+        return out
+
+    def begin(self, packet: Packet, start: int) -> None:
+        """A packet begins whose payload starts at dump offset `start`."""
+        self.base = start - self.next
+        packet.start = packet.end = start
+        packet.offset = self.next
+        packet.side = self.side
+        packet.stream = self.connection.number
+
+    def close_packet(self, packet: Packet) -> List[Delivery]:
+        """Nothing is known of bytes that are not shown."""
+        return []
+
+
+class Headless:
+    """Finds places. `flows` are the connections; `read` reads a summary line."""
+
+    def __init__(self, flows: Any, read: Callable[[bytes], Optional[Summary]], locate: Callable[[bytes], Tuple[int, int]]) -> None:
+        self.flows = flows
+        self.read = read
+        self.locate = locate  # bytes -> (where TLS begins in them or -1, side)
+        self.waiting: List[Tuple[Packet, Any]] = []
+        self.fragment: Optional[Fragment] = None
+        self.fragments: List[Fragment] = []
+        self._names: Dict[Tuple[str, str], bytes] = {}
+        self._first: Dict[int, Tuple[bytes, Packet]] = {}
+
+    def seen(self, packet: Packet, flow: Any) -> None:
+        """A packet with headers came: nothing without any goes on behind it."""
+        self.fragment = None
+        if packet.header and packet.stream not in self._first and len(self._first) < 4096 and packet.stream is not None:
+            self._first[packet.stream] = (packet.header, packet)
+
+    def finish(self) -> List[Fragment]:
+        """All fragments, at the end of the input."""
+        return self.fragments
+
+    def place(self, block: Block, packet: Packet) -> Placed:
+        """Find where a packet without readable headers belongs."""
+        summary = self.read(packet.header) if packet.header else None
+        packet.summary = summary
+        if summary is not None and summary.src is not None and summary.sport is not None and (summary.flags or summary.length is not None):
+            return self._by_summary(block, packet, summary)
+        if not block.data:
+            return Placed(None, [], "")
+        return self._by_length(block, packet) or self._as_fragment(block, packet)
+
+    # ---------------------------------------------------------------- by the summary line
+
+    def _by_summary(self, block: Block, packet: Packet, summary: Summary) -> Placed:
+        src, dst = self._end(summary.src, summary.sport), self._end(summary.dst, summary.dport)
+        packet.src, packet.dst = summary.src, summary.dst
+        packet.sport, packet.dport = _port(summary.sport), _port(summary.dport)
+        packet.key = (src, dst)
+        packet.flags = summary.flags
+        packet.protocol = 6
+        length = summary.length or 0
+        seq = summary.seq
+        if seq is None and summary.ack is None:
+            return Placed(None, [], "")
+        known = self.flows.find(packet.key)
+        packet.seq = self._absolute(known, packet.key, seq, "S" in summary.flags, length)
+        if summary.ack is not None:
+            packet.ack = self._absolute(known, (dst, src), summary.ack, False, 0)
+        stop = block.offset + len(block.data)
+        if not block.data:
+            packet.start, packet.end = 0, length
+        elif length and stop - length >= block.offset:
+            packet.start, packet.end = stop - length, stop
+        else:
+            packet.start = block.offset
+            packet.end = packet.start + (length or len(block.data))
+        flow = self.flows.add(packet)
+        shown = block.data[packet.start - block.offset : packet.end - block.offset]
+        deliveries = flow.add(packet, shown, packet.start)
+        remark = ""
+        if length and not block.data:
+            if len(self.waiting) >= _WAITING:
+                del self.waiting[0]
+            self.waiting.append((packet, flow))
+        elif length:
+            remark = f"no headers here: placed by the summary line, {length} bytes at offset {packet.offset} of the stream"
+        return Placed(flow, deliveries, remark)
+
+    def _absolute(self, flow: Any, key: Tuple[bytes, bytes], number: Optional[int], syn: bool, length: int) -> Optional[int]:
+        """A printed sequence number as an absolute one: tcpdump prints both kinds."""
+        stream = flow.stream_of(key) if flow is not None else None
+        if stream is None or stream.base is None:
+            return number if number is not None else 1
+        if number is None:
+            return int(stream.base + stream.next) & 0xFFFFFFFF
+        if syn:
+            return number
+        # Relative numbers count from the SYN, which is number 0; `base` is the byte after it.
+        relative = number - 1
+        absolute = (number - stream.base + (1 << 31)) % (1 << 32) - (1 << 31)
+        if abs(absolute - stream.next) < min(abs(relative - stream.next), _NEAR):
+            return number
+        return int(stream.base + relative) & 0xFFFFFFFF
+
+    def _end(self, host: Optional[str], port: Optional[str]) -> bytes:
+        """The key of one end, as layers makes it from bytes: address, then port."""
+        number = _port(port)
+        tail = (number or 0).to_bytes(2, "big")
+        text = host or ""
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                return socket.inet_pton(family, text) + tail
+            except (OSError, ValueError):
+                continue
+        return self._named(text, port or "") or text.encode("utf-8", "replace") + b":" + (port or "").encode("utf-8", "replace")
+
+    def _named(self, host: str, port: str) -> Optional[bytes]:
+        """The end that an earlier packet, shown with its bytes, called by this name."""
+        if (host, port) not in self._names:
+            for header, packet in self._first.values():
+                summary = self.read(header)
+                if summary is not None and packet.key is not None:
+                    self._names[summary.src or "", summary.sport or ""] = packet.key[0]
+                    self._names[summary.dst or "", summary.dport or ""] = packet.key[1]
+            self._first.clear()
+            if len(self._names) > 8192:
+                self._names.clear()
+        return self._names.get((host, port))
+
+    # ---------------------------------------------------------------- by arithmetic
+
+    def _by_length(self, block: Block, packet: Packet) -> Optional[Placed]:
+        """Rows as long as exactly one packet that was so far known by its summary line alone."""
+        size = len(block.data)
+        fits = [w for w in self.waiting if w[0].payload == size and w[0].captured < size]
+        if len(fits) != 1:
+            return None
+        earlier, flow = fits[0]
+        self.waiting.remove(fits[0])
+        for name in ("src", "sport", "dst", "dport", "key", "flags", "seq", "ack", "side", "stream", "offset", "protocol"):
+            setattr(packet, name, getattr(earlier, name))
+        packet.start = block.offset
+        packet.end = block.offset + size
+        deliveries = flow.add(packet, block.data, block.offset)
+        return Placed(flow, deliveries, f"no headers here: of this length, {size} bytes, was only packet {earlier.number}; "
+                                        f"placed at offset {packet.offset} of its stream")
+
+    # ---------------------------------------------------------------- as a fragment
+
+    def _as_fragment(self, block: Block, packet: Packet) -> Placed:
+        fragment = self.fragment
+        remark = ""
+        start = block.offset
+        if fragment is not None and self._goes_on(fragment):
+            remark = f"no headers: taken as going on where the bytes before ended (offset {fragment.next} of the fragment)"
+            data = block.data
+        else:
+            at, side = self.locate(block.data)
+            if at < 0:
+                return Placed(None, [], "no headers and no TLS record in these bytes: they are left as they are")
+            start += at
+            data = block.data[at:]
+            fragment = self.fragment = Fragment(self.flows.new_number(), side)
+            self.fragments.append(fragment)
+            remark = f"no headers: a fragment of its own; the first TLS record was found at 0x{start:04x}"
+        fragment.begin(packet, start)
+        deliveries = fragment.add(packet, data, start)
+        return Placed(fragment, deliveries, remark)
+
+    def _goes_on(self, fragment: Fragment) -> bool:
+        """Whether the fragment's last record is incomplete."""
+        readers = getattr(fragment.connection, "readers", None)
+        return readers is not None and readers[fragment.side].record is not None
+
+
+def _port(text: Optional[str]) -> Optional[int]:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text) & 0xFFFF if len(text) < 7 else None
+    return SERVICES.get(text)

@@ -1,0 +1,313 @@
+"""Dump rows read: digits to bytes, columns, offsets; and what earlier rows have already shown.
+
+Two ways lead from rows to bytes. A `Geometry` reads many rows of one fixed layout with a handful
+of calls that know nothing of lines; `read_row` reads any one row, whatever its spacing, and tells
+hex from text where the columns do not. Both give the same bytes for the same rows.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from bisect import bisect_right
+from re import Match, Pattern
+from re import compile as regex
+from struct import Struct
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Layout
+
+ROW = 16  # bytes in a whole row
+TOP = 65536 + 64  # no packet has an offset from here on
+_BATCH = 128  # rows read by one Struct
+_WIDE = 1000  # a longer line is no row
+
+_CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
+_BLANKS = b" \t\r\n"
+_HEX = b"0123456789abcdef"
+# The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
+_DIGITS = tuple(b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1))
+_ZEROS = b"0" * 512
+
+
+class Piece(NamedTuple):
+    """Rows read: contiguous bytes from dump offset `offset` on."""
+
+    offset: int
+    data: bytes
+    stop: int  # where the text goes on
+    dress: str
+    geometry: Optional[Geometry]  # None: one row, with the layout that follows
+    layout: Layout
+    blanked: bool = False  # the author blanked out leading groups
+    sure: bool = True  # the look of the row is unmistakable
+    sound: bool = True  # hex and text are told apart without doubt
+
+
+class Geometry:
+    """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
+
+    __slots__ = ("stride", "off", "cell", "width", "txt", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches")
+
+    def __init__(self, line: bytes, off: int, layout: Layout) -> None:
+        self.stride = len(line)  # length of a row, its LF included
+        self.off = off  # column of the offset's four digits
+        self.cell = off + 4  # what lies between them and the text must have the same shape in all rows
+        self.txt = layout.text  # column of the text, -1: none
+        self.width = (self.txt if self.txt >= 0 else self.stride) - self.cell
+        self.layout = layout
+        cell = line[self.cell : self.cell + self.width]
+        self._shape = cell.translate(_CLASS)
+        self._shapes = self._shape * 512
+        self._seps = cell.translate(None, b"0123456789abcdefABCDEF")
+        self._ends = [0] + [c + 2 - self.cell for c in layout.cols]
+        self._batches: Dict[int, Struct] = {}
+
+    @staticmethod
+    def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
+        """The layout of the whole row `piece` that `match` has found; None where others cannot be read by it."""
+        if len(piece.data) != ROW or piece.blanked or match.end("off") - match.start("off") != 4:
+            return None
+        line = match[0]
+        text = piece.layout.text
+        if line[-1:] != b"\n" or len(line) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW) + 1:
+            return None
+        return Geometry(line, match.start("off") - match.start(), piece.layout)
+
+    def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int]:
+        """Reads the rows in buf[pos:end], the last of which may be short.
+
+        Gives their first offset, their bytes, and where the first line stands that is not the row
+        that must follow there; no bytes where that is the first one.
+        """
+        stride = self.stride
+        count, rest = divmod(end - pos, stride)
+        at = pos + self.off
+        try:
+            offset = int(buf[at : at + 4], 16)
+        except ValueError:
+            return 0, b"", pos
+        data = b""
+        stop = pos
+        if count:
+            stop += count * stride
+            first = offset >> 4
+            last = first + count
+            high, middle, low = _DIGITS
+            if (
+                buf[at + 2 : stop : stride] != low[first:last]
+                or buf[at + 1 : stop : stride] != middle[first:last]
+                or buf[at:stop:stride] != high[first:last]
+                or buf[at + 3 : stop : stride] != _ZEROS[:count]
+            ):
+                count = self._in_sequence(buf, at, count, offset)
+                stop = pos + count * stride
+                rest = 0
+            cells = self._cells(buf, pos, count)
+            if cells.translate(_CLASS) != self._shapes[: len(cells)]:
+                shape, width = self._shape, self.width
+                count = rest = 0
+                while cells[count * width : count * width + width].translate(_CLASS) == shape:
+                    count += 1
+                stop = pos + count * stride
+                cells = cells[: count * width]
+            data = unhexlify(cells.translate(None, self._seps))
+        if rest:
+            row = buf[stop:end]
+            tail = self._short(row, offset + ROW * count)
+            if tail:
+                return offset, data + tail, end
+        return offset, data, stop
+
+    def _in_sequence(self, buf: bytes, at: int, count: int, offset: int) -> int:
+        """How many of `count` rows have the offsets that must follow each other."""
+        if offset % ROW:
+            return 0
+        for r in range(count):
+            if buf[at : at + 4].lower() != b"%04x" % (offset + ROW * r):
+                return r
+            at += self.stride
+        return count
+
+    def _cells(self, buf: bytes, pos: int, count: int) -> bytes:
+        """What lies between offset and text, of `count` rows, joined."""
+        if count > _BATCH:
+            middle = pos + _BATCH * self.stride
+            return self._cells(buf, pos, _BATCH) + self._cells(buf, middle, count - _BATCH)
+        batch = self._batches.get(count)
+        if batch is None:
+            rest = self.stride - self.cell - self.width
+            batch = self._batches[count] = Struct(f"{self.cell}x{self.width}s{rest}x" * count)
+        return b"".join(batch.unpack_from(buf, pos))
+
+    def _short(self, row: bytes, offset: int) -> bytes:
+        """The bytes of a row of less than 16; none where hex and text do not match in length."""
+        count = len(row) - self.txt - 1
+        if self.txt < 0 or not 0 < count < ROW or row[self.off : self.cell].lower() != b"%04x" % offset:
+            return b""
+        stop = self._ends[count]
+        digits = row[self.cell : self.cell + stop]
+        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : self.txt].strip(b" "):
+            return b""
+        return unhexlify(digits.translate(None, self._seps))
+
+    def rows(self, size: int) -> List[Tuple[int, int, Layout]]:
+        """(count, length of the line, layout) of each of the rows that hold `size` bytes."""
+        whole, rest = divmod(size, ROW)
+        rows = [(ROW, self.stride, self.layout)] * whole
+        if rest:
+            rows.append((rest, self.txt + rest + 1, Layout(self.layout.cols[:rest], self.txt)))
+        return rows
+
+
+# ------------------------------------------------------------------ one row, however it is spaced
+
+_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t])")
+_PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
+_PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
+
+
+def read_row(match: Match[bytes], dress: str, expected: int, sure: bool) -> Optional[Piece]:
+    """Reads the row that `match` (of a terminal of `row`) has found; None where it is none.
+
+    `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
+    Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
+    which tools render them; else by the columns; else by `expected`; else by the widest gap.
+    """
+    start, stop = match.span()
+    if stop - start > _WIDE:
+        return None
+    offset = int(match["off" if sure else "hint"], 16)
+    line = match[0].rstrip(_BLANKS)
+    digits: List[bytes] = []
+    ends: List[int] = []
+    cols: List[int] = []
+    size, pos = 0, match.start("hex") - start
+    while size < ROW:
+        group = _GROUP.match(line, pos)
+        if group is None:
+            break
+        column, pos = group.span(1)
+        size += (pos - column) // 2
+        if size > ROW:
+            break
+        digits.append(group[1])
+        ends.append(size)
+        cols.extend(range(column, pos, 2))
+    if not ends:
+        return None
+    data = unhexlify(b"".join(digits))
+    size, sound = _divide(line, ends, cols, data, expected)
+    after = line[cols[size - 1] + 2 :]
+    text = len(line) - len(after.lstrip(b" \t")) if after else -1
+    skew = match["skew"] if "skew" in match.re.groupindex else None
+    if skew:
+        unit = 2 * ends[0]
+        offset += len(skew) // (unit + 1) * unit // 2
+    layout = Layout(tuple(cols[:size]), text)
+    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound)
+
+
+def _divide(
+    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int
+) -> Tuple[int, bool]:
+    """How many of the bytes `data`, which `cols` find, are hex and no text; and whether that is certain.
+
+    `ends`: how many there are up to the end of each group.
+    """
+    bare = 0
+    for size in reversed(ends):
+        text = line[cols[size - 1] + 2 :].translate(None, _BLANKS)
+        if not text:
+            bare = size
+            continue
+        if agrees(text, data[:size]):
+            return size, True
+    # No text says what the bytes say. A column does: behind a gap, and as many characters as bytes.
+    gaps = []
+    for size in ends:
+        after = line[cols[size - 1] + 2 :]
+        text = after.lstrip(b" \t")
+        gap = len(after) - len(text)
+        gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
+        if gaps[-1] > 1 and len(text) == size:
+            return size, True
+    if bare and max(gaps) < 2:
+        return bare, True
+    if expected in ends:
+        return expected, True
+    if len(cols) == ROW:
+        return ROW, True
+    # The widest gap parts them, if it is wider than those within the hex.
+    chosen, widest = len(cols), 0
+    for size, gap in zip(ends, gaps):
+        if gap > widest and gap > (2 if size == 8 else 1):
+            chosen, widest = size, gap
+    return chosen, False
+
+
+def agrees(text: bytes, data: bytes) -> bool:
+    """Whether a text column, its blanks taken out, says what the bytes say."""
+    return text == data.translate(_PRINT) or text == data.translate(_PRINT_BLANK).replace(b" ", b"")
+
+
+# ------------------------------------------------------------------ what was shown already
+
+
+class Known:
+    """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
+
+    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare")
+
+    def __init__(self, head: bool, base: int = 0) -> None:
+        self.starts: List[int] = []
+        self.parts: List[bytes] = []
+        self.next = 0  # dump offset behind the last byte shown
+        self.total = 0  # length of the packet, 0: cannot be told (yet)
+        self.head = head  # it has a summary line
+        # its first bytes, while its length is still asked for; they must be there from the first on
+        self.probe: Optional[bytes] = None if base else b""
+        self.bare = False  # a summary line without rows
+
+    def add(self, offset: int, data: bytes) -> None:
+        """Takes bytes that begin at or behind `next`."""
+        self.starts.append(offset)
+        self.parts.append(data)
+        self.next = offset + len(data)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the packet's bytes up to its length were shown."""
+        return 0 < self.total <= self.next
+
+    def agreed(self, offset: int, data: bytes) -> int:
+        """How many of the bytes `data` at `offset` were shown before just so, counted from the first."""
+        at, size = offset, len(data)
+        index = bisect_right(self.starts, at) - 1
+        if index < 0:
+            return 0
+        done = 0
+        while index < len(self.starts) and self.starts[index] <= at and done < size:
+            part = self.parts[index]
+            begin = at - self.starts[index]
+            known = part[begin : begin + size - done]
+            if not known:
+                break
+            wanted = data[done : done + len(known)]
+            if known != wanted:
+                low, high = 0, len(known)
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    if known[low:middle] == wanted[low:middle]:
+                        low = middle
+                    else:
+                        high = middle
+                return done + low
+            done += len(known)
+            at += len(known)
+            index += 1
+        return done
+
+
+def compiled(source: str) -> Pattern[bytes]:
+    """A terminal's pattern over bytes, its named groups kept."""
+    return regex(source.encode("latin-1"))

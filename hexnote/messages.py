@@ -1,0 +1,125 @@
+"""Records' bodies and handshake messages decoded to fields, under the session's context.
+
+The formats themselves stand in `grammars/tls`; this room knows which of them a type and a version
+ask for, and puts a message's header before its body.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Tuple
+
+from hexnote.model import EXTRA, LEAF, MISSING, Context, Decoder, Field, Node
+from hexnote.spans import Hole
+
+# Handshake types (RFC 8446 section 4 and the registry) and the formats of their bodies.
+MESSAGES: Dict[int, Tuple[str, str]] = {
+    0: ("hello_request", "HelloRequest"),
+    1: ("client_hello", "ClientHello"),
+    2: ("server_hello", "ServerHello"),
+    3: ("hello_verify_request", "HelloVerifyRequest"),
+    4: ("new_session_ticket", "NewSessionTicket"),
+    5: ("end_of_early_data", "EndOfEarlyData"),
+    6: ("hello_retry_request", "HelloRetryRequest"),
+    8: ("encrypted_extensions", "EncryptedExtensions"),
+    11: ("certificate", "Certificate"),
+    12: ("server_key_exchange", "ServerKeyExchange"),
+    13: ("certificate_request", "CertificateRequest"),
+    14: ("server_hello_done", "ServerHelloDone"),
+    15: ("certificate_verify", "CertificateVerify"),
+    16: ("client_key_exchange", "ClientKeyExchange"),
+    20: ("finished", "Finished"),
+    21: ("certificate_url", "CertificateURL"),
+    22: ("certificate_status", "CertificateStatus"),
+    23: ("supplemental_data", "SupplementalData"),
+    24: ("key_update", "KeyUpdate"),
+    25: ("compressed_certificate", "CompressedCertificate"),
+    67: ("next_protocol", "NextProtocol"),
+    254: ("message_hash", "MessageHash"),
+}
+
+# Content types whose bodies have a format of their own (RFC 8446 section 5.1, RFC 6520).
+BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
+
+# SSL 2.0 message types (the SSL 2.0 specification, section 3.1).
+SSL2 = {
+    0: "SSL2Error", 1: "SSL2ClientHello", 2: "SSL2ClientMasterKey", 3: "SSL2ClientFinished", 4: "SSL2ServerHello",
+    5: "SSL2ServerVerify", 6: "SSL2ServerFinished", 7: "SSL2RequestCertificate", 8: "SSL2ClientCertificate",
+}
+
+
+class Messages:
+    """Decodes units. `decoder(type name)` and `dress(node)` come from the schema and the notes."""
+
+    def __init__(self, decoder: Callable[[str], Decoder], dress: Callable[[Node], Node]) -> None:
+        self._decoder = decoder
+        self._made: Dict[str, Decoder] = {}
+        self._dress = dress
+        self.fragment = dress(Node("record", suffix=".fragment", show="opaque", type="Encrypted", rfc="RFC 5246 section 6.2.3"))
+        self.data = dress(Node("record", suffix=".fragment", show="opaque", type="ApplicationData", rfc="RFC 5246 section 10"))
+        self.unknown = dress(Node("handshake", suffix=".body", show="opaque", type="Unknown"))
+        self.missing = dress(Node("handshake", kind=MISSING, suffix=".missing", show="opaque"))
+        self.other = dress(Node("other", show="opaque", type="Other"))
+        self.extra = dress(Node("record", kind=EXTRA, suffix=".extra", show="opaque"))
+        self.skipped = dress(Node("handshake", kind=LEAF, suffix=".skipped", show="opaque", type="Skipped"))
+        self._headers: Dict[int, List[Field]] = {}
+
+    def get(self, name: str) -> Decoder:
+        """The decoder of a format, made at its first use."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._decoder(name)
+        return made
+
+    def record_header(self, head: bytes, size: int, ctx: Context) -> List[Field]:
+        """The fields of a record header of `size` bytes: 5 in TLS (RFC 8446 section 5.1), 2 or 3 in SSL 2.0."""
+        made = self._headers.get(size)
+        if made is None:
+            made = self._headers[size] = []
+            name = {5: "RecordHeader", 2: "SSL2Header", 3: "SSL2Header3"}[size]
+            self.get(name)(bytes(size), 0, size, ctx, made, 0, -1)
+        return made
+
+    def body(self, kind: int, buf: Any, end: int, ctx: Context) -> List[Field]:
+        """The fields of the body of a record of content type `kind`, in clear; `end` is its length."""
+        out: List[Field] = []
+        known = BODIES.get(kind)
+        if known is None:
+            out.append((self.unknown, 0, end, 0, -1))
+        else:
+            self.get(known[1])(buf, 0, end, ctx, out, 0, -1)
+        return out
+
+    def ssl2(self, buf: Any, end: int, ctx: Context) -> List[Field]:
+        """The fields of an SSL 2.0 message, the body of its record; `end` is its length."""
+        out: List[Field] = []
+        try:
+            name = SSL2.get(buf[0]) if len(buf) and end else None
+        except Hole:
+            name = None
+        if name is None:
+            out.append((self.unknown, 0, end, 0, -1))
+        else:
+            self.get(name)(buf, 0, end, ctx, out, 0, -1)
+        return out
+
+    def message(self, buf: Any, end: int, ctx: Context, kind: int, name: str) -> List[Field]:
+        """The fields of a handshake message, header and body; `end` is its whole length."""
+        out: List[Field] = []
+        self.get("HandshakeHeader")(buf, 0, 4, ctx, out, 0, -1)
+        ctx.message = name
+        if name == "hello_retry_request":
+            body = "HelloRetryRequest"
+        else:
+            known = MESSAGES.get(kind)
+            if known is None:
+                out.append((self.unknown, 4, end, 0, -1))
+                return out
+            body = known[1]
+        self.get(body)(buf, 4, end, ctx, out, 0, -1)
+        return out
+
+
+def message_name(kind: int) -> str:
+    """The registry's name of a handshake type."""
+    known = MESSAGES.get(kind)
+    return known[0] if known else f"handshake_{kind}"

@@ -1,0 +1,259 @@
+"""Fields to sentences: what the bytes of a field say, in the fewest words.
+
+`dress(node)` gives a Node its closures: `say` the label for a line of carets, `value` and `title`
+what JSON tells. They depend on the field's bytes alone. What comes from the trace is escaped, so
+that a label is plain ASCII whatever was sent.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+
+from hexnote.model import ARRAY, EXTRA, GROUP, LEAF, MISSING, Node, Value
+
+# A label's value is cut near this many characters.
+WIDE = 60
+# Labels are kept for bytes seen again, so many for each Node.
+_KEPT = 512
+# Seconds since 1970 between which a clock is believable: the years 1995 to 2040.
+_FIRST, _LAST = 788918400, 2208988800
+
+Say = Callable[[bytes], str]
+
+
+def dress(node: Node, width: int = 0) -> Node:
+    """Set `say`, `value` and `title` of a Node, by its kind and what it says of showing itself; it is returned.
+
+    `width` is how many bytes the whole value has, 0 where that differs: fewer are then no value.
+    """
+    label = node.name + node.suffix.replace(".", " ")
+    if node.kind == GROUP:
+        node.say = lambda raw: label
+    elif node.kind == MISSING:
+        node.say = lambda raw: f"{label}: not readable"
+    elif node.kind == EXTRA:
+        node.say = lambda raw: f"{label}: {_count(raw)} behind the end: {_digits(raw)}"
+    elif node.kind == ARRAY:
+        _dress(node, "", node.size)
+        node.say = _listed(label, node.size, node.say)
+    else:
+        _dress(node, label + " = ", width)
+    return node
+
+
+def _dress(node: Node, lead: str, width: int) -> None:
+    """The closures of a value; `lead` stands before it in its label."""
+    show = node.show
+    if node.bits:
+        _bit_fields(node, lead)
+    elif show in ("enum", "version"):
+        _enum(node, lead, width)
+    elif show in ("length", "uint", "seconds", "unixtime"):
+        node.value = _number(width)
+        node.say = _kept(_partial(lead, width, {"length": _length, "seconds": _seconds, "unixtime": _clock}.get(show, _uint)))
+    elif show == "text":
+        node.value = _text
+        node.say = lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty"
+    elif show == "ipv4":
+        node.value = lambda raw: ".".join(map(str, raw)) if len(raw) == 4 else None
+        node.say = lambda raw: f"{lead}{'.'.join(map(str, raw))}"
+    elif show == "ipv6":
+        node.value = lambda raw: _ipv6(raw) if len(raw) == 16 else None
+        node.say = lambda raw: f"{lead}{_ipv6(raw) if len(raw) == 16 else _digits(raw)}"
+    else:
+        node.say = lambda raw: f"{lead}{_digits(raw)} ({_count(raw)})" if raw else f"{lead}empty"
+
+
+# ---------------------------------------------------------------- kinds of value
+
+
+def _number(width: int) -> Callable[[bytes], Value]:
+    def value(raw: bytes) -> Value:
+        return int.from_bytes(raw, "big") if raw and (not width or len(raw) == width) else None
+
+    return value
+
+
+def _partial(lead: str, width: int, whole: Say) -> Say:
+    """Say what is known of a number of which some bytes are not there."""
+
+    def say(raw: bytes) -> str:
+        if raw and (not width or len(raw) == width):
+            return lead + whole(raw)
+        return f"{lead}{raw.hex()}.. ({len(raw)} of {width} bytes)" if width else f"{lead}nothing"
+
+    return say
+
+
+def _uint(raw: bytes) -> str:
+    return f"{int.from_bytes(raw, 'big')} (0x{raw.hex()})"
+
+
+def _length(raw: bytes) -> str:
+    n = int.from_bytes(raw, "big")
+    return f"{n} {'byte' if n == 1 else 'bytes'} (0x{raw.hex()})"
+
+
+def _seconds(raw: bytes) -> str:
+    n = int.from_bytes(raw, "big")
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if n >= size and n % size == 0:
+            return f"{n} seconds: {n // size} {unit}{'' if n == size else 's'} (0x{raw.hex()})"
+    return f"{n} {'second' if n == 1 else 'seconds'} (0x{raw.hex()})"
+
+
+def _clock(raw: bytes) -> str:
+    n = int.from_bytes(raw, "big")
+    if _FIRST <= n < _LAST:
+        return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(n))} UTC (0x{raw.hex()})"
+    return f"0x{raw.hex()}, random rather than a time"
+
+
+def grease(raw: bytes) -> bool:
+    """Whether a value is one of those sent to keep receivers from choking on the unknown (RFC 8701)."""
+    if len(raw) == 2:
+        return raw[0] == raw[1] and raw[0] & 15 == 10
+    return len(raw) == 1 and raw[0] % 31 == 11
+
+
+# RFC 8701 section 2 names the one-byte values of this registry alone; the two-byte ones are in all of these.
+_GREASED = frozenset(("CipherSuite", "ExtensionType", "NamedGroup", "SignatureScheme", "ProtocolVersion"))
+
+
+def _enum(node: Node, lead: str, width: int) -> None:
+    names: Mapping[int, str] = node.names or {}
+    rows: Mapping[int, Sequence[str]] = getattr(names, "rows", {})
+    openssl = node.type == "CipherSuite"
+    version = node.show == "version"
+    one_byte_grease = node.type == "PskKeyExchangeMode"
+    greased = node.type in _GREASED
+
+    def title(raw: bytes) -> Optional[str]:
+        if width and len(raw) != width:
+            return None
+        name = names.get(int.from_bytes(raw, "big"))
+        if name is None and (greased and len(raw) == 2 or one_byte_grease) and grease(raw):
+            return f"GREASE (0x{raw.hex()})"
+        return name
+
+    def whole(raw: bytes) -> str:
+        name = title(raw) or "unknown"
+        if name.startswith("GREASE"):
+            return name
+        if version and raw[0] == 3:
+            return f"{name} ({raw[0]}.{raw[1]})"
+        row = rows.get(int.from_bytes(raw, "big"), ()) if openssl else ()
+        return f"{name} (0x{raw.hex()}){f', OpenSSL {row[1]}' if len(row) > 1 and row[1] not in ('', row[0]) else ''}"
+
+    node.title = title
+    node.value = _number(width)
+    node.say = _kept(_partial(lead, width, whole))
+
+
+def _bit_fields(node: Node, lead: str) -> None:
+    """One number made of several: the value is that of the field which names the whole."""
+    total = sum(width for _, width in node.bits)
+    as_length = node.show == "length"
+
+    def split(raw: bytes) -> Dict[str, int]:
+        number, left, made = int.from_bytes(raw, "big"), total, {}
+        for name, width in node.bits:
+            left -= width
+            made[name] = number >> left & ((1 << width) - 1)
+        return made
+
+    def value(raw: bytes) -> Value:
+        return split(raw)[node.name] if 8 * len(raw) == total else None
+
+    def whole(raw: bytes) -> str:
+        made = split(raw)
+        n = made.pop(node.name)
+        unit = " byte" if n == 1 else " bytes"
+        others = "".join(f", {name} {number}" for name, number in made.items())
+        return f"{n}{unit if as_length else ''}{others} (0x{raw.hex()})"
+
+    node.value = value
+    node.say = _kept(_partial(lead, total // 8, whole))
+
+
+def _text(raw: bytes) -> Value:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _ipv6(raw: bytes) -> str:
+    groups = [f"{raw[i] << 8 | raw[i + 1]:x}" for i in range(0, 16, 2)]
+    return ":".join(groups)
+
+
+def _listed(label: str, size: int, say: Say) -> Say:
+    """A list's items are said without its name, the whole list with it."""
+
+    def listed(raw: bytes) -> str:
+        if len(raw) <= size:
+            return say(raw)
+        items = []
+        room = WIDE
+        for i in range(0, len(raw), size):
+            item = say(raw[i : i + size])
+            room -= len(item) + 2
+            if room < 0:
+                items.append("...")
+                break
+            items.append(item)
+        return f"{label} = {len(raw) // size}: {', '.join(items)}"
+
+    return listed
+
+
+def _kept(say: Say) -> Say:
+    """The same, remembering what it said of short values."""
+    said: Dict[bytes, str] = {}
+
+    def again(raw: bytes) -> str:
+        known = said.get(raw)
+        if known is None:
+            known = say(raw)
+            if len(said) < _KEPT and len(raw) <= 16:
+                said[raw] = known
+        return known
+
+    return again
+
+
+# ---------------------------------------------------------------- words
+
+
+def _count(raw: bytes) -> str:
+    return "1 byte" if len(raw) == 1 else f"{len(raw)} bytes"
+
+
+def _digits(raw: bytes, most: int = 16) -> str:
+    """Hex in groups of two bytes, as dumps have it, cut with dots."""
+    digits = raw[:most].hex()
+    groups = " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
+    return groups + (" ..." if len(raw) > most else "")
+
+
+def quoted(raw: bytes, most: int = WIDE) -> str:
+    """Text of the trace between quotes: ASCII, escaped (\\x07, \\u{202e}), cut with dots near `most` characters."""
+    out = []
+    room = most
+    for sign in raw[: 4 * most].decode("utf-8", "surrogateescape"):
+        code = ord(sign)
+        if sign in '"\\':
+            sign = "\\" + sign
+        elif code < 32 or code == 127:
+            sign = f"\\x{code:02x}"
+        elif 0xDC80 <= code <= 0xDCFF:
+            sign = f"\\x{code - 0xDC00:02x}"
+        elif code > 126:
+            sign = f"\\u{{{code:x}}}"
+        room -= len(sign)
+        if room < 0:
+            return f'"{"".join(out)}"...'
+        out.append(sign)
+    return f'"{"".join(out)}"' + ("..." if len(raw) > 4 * most else "")
+
+
+__all__ = ["dress", "grease", "quoted"]

@@ -1,0 +1,196 @@
+"""The command line as one table: the parser and the help are made from it.
+
+Each row says an option once; what is made for readers elsewhere (README, a manual page, completions) is
+held against the same table by tests.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+Setting = Union[bool, str, int, None]
+
+
+class Option(NamedTuple):
+    """One option of the command line."""
+
+    key: str  # its name in Options
+    names: Tuple[str, ...]  # as typed, the short one first
+    value: str  # what stands for its argument in the help; "" for a switch
+    help: str
+    section: str
+    choices: Tuple[str, ...] = ()
+    number: Tuple[int, int] = (0, 0)  # least and largest value of an integer
+    job: bool = False  # one of the jobs of which there can be one at a time
+
+
+SECTIONS = ("What to print", "How to print it", "Help")
+
+TABLE = (
+    Option("to", ("-t", "--to"), "FORMAT", "output: text or json (JSON Lines); without it, taken from the ending "
+           "of -o, else text", SECTIONS[0], choices=("text", "json"), job=True),
+    Option("strip", ("--strip",), "", "take the annotations out again", SECTIONS[0], job=True),
+    Option("summary", ("--summary",), "", "a line per record and message, then the findings", SECTIONS[0], job=True),
+    Option("diagnose", ("--diagnose",), "", "the findings alone; exit status 1 when one is an error", SECTIONS[0],
+           job=True),
+    Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
+           SECTIONS[0]),
+    Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
+           choices=("normal", "full")),
+    Option("headers", ("--headers",), "", "notes on the IP and TCP headers of every packet, not the first alone",
+           SECTIONS[1]),
+    Option("width", ("--width",), "N", "columns that annotations may take, 40 at least (else the terminal's, else 100)",
+           SECTIONS[1], number=(1, 10000)),
+    Option("color", ("--color",), "WHEN", "auto (a terminal, unless NO_COLOR is set or TERM=dumb), always or never",
+           SECTIONS[1], choices=("auto", "always", "never")),
+    Option("help", ("-h", "--help"), "", "show this and leave", SECTIONS[2]),
+    Option("version", ("--version",), "", "show the version and leave", SECTIONS[2]),
+)  # fmt: skip
+
+USAGE = "hexnote [OPTIONS] [TRACE ...]"
+
+EXAMPLES = (
+    ("hexnote trace.txt", "annotate a pasted dump"),
+    ("tcpdump -lnX port 443 | hexnote", "annotate live"),
+    ("tcpdump -nX -r trace.pcap | hexnote --summary", "the handshake on one screen"),
+    ("hexnote --diagnose trace.txt", "what went wrong, and whose move it is"),
+    ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
+    ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
+)
+
+
+class UsageError(Exception):
+    """A mistake on the command line, told in one line."""
+
+
+class Options:
+    """What the command line says, with defaults."""
+
+    __slots__ = ("to", "strip", "summary", "diagnose", "output", "depth", "headers", "width", "color", "help",
+                 "version", "traces")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.to: Optional[str] = None
+        self.strip = False
+        self.summary = False
+        self.diagnose = False
+        self.output: Optional[str] = None
+        self.depth = "normal"
+        self.headers = False
+        self.width: Optional[int] = None
+        self.color = "auto"
+        self.help = False
+        self.version = False
+        self.traces: List[str] = []
+
+
+def _by_name() -> Dict[str, Option]:
+    return {name: option for option in TABLE for name in option.names}
+
+
+def _unknown(name: str, names: Sequence[str]) -> UsageError:
+    """What to say of an option that is none, with the one that was perhaps meant."""
+    import difflib
+
+    near = [n for n in names if len(name) > 3 and n.startswith(name)] or difflib.get_close_matches(name, names, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return UsageError(f"no option {name}{hint}; hexnote --help lists them")
+
+
+def _checked(option: Option, name: str, text: str) -> Setting:
+    """The argument of an option, as its row of the table wants it. Raises UsageError."""
+    if option.choices and text not in option.choices:
+        raise UsageError(f"{name} {text}: it is one of {', '.join(option.choices)}")
+    if option.number != (0, 0):
+        least, most = option.number
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise UsageError(f"{name} {text}: it is a whole number from {least} to {most}")
+        return int(text)
+    if not text:
+        raise UsageError(f"{name} needs a {option.value} that is not empty")
+    return text
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Options from the arguments after the program's name.
+
+    The usual rules: `--name=VALUE` or `--name VALUE`, `-oVALUE` or `-o VALUE`, switches joined behind one
+    dash, `--` before names that begin with a dash, `-` for standard input, options anywhere, the last
+    of a kind wins. Raises UsageError.
+    """
+    made = Options()
+    given: List[Tuple[Option, str]] = []
+    names: Optional[Dict[str, Option]] = None
+    waiting = list(reversed(argv))
+    while waiting:
+        word = waiting.pop()
+        if word == "--":
+            made.traces += reversed(waiting)
+            break
+        if not word.startswith("-") or word == "-":
+            made.traces.append(word)
+            continue
+        if names is None:
+            names = _by_name()
+        name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
+        option = names.get(name)
+        if option is None:
+            raise _unknown(name, list(names))
+        given.append((option, name))
+        if not option.value:
+            if equals:
+                raise UsageError(f"{name} takes no value")
+            if value:
+                waiting.append("-" + value)
+            setattr(made, option.key, True)
+            continue
+        if not equals and not value:
+            if not waiting:
+                raise UsageError(f"{name} needs a {option.value}")
+            value = waiting.pop()
+        setattr(made, option.key, _checked(option, name, value))
+    jobs = {o.key: name for o, name in given if o.job and not (o.key == "to" and made.to == "text")}
+    if len(jobs) > 1:
+        raise UsageError(f"{' and '.join(jobs.values())} are two jobs: run hexnote once for each")
+    return made
+
+
+def help_text() -> str:
+    """What `--help` prints."""
+    lines = [
+        f"usage: {USAGE}",
+        "",
+        "Reads a hex dump of a TLS connection, pasted as text, and prints it again with notes",
+        "under the bytes. Without TRACE, or with -, it reads standard input.",
+        "",
+    ]
+    heads = {o.key: ", ".join(o.names) + (f" {o.value}" if o.value else "") for o in TABLE}
+    for section in SECTIONS:
+        lines.append(f"{section}:")
+        for option in TABLE:
+            if option.section == section:
+                lines += _entry(heads[option.key], option.help)
+        lines.append("")
+    lines.append("Examples:")
+    wide = max(len(command) for command, _ in EXAMPLES)
+    lines += [f"  {command.ljust(wide)}  {what}" for command, what in EXAMPLES]
+    lines += [
+        "",
+        "Exit status: 0 done; 1 an error-level finding under --diagnose; 2 a mistake in the call or",
+        "the input; 130 interrupted.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(head: str, text: str) -> List[str]:
+    """One option in the help: its names, and its sentence wrapped beside them."""
+    lines, line = [], f"  {head:<20}"
+    if len(line) > 22:
+        lines.append(line.rstrip())
+        line = " " * 22
+    for word in text.split(" "):
+        if len(line) + 1 + len(word) > 96:
+            lines.append(line)
+            line = " " * 22
+        line += " " + word
+    return [*lines, line]

@@ -1,0 +1,289 @@
+"""The corridor: dump text in, annotated text (or JSON, or a summary) out. Read this file first.
+
+    text -> strip -> dumps -> layers -> streams -> records -> messages -> renderer
+                                 (headless: bytes without any header)
+
+Every room is a generator or a small machine that is fed; nothing is held back that is known, and
+nothing is kept that no later byte can need. This is the only file that knows the rooms' order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from hexnote import der, layers, notes, resources
+from hexnote.dumps import Reader as DumpReader
+from hexnote.headless import Headless
+from hexnote.messages import Messages
+from hexnote.model import EXCERPT, PACKET, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.records import Reader, locate
+from hexnote.schema import Schema
+from hexnote.session import Session
+from hexnote.streams import Flow, Flows
+from hexnote.strip import Stripper
+from hexnote.trouble import from_events, from_part, from_stream
+
+
+class Rooms:
+    """What is built once and serves every input: formats, names, grammars."""
+
+    def __init__(self) -> None:
+        self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
+        der.setup(resources.read)
+        notes.setup(resources.read)
+        self.messages = Messages(self.schema.decoder, notes.dress)
+        self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
+
+
+class Annotator:
+    """Feeds one renderer with any number of inputs."""
+
+    def __init__(self, renderer: Any, options: Optional[Dict[str, Any]] = None) -> None:
+        self.renderer = renderer
+        self.headers = bool((options or {}).get("headers"))
+        self.rooms = Rooms()
+        self.found = False  # a packet or a TLS byte was found
+        self.errors = False  # a finding of severity error was made
+        self._trace: Optional[Trace] = None
+        self._held = b""  # the output's last LF, where it may have to go
+        self._cut = False  # the input's last LF was not part of its text
+
+    def begin(self, file: str) -> None:
+        """A new input begins; the one before it ends."""
+        self._finish()
+        self.renderer.begin(file)
+        self._trace = Trace(self)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take some bytes of the input; what they make known is returned."""
+        if self._trace is None:
+            self.begin("-")
+        assert self._trace is not None
+        self._trace.feed(chunk)
+        return self._take(self._trace.annotated)
+
+    def end(self) -> bytes:
+        """The input ends; more may follow."""
+        self._finish()
+        return self._take(False)
+
+    def close(self) -> bytes:
+        """All inputs are done."""
+        self._finish()
+        self.renderer.close()
+        made = self._take(False)
+        return made[:-1] if self._cut and made.endswith(b"\n") else made
+
+    def _take(self, hold: bool) -> bytes:
+        """The renderer's new output. With `hold` its last LF waits: an input that was annotated before
+        may turn out to lack its final LF, and so must the output."""
+        made: bytes = self._held + self.renderer.take()
+        self._held = b""
+        if hold and made.endswith(b"\n"):
+            self._held = b"\n"
+            made = made[:-1]
+        return made
+
+    def _finish(self) -> None:
+        if self._trace is not None:
+            self._trace.close()
+            self._cut = self._trace.strip.cut
+            self.renderer.end()
+            self._trace = None
+
+
+class Trace:
+    """One input: its packets, its connections."""
+
+    def __init__(self, owner: Annotator) -> None:
+        self.owner = owner
+        self.renderer = owner.renderer
+        self.rooms = owner.rooms
+        self.strip = Stripper(hold=False)
+        self.annotated = False  # annotation lines were found in it
+        self.dumps = DumpReader(self.rooms.dumps, layers.measure)
+        self.flows = Flows()
+        self.headless = Headless(self.flows, self.dumps.summary, locate)
+        self.count = 0
+        self.packet: Optional[Packet] = None  # the packet begun last
+        self.flow: Optional[Flow] = None  # its connection
+
+    # ---------------------------------------------------------------- text to packets
+
+    def feed(self, chunk: bytes) -> None:
+        size = len(chunk)
+        chunk = self.strip.feed(chunk)
+        if len(chunk) < size:
+            self.annotated = True
+        if chunk:
+            for item in self.dumps.feed(chunk):
+                self._item(item)
+
+    def close(self) -> None:
+        rest = self.strip.close()
+        if rest:
+            for item in self.dumps.feed(rest):
+                self._item(item)
+        for item in self.dumps.close():
+            self._item(item)
+        self._close_packet()
+        for flow, deliveries in self.flows.finish():
+            self._end_flow(flow, deliveries)
+        for flow in self.headless.finish():
+            self._end_flow(flow, [])
+
+    def _item(self, item: Any) -> None:
+        if isinstance(item, Prose):
+            self.renderer.prose(item)
+        elif item.kind == EXCERPT:
+            self.renderer.excerpt(item)
+        elif item.kind == PACKET:
+            self._packet(item)
+        else:
+            self._more(item)
+
+    def _packet(self, block: Block) -> None:
+        self._close_packet()
+        self.owner.found = True
+        self.count += 1
+        packet = self.packet = Packet(self.count, block.line)
+        packet.base = block.offset
+        packet.dress = block.dress
+        if block.head:
+            packet.header = block.text[: block.head]
+        data = packet.data = block.data
+        readable = bool(data) and block.offset == 0 and layers.strip(packet, data)
+        if readable:
+            flow = self.flow = self.flows.add(packet)
+            self.headless.seen(packet, flow)
+            stop = min(packet.end, len(data))
+            deliveries = flow.add(packet, data[packet.start : stop], packet.start) if stop >= packet.start else []
+            self._tell(block, packet, flow, deliveries, "")
+        elif data and block.offset == 0 and packet.protocol is not None:
+            self.flow = None
+            self._tell(block, packet, None, [], "")
+        else:
+            placed = self.headless.place(block, packet)
+            self.flow = placed.flow
+            self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
+        self._end_flows()
+
+    def _more(self, block: Block) -> None:
+        packet, flow = self.packet, self.flow
+        if packet is None:
+            return self._packet(block)
+        deliveries: List[Delivery] = []
+        if flow is not None:
+            lo, hi = max(block.fresh, packet.start), block.offset + len(block.data)
+            if not flow.connection.pseudo:
+                hi = min(hi, packet.end)
+            if lo < hi:
+                deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
+        self._tell(block, packet, flow, deliveries, "")
+
+    def _close_packet(self) -> None:
+        packet, flow = self.packet, self.flow
+        if packet is not None and flow is not None:
+            deliveries = flow.close_packet(packet)
+            if deliveries:
+                findings: List[Finding] = []
+                self._late(self._connection(flow), flow, deliveries, findings)
+                if findings:
+                    self.renderer.remark("", findings)
+        self.packet = None
+        self._end_flows()
+
+    def _end_flows(self) -> None:
+        for flow, deliveries in self.flows.evicted():
+            self._end_flow(flow, deliveries)
+
+    # ---------------------------------------------------------------- streams to parts
+
+    def _connection(self, flow: Flow) -> Connection:
+        connection: Connection = flow.connection
+        if not hasattr(connection, "session"):
+            session = connection.session = Session(self.rooms.schema.key_exchange)
+            connection.readers = [
+                Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep) for side in (0, 1)
+            ]
+            connection.reviewed = False
+        return connection
+
+    def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
+        if flow is None:
+            self.renderer.block(block, packet, None, [], False, (remark,) if remark else (), ())
+            return
+        connection = self._connection(flow)
+        review = False
+        if packet.link is not None and block.kind == PACKET and (self.owner.headers or not connection.reviewed):
+            review = connection.reviewed = True
+        inline: List[Part] = []
+        late: List[Tuple[Delivery, List[Part]]] = []
+        findings: List[Finding] = []
+        lost: List[Part] = []
+        for delivery in deliveries:
+            parts = self._read(connection, flow, delivery, findings)
+            if delivery.data is None:
+                lost += parts
+            elif delivery.packet is packet and not delivery.late:
+                inline += lost
+                inline += parts
+                lost = []
+            else:
+                late.append((delivery, lost + parts))
+                lost = []
+        findings += from_events(flow, packet)
+        remarks = [remark] if remark else []
+        self.renderer.block(block, packet, connection, inline, review, remarks, () if late or lost else findings)
+        for delivery, parts in late:
+            self.renderer.late(delivery.packet, delivery.at, delivery.data, connection, parts)
+        if lost:
+            self.renderer.lost(lost, connection)
+        if findings and (late or lost):
+            self.renderer.remark("", findings)
+        self._note_errors(findings)
+
+    def _read(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
+        parts: List[Part] = []
+        reader = connection.readers[delivery.side]
+        data = delivery.data
+        if not reader.fed:
+            connection.session.whole[delivery.side] = flow.streams[delivery.side].whole
+        if data is not None:
+            reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
+        reader.feed(delivery.offset, data, delivery.length, parts)
+        for part in parts:
+            if part.problems:
+                findings += from_part(part, connection)
+        return parts
+
+    def _end_flow(self, flow: Flow, deliveries: List[Delivery]) -> None:
+        """A connection is over: give up its gaps and its incomplete units."""
+        connection = self._connection(flow)
+        findings: List[Finding] = []
+        self._late(connection, flow, deliveries, findings)
+        for reader in connection.readers:
+            parts = []
+            reader.close(parts)
+            if parts:
+                self.renderer.lost(parts, connection)
+                for part in parts:
+                    if part.problems:
+                        findings += from_part(part, connection)
+        findings += from_stream(flow, connection)
+        self.renderer.finish(connection, findings)
+        self._note_errors(findings)
+
+    def _late(self, connection: Connection, flow: Flow, deliveries: List[Delivery], findings: List[Finding]) -> None:
+        """Bytes of earlier packets that became readable without a new packet, and holes."""
+        for delivery in deliveries:
+            parts = self._read(connection, flow, delivery, findings)
+            if delivery.data is None or delivery.packet is None:
+                self.renderer.lost(parts, connection)
+            else:
+                self.renderer.late(delivery.packet, delivery.at, delivery.data, connection, parts)
+
+    def _note_errors(self, findings: List[Finding]) -> None:
+        if any(f.severity == "error" for f in findings):
+            self.owner.errors = True
+

@@ -1,0 +1,543 @@
+"""A stream cut into records, records joined into messages (RFC 8446 section 5, RFC 5246 section 6.2).
+
+A Reader takes one direction of a connection piece by piece, in stream order, holes included, and
+says after each piece what became known: `Part`s. It never looks ahead, keeps no more than one
+incomplete unit, and goes on behind a hole wherever declared lengths say how.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, List, Optional, Set, Tuple
+
+from hexnote.messages import Messages, message_name
+from hexnote.model import BODY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
+from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Session
+from hexnote.spans import Hole, Patchy, Pieces
+
+# A record may not be longer than this (RFC 5246 section 6.2.3: 2^14 + 2048).
+LONGEST = 16384 + 2048
+# A message longer than this is stepped over by its length, not kept.
+MESSAGE_CAP = 1 << 20
+# How often an incomplete message is decoded anew for free; later only when it grew by an eighth.
+FREE_DECODES = 64
+
+# A hello at the start of a record: type, version, length, hello type, length, version.
+_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]", re.DOTALL)
+_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
+
+_SIDES = ("client", "server")
+
+
+def plausible(head: bytes) -> bool:
+    """Whether five bytes can be a TLS record header."""
+    return 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4 and (head[3] << 8 | head[4]) <= LONGEST
+
+
+def plausible_ssl2(head: bytes) -> bool:
+    """Whether five bytes begin an SSL 2.0 ClientHello with a two-byte header."""
+    return (
+        head[0] >= 0x80 and head[2] == 1 and 9 <= ((head[0] & 0x7F) << 8 | head[1]) <= 2000
+        and (head[3] == 3 and head[4] <= 4 or head[3] == 0 and head[4] == 2)
+    )
+
+
+def _hello_at(data: bytes, pos: int) -> int:
+    """Where a record with a hello in clear begins in data[pos:], -1: nowhere."""
+    while True:
+        found = _HELLO.search(data, pos)
+        if found is None:
+            return -1
+        at = found.start()
+        record = data[at + 3] << 8 | data[at + 4]
+        message = data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
+        if 38 <= message and (message + 4 == record or data[at + 5] == 2 and message + 4 <= record):
+            return at
+        pos = at + 1
+
+
+def _chain_at(data: bytes, pos: int) -> int:
+    """Where two record headers follow each other in data[pos:], or one ends with the data; -1: nowhere."""
+    while True:
+        found = _HEADER.search(data, pos)
+        if found is None:
+            return -1
+        at = found.start()
+        after = at + 5 + (data[at + 3] << 8 | data[at + 4])
+        if after == len(data) and after > at + 5:
+            return at
+        if after + 5 <= len(data) and plausible(data[after : after + 5]) and data[after + 1 : after + 3] == data[at + 1 : at + 3]:
+            return at
+        pos = at + 1
+
+
+class Reader:
+    """One direction of a connection. `keep`: hand out opaque bodies whole (JSON wants their bytes)."""
+
+    def __init__(self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False) -> None:
+        self.stream = stream
+        self.side = side
+        self.session = session
+        self.messages = messages
+        self.keep = keep
+        self.places = Pieces()  # where the stream's bytes stand in the dump
+        self.fed = False  # any byte came yet
+        self.told: Set[Tuple[int, int, str]] = set()  # problems told
+        self.ctx = Context()
+        self.count = 0  # records so far
+        self.record: Optional[Record] = None
+        self.end = 0  # stream offset where it ends
+        self.started = False  # the first record was found
+        self.synced = True  # the next byte begins a record
+        self.why_lost = ""  # why not
+        self.other = 0  # bytes in which no TLS was found
+        self.first_other = b""  # the first of them, at most 64
+        self._head = b""  # bytes of an incomplete record header
+        self._head_at = 0  # stream offset of the first of them
+        self._progress = 0  # bytes of the record's body that were fed
+        self._body: List[Tuple[Optional[bytes], int]] = []  # of an incomplete body, or undecided
+        self._have = 0  # bytes in _body
+        self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED
+        self._need = 0  # bytes of the body that decide
+        self._message: Optional[Message] = None
+        self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
+        self._size = 0  # bytes in _chunks
+        self._holes = False
+        self._total = -1  # whole length of the message, -1: its header is incomplete
+        self._decodes = 0
+        self._decoded = 0
+
+    # ---------------------------------------------------------------- feeding
+
+    def feed(self, offset: int, data: Optional[bytes], length: int, parts: List[Part]) -> None:
+        """Take the stream's bytes [offset, offset + length); `data` None: the trace lacks them."""
+        pos, end = offset, offset + length
+        self.fed = True
+        if data is None:
+            parts.append(Part(LOST, self.side, self.record, [], offset, b"", pos, end, False, False))
+        while pos < end:
+            record = self.record
+            if record is None:
+                if data is None:
+                    self._lose(parts)
+                    return
+                pos = self._begin(pos, end, data[pos - offset :] if pos > offset else data, parts)
+                record = self.record
+                if record is not None and pos == self.end:
+                    self._finish(record, parts)
+                continue
+            take = self.end if self.end < end else end
+            if data is None:
+                record.missing += take - pos
+                self._feed_body(record, pos, take, None, parts)
+            else:
+                self._feed_body(record, pos, take, data if take - pos == length else data[pos - offset : take - offset], parts)
+            pos = take
+            if pos == self.end:
+                self._finish(record, parts)
+
+    def close(self, parts: List[Part]) -> None:
+        """No more bytes will come: give up what is incomplete."""
+        record = self.record
+        if record is not None:
+            if self._mode == _UNDECIDED:
+                self._decide(record, parts)
+            at = record.offset + record.header + self._progress
+            record.missing += self.end - at
+            message = self._message
+            if message is not None and self._mode == _HANDSHAKE:
+                # The record says that these bytes exist, so the message's fields have a place.
+                rest = self.end - at
+                message.pieces.append((self._size, at, rest if self._total < 0 else min(rest, self._total - self._size)))
+            self._finish(record, parts)
+        elif self._head:
+            self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
+            self._head = b""
+        self._drop_message(parts)
+
+    # ---------------------------------------------------------------- record headers
+
+    def _begin(self, pos: int, end: int, data: bytes, parts: List[Part]) -> int:
+        """Read (part of) a record header at stream offset `pos`; where it goes on reading is returned."""
+        if not self._head and not (self.started and self.synced):
+            pos, data = self._search(pos, data, parts)
+            if pos == end:
+                return pos
+        had = len(self._head)
+        head = self._head + data[: 5 - had]
+        start = pos - had
+        if len(head) < 5:
+            self._head, self._head_at = head, start
+            self._tell_header_part(start, had, head, False, parts)
+            return end
+        self._head = b""
+        record = Record(self.stream, self.side, self.count + 1, start)
+        if plausible(head):
+            record.type = head[0]
+            record.version = head[1] << 8 | head[2]
+            record.length = 5 + (head[3] << 8 | head[4])
+        elif self._is_ssl2(head):
+            record.format = "ssl2"
+            record.header = 2 if head[0] >= 0x80 else 3
+            record.length = record.header + ((head[0] & (0x7F if record.header == 2 else 0x3F)) << 8 | head[1])
+            self.session.ssl2 = True
+        else:
+            self._out_of_step(parts)
+            if had:
+                self._no_tls(start, start + had, head[:had], parts)
+            return pos
+        self.started = self.synced = True
+        self.count += 1
+        self.record = record
+        self.end = start + record.length
+        self._body, self._have, self._progress, self._decoded = [], 0, 0, 0
+        if record.format == "ssl2":
+            self._mode = _SMALL
+        else:
+            self._need = self.session.decisive(self.side, record.type or 0)
+            if self._need and record.length > 5:
+                self._mode = _UNDECIDED
+            else:
+                self._choose(record, b"")
+        fields = self.messages.record_header(head, record.header, self.ctx)
+        behind = start + record.header
+        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), not had, True))
+        if had > record.header:
+            # An SSL 2.0 header is shorter than the five bytes that tell it from a TLS one.
+            self._feed_body(record, behind, pos, head[record.header : had], parts)
+        return max(pos, behind)
+
+    def _is_ssl2(self, head: bytes) -> bool:
+        """Whether an SSL 2.0 record begins here: the connection's first hello, or what follows one."""
+        if not self.started and not self.other and plausible_ssl2(head):
+            return True
+        return self.session.ssl2 and self.session.version is None and bool((head[0] & 0x3F) << 8 | head[1])
+
+    def _tell_header_part(self, start: int, had: int, head: bytes, done: bool, parts: List[Part]) -> None:
+        """Tell a record header of which only the first bytes are there."""
+        size = len(head)
+        fields = [f for f in self.messages.record_header(head, 5, self.ctx) if f[1] < size]
+        if done:
+            fields = [(node, lo, min(hi, size), depth, index) for node, lo, hi, depth, index in fields]
+        note = "the record header is cut here" if done else ""
+        parts.append(Part(HEADER, self.side, None, fields, start, head, start + had, start + size, not had, done, note=note))
+
+    def _out_of_step(self, parts: List[Part]) -> None:
+        """Bytes where a record header should stand are none."""
+        self.synced = False
+        if self.started:
+            self.why_lost = "no record header stands here"
+            self._drop_message(parts)
+
+    def _search(self, pos: int, data: bytes, parts: List[Part]) -> Tuple[int, bytes]:
+        """Find where a record begins; what stands before it is told as other bytes."""
+        if not self.started:
+            if len(data) < 5:
+                if data[0] in (20, 21, 22, 23, 24, 0x80) and not self.other:
+                    return pos, data
+                at = -1
+            elif plausible(data[:5]) or (not self.other and plausible_ssl2(data)):
+                return pos, data
+            else:
+                at = _hello_at(data, 0)
+        elif len(data) >= 5 and plausible(data[:5]):
+            return pos, data
+        else:
+            at = _chain_at(data, 0)
+        if at < 0:
+            at = len(data)
+        if at:
+            self._no_tls(pos, pos + at, data[:at], parts)
+        return pos + at, data[at:]
+
+    def _no_tls(self, lo: int, hi: int, data: bytes, parts: List[Part]) -> None:
+        if len(self.first_other) < 64:
+            self.first_other += data[: 64 - len(self.first_other)]
+        begins = not self.other
+        self.other += hi - lo
+        fields: List[Field] = [(self.messages.other, 0, hi - lo, 0, -1)]
+        parts.append(Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=self.why_lost))
+
+    def _lose(self, parts: List[Part]) -> None:
+        """A hole where a record header stands, or should stand: step is lost."""
+        if self._head:
+            self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
+            self._head = b""
+        if self.started:
+            self.synced = False
+            self.why_lost = "a record header lies in bytes that the trace lacks"
+        self._drop_message(parts)
+
+    # ---------------------------------------------------------------- record bodies
+
+    def _choose(self, record: Record, body: bytes) -> None:
+        """Decide what the record's body is, by the session."""
+        kind = record.type or 0
+        why = self.session.encrypted(self.side, kind, record.length - 5, body)
+        record.encrypted = bool(why)
+        record.why = why
+        if why or kind == APPLICATION_DATA:
+            self._mode = _OPAQUE
+        elif kind == HANDSHAKE:
+            self._mode = _HANDSHAKE
+            if self._message is not None and not self._chunks:
+                self._message = None
+        else:
+            self._mode = _SMALL
+
+    def _decide(self, record: Record, parts: List[Part]) -> None:
+        """The bytes that tell whether the body is encrypted are there: tell what waited."""
+        body, lo = self._body, record.offset + 5
+        self._choose(record, b"".join(d for d, _ in body if d is not None) if all(d is not None for d, _ in body) else b"")
+        self._body, self._have, self._progress = [], 0, 0
+        for data, size in body:
+            self._feed_body(record, lo, lo + size, data, parts)
+            lo += size
+
+    def _feed_body(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+        mode = self._mode
+        if mode == _OPAQUE:
+            self._progress += hi - lo
+            size = record.length - 5
+            begins, done = lo == record.offset + 5, hi == self.end
+            node = self.messages.data if record.type == APPLICATION_DATA else self.messages.fragment
+            buf: Any = data if data is not None else b""
+            if self.keep:
+                self._body.append((data, hi - lo))
+                if done:
+                    buf = _join(self._body)
+            parts.append(Part(BODY, self.side, record, [(node, 0, size, 0, -1)], record.offset + 5, buf, lo, hi, begins, done))
+        elif mode == _HANDSHAKE:
+            self._progress += hi - lo
+            self._handshake(record, lo, hi, data, parts)
+        elif mode == _SMALL:
+            self._progress += hi - lo
+            self._small(record, lo, hi, data, parts)
+        else:
+            self._body.append((data, hi - lo))
+            self._have += hi - lo
+            self._progress += hi - lo
+            if self._have >= self._need or hi == self.end:
+                self._decide(record, parts)
+
+    def _small(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+        """A body that is read whole: alert, ChangeCipherSpec, heartbeat, an SSL 2.0 record with its header."""
+        base = record.offset + record.header
+        self._body.append((data, hi - lo))
+        self._have += hi - lo
+        done = hi == self.end
+        if not done and len(self._body) > FREE_DECODES and self._have < self._decoded + (self._decoded >> 3):
+            parts.append(Part(BODY, self.side, record, [], base, b"", lo, hi, False, False))
+            return
+        self._decoded = self._have
+        buf = _join(self._body)
+        fields, problems = self._decode_small(record, buf)
+        part = Part(BODY, self.side, record, fields, base, buf, lo, hi, lo == base, done)
+        part.problems = problems
+        parts.append(part)
+        if done:
+            if record.type == CHANGE_CIPHER_SPEC:
+                self.session.change_cipher_spec(self.side)
+
+    def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
+        ctx = self._context()
+        if record.format == "ssl2":
+            fields = self.messages.ssl2(buf, record.length - record.header, ctx)
+        else:
+            fields = self.messages.body(record.type or 0, buf, record.length - 5, ctx)
+        return fields, ctx.problems
+
+    def _finish(self, record: Record, parts: List[Part]) -> None:
+        self.record = None
+        if self._progress < record.length - record.header:
+            self._give_up_body(record, parts)
+        self._body, self._have = [], 0
+        parts.append(Part(END, self.side, record, [], record.offset, b"", self.end, self.end, False, True))
+
+    def _give_up_body(self, record: Record, parts: List[Part]) -> None:
+        """The record's body is cut by the end of the trace: tell its fields as far as they go."""
+        if self._mode == _HANDSHAKE:
+            return  # its message is told by _drop_message
+        base = record.offset + record.header
+        if self._mode == _OPAQUE:
+            node = self.messages.data if record.type == APPLICATION_DATA else self.messages.fragment
+            fields: List[Field] = [(node, 0, record.length - 5, 0, -1)]
+            buf = _join(self._body) if self.keep else b""
+        else:
+            buf = _join(self._body)
+            fields = self._decode_small(record, buf)[0]
+        at = base + self._progress
+        parts.append(Part(BODY, self.side, record, fields, base, buf, at, at, False, True))
+
+    # ---------------------------------------------------------------- handshake messages
+
+    def _context(self) -> Context:
+        ctx = self.ctx
+        ctx.version = self.session.version or self.session.offered or 0x0303
+        ctx.key_exchange = self.session.key_exchange
+        ctx.sender = _SIDES[self.side]
+        ctx.problems = []
+        return ctx
+
+    def _handshake(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+        """Bytes [lo, hi) of the stream belong to handshake messages in clear."""
+        pos = lo
+        if self._message is None and data is not None:
+            # Most messages lie whole in what came at once: no need to keep anything.
+            while hi - pos >= 4:
+                at = pos - lo
+                total = 4 + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
+                if pos + total > hi:
+                    break
+                message = self._new_message(pos)
+                message.length = total
+                message.pieces.append((0, pos, total))
+                self._tell(message, data if total == hi - lo else data[at : at + total], total, pos, pos + total, True, True, parts)
+                pos += total
+        while pos < hi:
+            pos = self._collect(record, pos, hi, None if data is None else data[pos - lo :], parts)
+
+    def _new_message(self, at: int) -> Message:
+        return Message(self.stream, self.side, at)
+
+    def _collect(self, record: Record, pos: int, hi: int, data: Optional[bytes], parts: List[Part]) -> int:
+        """Add bytes to the incomplete message; the stream offset behind those taken is returned."""
+        message = self._message
+        begins = message is None
+        if message is None:
+            message = self._message = self._new_message(pos)
+            self._chunks, self._size, self._total, self._holes = [], 0, -1, False
+            self._decodes = self._decoded = 0
+        take = hi - pos
+        if self._total < 0:
+            take = min(take, 4 - self._size)
+        else:
+            take = min(take, self._total - self._size)
+        if self._total < 0 and data is None:
+            # Its length is lost: the rest of the record cannot be cut into messages.
+            take = hi - pos
+        message.pieces.append((self._size, pos, take))
+        capped = self._total > MESSAGE_CAP and self._size >= 4
+        if data is None:
+            self._holes = True
+            message.missing += take
+            self._chunks.append((None, take))
+        elif capped:
+            self._chunks = self._chunks[:1]
+        else:
+            self._chunks.append((data[:take], take))
+        self._size += take
+        after = pos + take
+        if self._total < 0:
+            if self._size < 4 and not self._holes:
+                self._tell(message, _join(self._chunks), 4, pos, after, begins, False, parts)
+                return after
+            if self._holes:
+                self._tell_lost(message, pos, after, begins, parts)
+                return after
+            head = b"".join(d for d, _ in self._chunks if d is not None)
+            self._total = message.length = 4 + (head[1] << 16 | head[2] << 8 | head[3])
+            if after < hi and self._size < self._total:
+                # Go on at once, so that header and body are told together.
+                rest = self._collect(record, after, hi, None if data is None else data[take:], parts)
+                if parts and parts[-1].message is message:
+                    parts[-1].lo = pos
+                    parts[-1].begins = begins
+                return rest
+        done = self._size >= self._total
+        if capped or (done and self._total > MESSAGE_CAP):
+            fields: List[Field] = [(self.messages.skipped, 4, self._total, 0, -1)]
+            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, message.pieces)
+            part.note = "longer than 1 MiB: stepped over by its length"
+            parts.append(part)
+            message.type = -1
+        elif done or self._decodes < FREE_DECODES or self._size >= self._decoded + (self._decoded >> 3):
+            self._decodes += 1
+            self._decoded = self._size
+            self._tell(message, _join(self._chunks), self._total, pos, after, begins, done, parts)
+        else:
+            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, message.pieces))
+        if done:
+            self._message = None
+            self._chunks = []
+        return after
+
+    def _tell(self, message: Message, buf: Any, total: int, lo: int, hi: int, begins: bool, done: bool, parts: List[Part]) -> None:
+        """Decode a message as far as its bytes go, and learn from it when it is complete."""
+        ctx = self._context()
+        try:
+            kind = buf[0] if len(buf) else -1
+            name = message_name(kind)
+            message.type, message.name = kind, name
+            decoded_as = self.session.message_kind(name, buf)
+        except Hole:
+            decoded_as = message.name
+            kind = message.type
+        if kind < 0:
+            return
+        if len(buf) < 4:
+            fields = [f for f in self.messages.message(buf, 4, ctx, -1, name) if f[1] < 4 and f[1] < f[2]]
+        else:
+            fields = self.messages.message(buf, total, ctx, kind, decoded_as)
+        if decoded_as == "hello_retry_request":
+            message.name = decoded_as
+        part = Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, done, message,
+                    message.pieces if len(message.pieces) > 1 else None)
+        part.problems = ctx.problems
+        parts.append(part)
+        if done:
+            try:
+                self.session.learn(self.side, kind, buf)
+            except Hole:
+                pass
+
+    def _tell_lost(self, message: Message, lo: int, hi: int, begins: bool, parts: List[Part]) -> None:
+        """A hole swallowed a message's header: the rest of the record stays unread."""
+        message.length = self._size
+        fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
+        buf = _join(self._chunks)
+        self._message = None
+        self._chunks = []
+        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, message.pieces,
+                          note="a message header lies in bytes that the trace lacks"))
+
+    def _drop_message(self, parts: List[Part]) -> None:
+        """Give up an incomplete message: tell it once more, as what it will remain."""
+        message = self._message
+        if message is None:
+            return
+        self._message = None
+        at = message.pieces[-1][1] + message.pieces[-1][2]
+        if self._total < 0:
+            message.length = self._size
+            fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
+            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, _join(self._chunks), at, at, False, True, message, message.pieces))
+            return
+        message.missing += self._total - self._size
+        self._tell(message, _join(self._chunks), self._total, at, at, False, True, parts)
+
+
+_OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED = range(4)
+
+
+def _join(chunks: List[Tuple[Optional[bytes], int]]) -> Any:
+    """The bytes of chunks as one buffer: bytes where all are there, else a Patchy."""
+    if len(chunks) == 1 and chunks[0][0] is not None:
+        return chunks[0][0]
+    if all(data is not None for data, _ in chunks):
+        return b"".join(data for data, _ in chunks if data is not None)
+    return Patchy(chunks)
+
+
+def locate(data: bytes) -> Tuple[int, int]:
+    """Where TLS begins in bytes of which nothing is known, and which side sends it; (-1, 0): nowhere.
+
+    A hello tells its sender; a chain of record headers does not, and is taken for the server's.
+    """
+    if len(data) >= 5 and plausible_ssl2(data[:5]):
+        return 0, 0
+    at = _hello_at(data, 0)
+    if at < 0:
+        at = _chain_at(data, 0)
+        return at, 1
+    return at, 0 if data[at + 5] == 1 else 1

@@ -1,0 +1,218 @@
+"""The whole handshake on one screen: a line per record and message, client left, server right."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence
+
+from hexnote.model import (
+    ARRAY,
+    CONTENT_TYPES,
+    END,
+    GROUP,
+    LOST,
+    MESSAGE,
+    OTHER,
+    VERSIONS,
+    Block,
+    Connection,
+    Finding,
+    Packet,
+    Part,
+    Prose,
+    finding_lines,
+)
+
+# What is told of a message: paths' last components, in this order.
+TELLING = {
+    "client_hello": ("client_version", "legacy_version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list", "versions"),
+    "server_hello": ("server_version", "legacy_version", "selected_version", "cipher_suite", "protocol_name_list"),
+    "hello_retry_request": ("cipher_suite", "selected_group"),
+    "certificate": ("commonName",),
+    "certificate_request": ("certificate_types",),
+    "server_key_exchange": ("named_curve", "namedcurve", "group"),
+    "certificate_verify": ("algorithm",),
+}
+# Lines of one connection kept before they are printed in its midst.
+_MOST = 5000
+
+
+class Sheet:
+    """What is to be printed of one connection."""
+
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+        self.data = [0, 0]  # application data records in a row, by side
+        self.bytes = [0, 0]
+
+
+class Summary:
+    """The renderer: prints a connection when it is over, findings last."""
+
+    live = False
+    keep = False
+
+    def __init__(self, width: int = 100, diagnose: bool = False) -> None:
+        self.width = max(width, 60)
+        self.half = (self.width - 12) // 2
+        self.diagnose = diagnose
+        self.out: List[str] = []
+        self.sheets: Dict[int, Sheet] = {}
+        self.packet = 0
+        self.file = ""
+
+    # ---------------------------------------------------------------- what the pipeline calls
+
+    def begin(self, file: str) -> None:
+        """A new input begins."""
+        self.sheets.clear()
+        if self.file:
+            self.out.append("\n")
+        self.file = file
+
+    def prose(self, item: Prose) -> None:
+        """Prose is left out."""
+
+    def excerpt(self, block: Block) -> None:
+        """So are bytes shown again."""
+
+    def block(
+        self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool,
+        remarks: Sequence[str], findings: Sequence[Finding],
+    ) -> None:
+        """A packet: its records and messages become lines."""
+        self.packet = packet.number
+        if connection is not None:
+            sheet = self._sheet(connection)
+            for flag, word in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
+                if flag in packet.flags and packet.data is not None:
+                    self._flush(sheet)
+                    self._line(sheet, packet.side, word + (" ACK" if word == "SYN" and "A" in packet.flags else ""))
+            self._parts(sheet, parts)
+
+    def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
+        """Bytes of an earlier packet that only now can be read."""
+        if connection is not None:
+            self._parts(self._sheet(connection), parts)
+
+    def lost(self, parts: List[Part], connection: Optional[Connection]) -> None:
+        """Holes and given-up units."""
+        if connection is not None:
+            self._parts(self._sheet(connection), parts)
+
+    def remark(self, text: str, findings: Sequence[Finding] = ()) -> None:
+        """Findings of no connection."""
+
+    def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
+        """A connection is over: print it."""
+        sheet = self.sheets.pop(connection.number, None) or Sheet()
+        self._flush(sheet)
+        client, server = connection.ends
+        ends = f": client {client}, server {server}" if client else ": no headers, so no addresses"
+        self.out.append(f"connection {connection.number}{ends}\n")
+        if not self.diagnose:
+            self.out.append(f"{'packet':>7}  {'client':<{self.half}} | server\n")
+            self.out.extend(sheet.lines)
+        for finding in findings:
+            for text, indent in finding_lines(finding):
+                self.out.append(f"{' ' * indent}{text}\n")
+
+    def end(self) -> None:
+        """The input ends."""
+
+    def close(self) -> None:
+        """All inputs are done."""
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        made = "".join(self.out)
+        self.out = []
+        return made.encode("ascii", "backslashreplace")
+
+    # ---------------------------------------------------------------- lines
+
+    def _sheet(self, connection: Connection) -> Sheet:
+        sheet = self.sheets.get(connection.number)
+        if sheet is None:
+            sheet = self.sheets[connection.number] = Sheet()
+        return sheet
+
+    def _line(self, sheet: Sheet, side: int, text: str) -> None:
+        if len(sheet.lines) == _MOST:
+            sheet.lines.append("         ... (too many records to list)\n")
+        if len(sheet.lines) > _MOST:
+            return
+        while text:
+            cut = text[: self.half]
+            if len(text) > self.half and " " in cut:
+                cut = cut[: cut.rindex(" ")]
+            rest = text[len(cut) :].strip()
+            left, right = (cut, "") if side == 0 else ("", cut)
+            number = str(self.packet) if text is not None and not text.startswith("    ") else ""
+            sheet.lines.append(f"{number:>7}  {left:<{self.half}} | {right}".rstrip() + "\n")
+            text = f"    {rest}" if rest else ""
+
+    def _flush(self, sheet: Sheet) -> None:
+        for side in (0, 1):
+            if sheet.data[side]:
+                many = f" x {sheet.data[side]}" if sheet.data[side] > 1 else ""
+                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, encrypted")
+                sheet.data[side] = sheet.bytes[side] = 0
+
+    def _parts(self, sheet: Sheet, parts: List[Part]) -> None:
+        for part in parts:
+            if part.kind == END and part.record is not None:
+                record = part.record
+                if record.type == 23:
+                    if sheet.data[1 - part.side]:
+                        self._flush(sheet)
+                    sheet.data[part.side] += 1
+                    sheet.bytes[part.side] += record.length - 5
+                elif record.encrypted:
+                    self._flush(sheet)
+                    kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+                    self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted")
+                elif record.missing:
+                    self._flush(sheet)
+                    self._line(sheet, part.side, f"  ({record.missing} bytes of this record not captured)")
+            elif part.kind == LOST:
+                self._flush(sheet)
+                self._line(sheet, part.side, f"  ({part.hi - part.lo} bytes not captured)")
+            elif part.done and part.kind in (MESSAGE, 1) and part.record is not None or part.kind == MESSAGE and part.done:
+                if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
+                    self._flush(sheet)
+                    self._line(sheet, part.side, self._words(part))
+            elif part.kind == OTHER and part.begins:
+                self._flush(sheet)
+                shown = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:32])
+                self._line(sheet, part.side, f'not TLS: "{shown}"')
+
+    def _words(self, part: Part) -> str:
+        message, record = part.message, part.record
+        if message is not None:
+            name = message.name or "part of a message"
+            size = f", {message.length} bytes"
+        else:
+            root = next((f[0].name for f in part.fields if f[0].kind == GROUP), "")
+            name, size = root or CONTENT_TYPES.get((record.type or 0) if record else 0, "record"), ""
+            if record is not None and record.format == "ssl2":
+                size = f" in SSL 2.0 form, {record.length} bytes"
+        version = VERSIONS.get(record.version or 0, "") if record is not None and record.format == "tls" else ""
+        said = []
+        telling = TELLING.get(name, ("level", "description") if name == "alert" else ())
+        for wanted in telling:
+            for node, start, end, _, _ in part.fields:
+                if node.name == wanted and not node.suffix and node.kind != GROUP and start < end <= len(part.buf):
+                    if node.kind == ARRAY:
+                        said.append(f"{(end - start) // node.size} {node.name}")
+                        break
+                    try:
+                        raw = part.buf[start:end]
+                    except Exception as hole:  # a Patchy raises spans.Hole, which a renderer cannot name
+                        if type(hole).__name__ != "Hole":
+                            raise
+                        break
+                    said.append(node.title(raw) or str(node.value(raw)))
+                    if node.name not in ("host_name", "protocol_name_list", "commonName"):
+                        break
+        told = f": {', '.join(said)}" if said else ""
+        return f"{name}{size}{' (' + version + ')' if version and name in ('client_hello', 'server_hello') else ''}{told}"

@@ -1,0 +1,671 @@
+"""Annotated text: the user's own lines, with the meaning of each byte range written under the bytes.
+
+A note under a row depends on bytes up to the end of the next row at most, so that a trace that is
+cut short reads, up to the cut, as the whole one does. A field that ends later is named at its first
+row and told at its last.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+from hexnote.model import (
+    ARRAY,
+    CONTENT_TYPES,
+    END,
+    GROUP,
+    HEADER,
+    LOST,
+    MESSAGE,
+    MISSING,
+    SIDES,
+    Block,
+    Connection,
+    Field,
+    Finding,
+    Layout,
+    Node,
+    Packet,
+    Part,
+    Prose,
+    describe,
+    finding_lines,
+)
+
+MARK = ";|"
+
+# How far under a label's carets its continuation stands.
+_HANG = 2
+# Opaque runs over more rows than this are marked at their first and last row only.
+_FOLD = 3
+_OPAQUE = ("", "opaque", "hex")
+# The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
+_OWN_PREFIX = MARK + "  0x0000:  "
+_OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
+
+_BLANK = bytes(9 if c == 9 else 32 for c in range(256))
+_PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
+
+
+class Carets:
+    """Caret lines for one layout: prefix, carets, blanks up to the column where labels stand."""
+
+    def __init__(self, prefix: str, layout: Layout) -> None:
+        self.cols = layout.cols
+        self.prefix = prefix  # what stands before column cols[0]: marker, blanks, the row's own tabs
+        self.lines: Dict[int, str] = {}  # c0 * 64 + c1 -> caret line, padded
+        shift = len(prefix.expandtabs(8)) - self.cols[0]  # tabs widen what the eye sees
+        pitch = self.cols[2] - self.cols[0] if len(self.cols) > 2 else 5
+        last = max(self.cols[0] + 7 * pitch + 4, self.cols[-1] + 2)
+        self.column = last + shift + 2  # visual column of labels
+        self.first = self.cols[0] + shift
+
+    def line(self, c0: int, c1: int) -> str:
+        """The caret line under the row's bytes [c0, c1), padded to the label column."""
+        key = c0 << 6 | c1
+        made = self.lines.get(key)
+        if made is None:
+            cols = self.cols
+            marks = [" "] * (cols[c1 - 1] + 2 - cols[0])
+            for c in range(c0, c1):
+                at = cols[c] - cols[0]
+                marks[at] = marks[at + 1] = "^"
+            width = self.column - self.first
+            made = self.lines[key] = self.prefix + "".join(marks).ljust(width)
+        return made
+
+
+class Shape:
+    """Where the rows of a block lie: which row and column a dump offset has."""
+
+    __slots__ = ("block", "offset", "end", "stride", "starts", "tables", "odd", "count")
+
+    def __init__(self, block: Block, tables: Callable[[bytes, Layout], Optional[Carets]]) -> None:
+        self.block = block
+        self.offset = block.offset
+        self.end = block.offset + len(block.data)
+        self.stride = block.stride
+        self.count = block.row_count()
+        self.starts: List[int] = []
+        self.tables: List[Optional[Carets]] = []
+        self.odd = False
+        if self.stride:
+            row = block.row(0)
+            table = tables(block.text[row.start : row.start + row.layout.cols[0]], row.layout)
+            self.tables = [table]
+            self.odd = table is None
+        else:
+            for r in block.rows or ():
+                self.starts.append(r.offset)
+                table = tables(block.text[r.start : r.end][: r.layout.cols[0]], r.layout) if r.count else None
+                self.tables.append(table)
+                self.odd = self.odd or table is None
+
+    def row_of(self, at: int) -> int:
+        """The row that holds dump offset `at`."""
+        if self.stride:
+            return (at - self.offset) >> 4
+        return bisect_right(self.starts, at) - 1
+
+    def start(self, row: int) -> int:
+        """Dump offset of the row's first byte."""
+        return self.offset + 16 * row if self.stride else self.starts[row]
+
+    def stop(self, row: int) -> int:
+        """Dump offset behind the row's last byte; rows past the last count as the last."""
+        if row + 1 >= self.count:
+            return self.end
+        return self.offset + 16 * (row + 1) if self.stride else self.starts[row + 1]
+
+    def spans(self, ranges: List[Tuple[int, int]]) -> List[Tuple[int, int, int]]:
+        """(row, first column, column behind) of every row that dump ranges touch."""
+        out: List[Tuple[int, int, int]] = []
+        for a, b in ranges:
+            row = self.row_of(a)
+            while a < b:
+                first, stop = self.start(row), min(self.stop(row), b)
+                if stop <= a:
+                    break
+                out.append((row, a - first, stop - first))
+                a, row = stop, row + 1
+        return out
+
+    def ends(self, a: int, b: int) -> List[Tuple[int, int, int]]:
+        """The same for the first and the last row that [a, b) touches, which are two."""
+        one, other = self.row_of(a), self.row_of(b - 1)
+        first, last = self.start(one), self.start(other)
+        return [(one, a - first, self.stop(one) - first), (other, 0, b - last)]
+
+    def table(self, row: int) -> Optional[Carets]:
+        """The caret lines for a row; None where carets cannot stand under it."""
+        return self.tables[0 if self.stride else row]
+
+
+class OwnShape(Shape):
+    """Rows of sixteen in our own layout, for excerpts of bytes shown in an earlier packet."""
+
+    __slots__ = ()
+
+    def __init__(self, at: int, data: bytes, carets: Carets) -> None:
+        self.offset = at & ~15
+        self.end = at + len(data)
+        self.stride = 1
+        self.starts = []
+        self.tables = [carets]
+        self.odd = False
+        self.count = (self.end - self.offset + 15) >> 4
+
+
+def own_row(offset: int, at: int, data: bytes, row: int) -> str:
+    """An excerpt's row in our own layout; what lies before dump offset `at` is blank."""
+    first = offset + 16 * row
+    cells = []
+    text = []
+    for i in range(first, min(first + 16, at + len(data))):
+        if i < at:
+            cells.append("  ")
+            text.append(" ")
+        else:
+            cells.append(f"{data[i - at]:02x}")
+            text.append(_PRINTABLE[data[i - at]])
+    groups = " ".join("".join(cells[i : i + 2]) for i in range(0, len(cells), 2))
+    return f"{MARK}  0x{first:04x}:  {groups:<39}  {''.join(text)}\n"
+
+
+class Text:
+    """The renderer. `take()` hands out what was written since it was asked last."""
+
+    live = True  # wants parts of units as they come
+    keep = False  # does not want opaque bodies whole
+
+    def __init__(self, width: int = 100, full: bool = False, headers: bool = False, colour: bool = False) -> None:
+        self.width = max(width, 40)
+        self.level = 1 if full else 0
+        self.headers = headers
+        self.colour = colour
+        self.out: List[bytes] = []
+        self._open = False  # the last echoed line has no LF: the input ends here
+        self._wrote = False  # annotations were written behind such a line
+        self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
+        self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
+        self._taught: set[int] = set()  # nodes whose teaching note was given
+        self._lost: List[Part] = []  # holes not told yet
+
+    # ---------------------------------------------------------------- what the pipeline calls
+
+    def begin(self, file: str) -> None:
+        """A new input begins."""
+        self._taught.clear()
+
+    def prose(self, item: Prose) -> None:
+        """Lines that are no dump."""
+        self._echo(item.text)
+
+    def excerpt(self, block: Block) -> None:
+        """Rows that show bytes of an earlier packet again."""
+        self._echo(block.text)
+
+    def block(
+        self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool,
+        remarks: Sequence[str], findings: Sequence[Finding],
+    ) -> None:
+        """A run of rows, with what its bytes mean."""
+        if not block.data:
+            self._echo(block.text)
+        elif not parts and not review:
+            self._echo(block.text)
+        else:
+            shape = Shape(block, self._table)
+            notes: Dict[int, List[str]] = {}
+            if review:
+                self._review(shape, packet, notes)
+            if parts and packet.offset is not None:
+                self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
+            self._write(shape, block, notes)
+        for remark in remarks:
+            self._plain(remark)
+        for finding in findings:
+            self._finding(finding)
+
+    def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
+        """Bytes of an earlier packet that only now can be read: shown again as an excerpt."""
+        shape = OwnShape(at, data, self._own)
+        notes: Dict[int, List[str]] = {}
+        assert packet.offset is not None
+        self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, data, at)
+        self._plain(f"now readable, from packet {packet.number} (its headers left out):")
+        skipped = False
+        for row in range(shape.count):
+            if row not in notes:
+                skipped = True
+                continue
+            if skipped:
+                self._annotate([f"{MARK}    ...\n"])
+                skipped = False
+            self._annotate([own_row(shape.offset, at, data, row), *notes[row]])
+        if skipped:
+            self._annotate([f"{MARK}    ...\n"])
+
+    def lost(self, parts: List[Part], connection: Optional[Connection]) -> None:
+        """Holes and given-up units that no later byte of this packet follows."""
+        self._lost.extend(p for p in parts if p.kind == LOST)
+        self._tell_lost()
+
+    def remark(self, text: str, findings: Sequence[Finding] = ()) -> None:
+        """A sentence between packets."""
+        if text:
+            self._plain(text)
+        for finding in findings:
+            self._finding(finding)
+
+    def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
+        """A connection is over: what is to be said of it as a whole."""
+        for finding in findings:
+            self._finding(finding)
+
+    def end(self) -> None:
+        """The input ends."""
+
+    def close(self) -> None:
+        """All inputs are done: the output ends as the input did."""
+        if self._wrote and self.out and self.out[-1].endswith(b"\n"):
+            self.out[-1] = self.out[-1][:-1]
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        made = b"".join(self.out)
+        self.out = []
+        return made
+
+    # ---------------------------------------------------------------- writing
+
+    def _echo(self, text: bytes) -> None:
+        if text:
+            self.out.append(text)
+            self._open = not text.endswith(b"\n")
+
+    def _annotate(self, lines: List[str]) -> None:
+        if self._open:
+            # Only the very last line can lack its LF: the annotations go without one instead.
+            self.out.append(b"\n")
+            self._open = False
+            self._wrote = True
+        self.out.append("".join(lines).encode("ascii", "backslashreplace"))
+
+    def _plain(self, text: str, indent: int = 1) -> None:
+        """A sentence on lines of its own."""
+        self._annotate(self._sentence(text, indent))
+
+    def _sentence(self, text: str, indent: int = 1) -> List[str]:
+        lead = MARK + " " * indent
+        room = max(self.width - len(lead), 20)
+        if len(text) <= room:
+            return [f"{lead}{text}\n"]
+        from textwrap import wrap
+
+        return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
+
+    def _write(self, shape: Shape, block: Block, notes: Dict[int, List[str]]) -> None:
+        """Echo the block's lines with the notes of each row after it."""
+        text, done = block.text, 0
+        for row in sorted(notes):
+            at = block.row(row)
+            if at.end > done:
+                self._echo(text[done : at.end])
+                done = at.end
+            lines = notes[row]
+            if shape.odd and shape.table(row) is None:
+                lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.count], 0), *lines]
+            self._annotate(lines)
+        if done < len(text):
+            self._echo(text[done:])
+
+    def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
+        """The caret lines for rows that begin with `lead`; None where carets cannot stand under them."""
+        blank = lead.translate(_BLANK)
+        key = (blank, layout)
+        if key in self._carets:
+            return self._carets[key]
+        made: Optional[Carets] = None
+        plain = all(c == 9 or 32 <= c < 127 for c in lead)
+        cols = layout.cols
+        if plain and cols[0] >= 2 and all(b - a >= 2 for a, b in zip(cols, cols[1:])):
+            prefix = blank.decode("ascii")
+            if prefix[0] == "\t":
+                prefix = MARK + prefix
+            elif prefix[1] == "\t":
+                prefix = MARK + prefix[1:]
+            else:
+                prefix = MARK + prefix[2:]
+            made = Carets(prefix, layout)
+            if made.first + cols[-1] - cols[0] + 2 > self.width:
+                made = None
+        if len(self._carets) > 4096:
+            self._carets.clear()
+        self._carets[key] = made
+        return made
+
+    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int) -> List[str]:
+        """A caret line with its label, beside the carets where it fits, else under them."""
+        line = carets.line(c0, c1)
+        indent = "  " * depth
+        if carets.column + len(indent) + len(label) <= self.width:
+            return [f"{line}{indent}{label}\n"]
+        short = line.rstrip()
+        room = self.width - len(short.expandtabs(8)) - _HANG
+        if len(label) <= room:
+            return [f"{short}{' ' * _HANG}{label}\n"]
+        return [f"{short}\n", *self._sentence(label, 3 + len(indent))]
+
+    # ---------------------------------------------------------------- the notes of a block
+
+    def _tell(
+        self, shape: Shape, delta: int, parts: List[Part], packet: Packet, connection: Optional[Connection],
+        notes: Dict[int, List[str]], data: bytes, at: int,
+    ) -> None:
+        """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
+        hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
+        for part in parts:
+            kind = part.kind
+            if kind == LOST:
+                self._lost.append(part)
+                hole = part.hi
+                continue
+            if kind == END or part.lo >= part.hi or part.lo < hole:
+                continue
+            row = shape.row_of(part.lo + delta)
+            lines = notes.get(row)
+            if lines is None:
+                lines = notes[row] = []
+            if self._lost:
+                lines.extend(self._lost_lines())
+            if kind == HEADER:
+                lines.extend(self._record_heading(part, connection))
+            elif kind == MESSAGE and part.begins and part.message is not None:
+                lines.extend(self._message_heading(part))
+            if part.pieces is None:
+                self._fields(shape, delta, part, packet, notes)
+            else:
+                self._scattered(shape, delta, part, packet, notes)
+
+    def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
+        """The fields of a unit that lies in one piece of the stream."""
+        shift = part.base + delta
+        lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
+        buf = part.buf
+        have = min(len(buf), hi)
+        level = self.level
+        off = shape.offset
+        stride = shape.stride
+        table = shape.tables[0] if stride else None
+        plain = table is not None
+        for field in part.fields:
+            node, start, end, depth, _ = field
+            if end <= lo or start >= hi or node.level > level:
+                if start >= hi:
+                    break
+                continue
+            kind = node.kind
+            if kind == GROUP:
+                if start >= lo and node.doc and id(node) not in self._taught:
+                    self._teach(node, shape, start + shift, notes)
+                continue
+            if start >= lo and end <= have and kind != ARRAY and plain:
+                at = start + shift - off
+                c0 = at & 15
+                c1 = c0 + end - start
+                if c1 <= 16:
+                    row = at >> 4
+                    lines = notes.get(row)
+                    if lines is None:
+                        lines = notes[row] = []
+                    assert table is not None
+                    label = node.say(buf[start:end])
+                    if table.column + 2 * depth + len(label) <= self.width and not node.doc:
+                        lines.append(f"{table.line(c0, c1)}{'  ' * depth}{label}\n")
+                    else:
+                        lines.extend(self._beside(table, c0, c1, label, depth))
+                        if node.doc and id(node) not in self._taught:
+                            lines.extend(self._doc(node))
+                    continue
+            if start < end:
+                self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+
+    def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
+        """The fields of a unit whose bytes lie in several records."""
+        pieces = part.pieces or []
+        starts = [p[0] for p in pieces]
+        for field in part.fields:
+            node, start, end, _, _ = field
+            if node.level > self.level or (start == end and node.kind != GROUP):
+                continue
+            i = max(bisect_right(starts, start) - 1, 0)
+            if node.kind == GROUP:
+                local, stream, size = pieces[i]
+                place = start - local + stream
+                if node.doc and part.lo <= place < part.hi and id(node) not in self._taught:
+                    self._teach(node, shape, place + delta, notes)
+                continue
+            ranges: List[Tuple[int, int]] = []
+            while i < len(pieces) and pieces[i][0] < end:
+                local, stream, size = pieces[i]
+                a = max(start, local) - local + stream
+                b = min(end, local + size) - local + stream
+                a, b = max(a, part.lo), min(b, part.hi)
+                if a < b:
+                    ranges.append((a + delta, b + delta))
+                i += 1
+            if ranges:
+                self._long(shape, part, field, ranges, packet, notes)
+
+    def _long(
+        self, shape: Shape, part: Part, field: Field, ranges: List[Tuple[int, int]], packet: Packet, notes: Dict[int, List[str]],
+    ) -> None:
+        """A field over several rows or packets, or a list: named at its first row, told where it ends."""
+        node, start, end, depth, _ = field
+        opaque = node.show in _OPAQUE or node.kind == MISSING
+        first_row = shape.row_of(ranges[0][0])
+        fold = opaque and len(ranges) == 1 and shape.row_of(ranges[0][1] - 1) - first_row >= _FOLD
+        spans = shape.ends(*ranges[0]) if fold else shape.spans(ranges)
+        got = sum(b - a for a, b in ranges)
+        before = max(_local(part, part.lo) - start, 0)  # bytes of the field told earlier
+        begins = before == 0
+        ends = _local(part, part.hi) >= end
+        # A note at the first row may know of bytes up to the end of the next row.
+        horizon = shape.stop(first_row + 1)
+        known = before + sum(max(min(b, horizon) - a, 0) for a, b in ranges)
+        full = start + known >= end
+        buf = part.buf
+        name = self._name(node, part)
+        size = end - start
+        since = "" if begins else self._since(part, start, packet)
+        if node.kind == ARRAY:
+            count = size // node.size
+            first = f"{name}: {count} {'value' if count == 1 else 'values'}, listed below" if begins else f"{name} go on{since}"
+        elif full and not opaque:
+            first = node.say(buf[start:end]) + since
+        elif opaque and begins:
+            first = self._opaque(node, name, size, buf[start : start + min(known, 8)], part)
+        elif begins:
+            first = f"{node.say(buf[start : start + known])} ... ({size} bytes)"
+        elif ends and full:
+            first = f"{name} ends{since}"
+        elif opaque:
+            first = f"{name} goes on: bytes {before} to {before + got} of {size}"
+        else:
+            first = f"{name} goes on{since}"
+        if begins and not ends and node.kind != MISSING:
+            first += ", goes on in a later packet"
+        last = len(spans) - 1
+        for i, (row, c0, c1) in enumerate(spans):
+            label = ""
+            if i == 0:
+                label = first
+            elif i == last:
+                if ends and (fold or not full):
+                    label = f"{name} ends" if opaque or node.kind == ARRAY else node.say(buf[start:end])
+                elif fold:
+                    break  # its end is not in sight: the first row has said all
+            lines = notes.get(row)
+            if lines is None:
+                lines = notes[row] = []
+            carets = shape.table(row) or self._own
+            if label:
+                lines.extend(self._beside(carets, c0, c1, label, depth))
+            else:
+                lines.append(carets.line(c0, c1).rstrip() + "\n")
+            if i == 0 and begins and node.doc and id(node) not in self._taught:
+                lines.extend(self._doc(node))
+            if i == last and ends and node.kind == ARRAY:
+                lines.extend(self._list(node, buf[start:end], depth))
+
+    # ---------------------------------------------------------------- words
+
+    def _name(self, node: Node, part: Part) -> str:
+        if node.type == "Encrypted":
+            kind = CONTENT_TYPES.get(part.record.type or 0, "data") if part.record else "data"
+            return f"encrypted {kind}"
+        if node.type == "ApplicationData":
+            return "application data"
+        if node.type == "Other":
+            return "not TLS"
+        if node.kind == MISSING:
+            return "not readable"
+        return node.name + node.suffix.replace(".", " ")
+
+    def _opaque(self, node: Node, name: str, size: int, head: bytes, part: Part) -> str:
+        label = f"{name}, {size} {'byte' if size == 1 else 'bytes'}"
+        if node.type == "Other":
+            text = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:40])
+            return f'{label}: "{text}"'
+        if node.type == "ApplicationData":
+            return f"{label}, encrypted"
+        if node.type == "Encrypted" or node.kind == MISSING:
+            return label
+        return f"{label}: {head.hex()}{'...' if size > len(head) else ''}"
+
+    def _since(self, part: Part, start: int, packet: Packet) -> str:
+        return ", begun in an earlier packet"
+
+    def _who(self, side: int, connection: Optional[Connection]) -> str:
+        if connection is not None and connection.number:
+            return f"connection {connection.number}, {SIDES[side]}"
+        return SIDES[side]
+
+    def _record_heading(self, part: Part, connection: Optional[Connection]) -> List[str]:
+        who = self._who(part.side, connection)
+        record = part.record
+        if record is None:
+            return [f"{MARK} {who}: a record header begins here and goes on in a later packet\n"] if part.begins else []
+        return [f"{MARK} {who}, record {record.number}: {describe(record)}\n"]
+
+    def _message_heading(self, part: Part) -> List[str]:
+        message = part.message
+        if message is None or not message.name:
+            return []
+        return [f"{MARK}  {message.name}, {message.length - 4} bytes after its header\n"] if message.length > 4 else [f"{MARK}  {message.name}, empty\n"]
+
+    def _teach(self, node: Node, shape: Shape, at: int, notes: Dict[int, List[str]]) -> None:
+        row = shape.row_of(min(at, shape.end - 1))
+        notes.setdefault(row, []).extend(self._doc(node))
+
+    def _doc(self, node: Node) -> List[str]:
+        self._taught.add(id(node))
+        text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
+        return self._sentence(text, 5)
+
+    def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
+        """A numbered list of the values of an array."""
+        size = node.size
+        items = [node.say(raw[i : i + size]) for i in range(0, len(raw) - size + 1, size)]
+        lead = MARK + "   " + "  " * depth
+        digits = len(str(len(items)))
+        cells = [f"{i + 1:>{digits}} {item}" for i, item in enumerate(items)]
+        wide = max((len(c) for c in cells), default=0) + 3
+        columns = max((self.width - len(lead)) // wide, 1)
+        rows = (len(cells) + columns - 1) // columns
+        lines = []
+        for r in range(rows):
+            line = lead + "".join(cells[i].ljust(wide) for i in range(r, len(cells), rows)).rstrip()
+            lines.append(line + "\n")
+        return lines
+
+    def _lost_lines(self) -> List[str]:
+        lines: List[str] = []
+        for part in self._lost:
+            what = f" in record {part.record.number} ({describe(part.record)})" if part.record else ""
+            lines.extend(self._sentence(
+                f"{part.hi - part.lo} bytes of the {SIDES[part.side]}'s stream are not in this trace "
+                f"(offsets {part.lo} to {part.hi}){what}"))
+        self._lost = []
+        return lines
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            self._annotate(self._lost_lines())
+
+    def _finding(self, finding: Finding) -> None:
+        for line in finding_lines(finding):
+            self._plain(line[0], line[1])
+
+    # ---------------------------------------------------------------- the TCP/IP review
+
+    def _review(self, shape: Shape, packet: Packet, notes: Dict[int, List[str]]) -> None:
+        """The packet's headers: where IP and TCP begin, how long they are, where the payload stands."""
+        if packet.link is None or packet.ip is None:
+            return
+        link, ip = packet.link, packet.ip
+        ports = link + ip
+        known = shape.row_of(min(ports + 3, shape.end - 1)) - 1  # no note above this row may know the connection
+        if packet.version == 4:
+            say = [
+                (link, link + 1, f"IP version 4, header 4 x {ip // 4} = {ip} bytes"),
+                (link + 9, link + 10, "protocol = TCP (6)"),
+            ]
+        else:
+            say = [(link, link + 1, f"IP version 6, headers {ip} bytes")]
+        if self.headers:
+            if packet.version == 4:
+                say[1:1] = [(link + 2, link + 4, f"total length = {packet.end - link} bytes"), (link + 8, link + 9, f"time to live = {packet.ttl}")]
+                say += [(link + 12, link + 16, f"source = {packet.src}"), (link + 16, link + 20, f"destination = {packet.dst}")]
+            else:
+                say += [(link + 8, link + 24, f"source = {packet.src}"), (link + 24, link + 40, f"destination = {packet.dst}")]
+            say += [
+                (ports, ports + 2, f"source port = {packet.sport}"), (ports + 2, ports + 4, f"destination port = {packet.dport}"),
+                (ports + 4, ports + 8, f"sequence number = {packet.seq}"),
+            ]
+            if packet.ack is not None:
+                say.append((ports + 8, ports + 12, f"acknowledgment number = {packet.ack}"))
+        if packet.tcp is not None:
+            begin = packet.start
+            where = f"payload begins at 0x{begin:04x}" if packet.payload else f"no payload (it would begin at 0x{begin:04x})"
+            say.append((ports + 12, ports + 13, f"TCP header 4 x {packet.tcp // 4} = {packet.tcp} bytes; {where}"))
+            if self.headers:
+                say.append((ports + 13, ports + 14, f"flags = {packet.flags or 'none'}"))
+        for start, end, label in say:
+            if start < shape.offset or end > shape.end:
+                continue
+            row = shape.row_of(start)
+            if row < known:
+                notes.setdefault(known, []).extend(self._sentence(f"at 0x{start:04x}: {label}", 3))
+                continue
+            while start < end:
+                stop = min(shape.stop(row), end)
+                first = shape.start(row)
+                carets = shape.table(row) or self._own
+                notes.setdefault(row, []).extend(self._beside(carets, start - first, stop - first, label, 0))
+                start, row, label = stop, row + 1, ""
+
+
+def _local(part: Part, at: int) -> int:
+    """Local offset of stream offset `at`, for the ends of the new bytes."""
+    if part.pieces is None:
+        return at - part.base
+    local = 0
+    for start, stream, size in part.pieces:
+        if at < stream:
+            break
+        local = start + min(at - stream, size)
+    return local
+

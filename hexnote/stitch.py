@@ -1,0 +1,500 @@
+"""One direction of a TCP connection: segments put in the order of their sequence numbers.
+
+What can be read on is handed back at once as `Delivery`s in stream order; what lies behind a gap
+waits until the gap is filled or given up. A gap of bytes that no packet brought is given up, by the
+input alone, when the other end has acknowledged past it and two more segments of that direction
+have come since, when 64 segments or 256 KB lie behind it, or when the connection ends. Bytes of a
+packet that is there but does not show them (snapped, left out by the author) are a hole for
+certain: it is given up as soon as something stands behind it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Delivery, Packet
+from hexnote.spans import merge
+
+MASK = 0xFFFFFFFF
+HALF = 1 << 31
+FAR = 1 << 30  # a sequence number farther away than this belongs to something else
+SEGMENTS = 64  # behind a gap that is given up
+BYTES = 256 * 1024
+PATIENCE = 2  # segments that come after a gap's bytes were acknowledged
+_DIFFERENCE = 16  # bytes shown of a retransmission that differs
+
+_Queued = Tuple[int, int, Optional[bytes], Packet, int]  # start, end, bytes (None: a hole), packet, dump offset
+_Seen = Tuple[int, bytes, int, int, Optional[int]]  # start, bytes, packet number, dump offset, IP ID
+
+# What the IP IDs of two segments say (`Event.ids`).
+UNKNOWN, SAME, EARLIER, LATER = 0, 1, 2, 3
+
+
+class Event(NamedTuple):
+    """Something about a segment that is worth a word.
+
+    `kind`: `retransmission` (bytes sent again), `overlap` (some of them new), `differs` (sent again
+    with other bytes; the first are kept), `out-of-order` (sent before what was seen before it),
+    `late` (for a gap that was given up, or before the first byte: not read), `keep-alive`, `jump`
+    (a sequence number too far away: not read). A retransmission that fills a gap, which its IP ID
+    tells, has no `first`.
+    """
+
+    kind: str
+    side: int
+    packet: int  # its number
+    at: int  # dump offset of the bytes meant
+    offset: int  # stream offset of them; -1 with `jump`
+    length: int
+    first: int = 0  # number of the packet that brought them first; 0: not known (any more)
+    first_at: int = 0  # dump offset there
+    ids: int = UNKNOWN  # SAME: the same packet seen twice; EARLIER, LATER: sent than what was seen before it
+    was: bytes = b""  # with `differs`: the bytes first seen, from the first difference on
+    now: bytes = b""  # and those seen later
+
+
+class Bounds:
+    """What all directions of all connections keep together, and how much of it at most."""
+
+    __slots__ = ("overdue", "_waiting", "_held", "_queues", "_limit", "_size", "_recent")
+
+    def __init__(self, waiting: int, recent: int) -> None:
+        """`waiting`: bytes behind gaps; `recent`: bytes handed on that are kept to compare with.
+        Both with an allowance for each segment."""
+        self.overdue: List[Stream] = []  # whose gaps must be given up to make room
+        self._waiting = waiting
+        self._held = 0
+        self._queues: Dict[Stream, None] = {}  # in which something waits, the longest first
+        self._limit = recent
+        self._size = 0
+        self._recent: List[Stream] = []  # whose bytes are kept, in the order in which they came
+
+    def account(self, stream: Stream) -> None:
+        """Counts what waits in a stream; beyond the bound, those that wait longest become overdue."""
+        cost = 2 * stream.queued + 1024 * len(stream.queue)
+        self._held += cost - stream.cost
+        stream.cost = cost
+        if not cost:
+            self._queues.pop(stream, None)
+            return
+        self._queues.setdefault(stream)
+        while self._held > self._waiting:
+            oldest = next(iter(self._queues))
+            del self._queues[oldest]
+            self._held -= oldest.cost
+            oldest.cost = 0
+            self.overdue.append(oldest)
+
+    def remember(self, stream: Stream, seen: _Seen, length: int) -> None:
+        """Keeps bytes that were handed on, to compare with what may come again."""
+        stream.recent.append(seen)
+        self._recent.append(stream)
+        self._size += length + 256
+        if self._size > self._limit:
+            # Rarely, so that it costs little: the older half goes.
+            half = len(self._recent) // 2 + 1
+            count: Dict[Stream, int] = {}
+            for each in self._recent[:half]:
+                count[each] = count.get(each, 0) + 1
+            del self._recent[:half]
+            for each, number in count.items():
+                self._size -= sum(len(kept[1]) + 256 for kept in each.recent[:number])
+                del each.recent[:number]
+
+
+class Stream:
+    """One direction of a connection."""
+
+    __slots__ = (
+        "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
+        "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
+        "queue", "queued", "cost", "recent", "_ack", "_mark", "_holes", "_probe", "_floating", "_stray",
+    )  # fmt: skip
+
+    def __init__(self, side: int, key: Tuple[bytes, bytes], events: List[Event], bounds: Bounds) -> None:
+        self.side = side  # 0: from the client, 1: from the server
+        self.key = key  # of its packets
+        self.peer: Stream = self  # the other direction
+        self.events = events
+        self.bounds = bounds
+        self.base: Optional[int] = None  # sequence number of stream offset 0
+        self.whole = False  # its SYN was seen: offset 0 is its first byte
+        self.next = 0  # stream offset behind the last byte handed on
+        self.high = 0  # ... behind the last byte known to exist
+        self.acked = 0  # ... behind the last byte acknowledged by the other end (a FIN counts as one)
+        self.fin: Optional[int] = None  # stream offset of its FIN
+        self.reset = False  # it has sent a RST
+        self.syns = 0  # SYNs seen
+        self.segments = 0  # packets with payload
+        self.gaps = 0  # gaps given up, certain holes apart
+        self.gap_bytes = 0
+        self.snapped_bytes = 0  # not shown by packets that are there
+        self.window: Optional[int] = None  # last one announced, not scaled
+        self.ended = False  # the connection is over: nothing waits any more
+        self.current: Optional[Packet] = None  # the packet being read
+        self.shown = 0  # stream offset behind the last byte of it that was shown
+        self.queue: List[_Queued] = []  # what waits: ascending, disjoint
+        self.queued = 0  # bytes in it
+        self.cost = 0  # of them, for Bounds
+        self.recent: List[_Seen] = []  # bytes handed on last, for Bounds
+        self._ack = -1  # last acknowledgement number of the other end
+        self._mark = (-1, 0)  # end of an acknowledged gap, and `segments` when it was first known to be one
+        self._holes: List[Tuple[int, int]] = []  # given up: what comes for them is late
+        self._probe = -1  # stream offset of the byte sent last into a closed window
+        self._floating = False  # `base` is from a summary line's number, which may be relative
+        self._stray: Optional[Tuple[int, int]] = None  # behind a segment too far away: sequence number, its length
+
+    def offset_of(self, seq: int) -> int:
+        """Stream offset of a sequence number: of those 2^32 apart, the one that lies nearest to `next`."""
+        return self.next + ((seq - (self.base or 0) - self.next + HALF) & MASK) - HALF
+
+    # ---------------------------------------------------------------- headers in
+
+    def begin(self, seq: int, packet: Packet) -> None:
+        """Says that sequence number `seq` is stream offset 0."""
+        self.base = seq
+        self._floating = packet.tcp is None and not self.whole
+        self._acknowledge()
+
+    def acknowledge(self, number: int) -> None:
+        """The other end has sent this acknowledgement number."""
+        if number != self._ack:
+            self._ack = number
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        if self.base is None or self._ack < 0:
+            return
+        offset = self.offset_of(self._ack)
+        if self.acked < offset < self.next + FAR:
+            self.acked = offset
+            if self.queue:
+                self._overdue(self._gap())
+
+    def place(self, packet: Packet, plain: bool) -> None:
+        """Finds the place of a packet's payload and FIN; sets `packet.offset`. `plain`: it has no SYN, FIN or RST."""
+        self.current = packet
+        if self.base is None or packet.seq is None:
+            return
+        payload = packet.end - packet.start
+        offset = self.next + ((packet.seq - self.base - self.next + HALF) & MASK) - HALF
+        if not plain or self._floating or not -FAR < offset - self.next < FAR:
+            self._place(packet, payload)
+            return
+        if payload > 0:
+            packet.offset = self.shown = offset
+            self.segments += 1
+            offset += payload
+        if offset > self.high:
+            self.high = offset
+
+    def _place(self, packet: Packet, payload: int) -> None:
+        """The same where it takes more than arithmetic."""
+        assert packet.seq is not None
+        if "R" in packet.flags:
+            return  # its payload is no stream data (RFC 9293 section 3.5.2)
+        seq = (packet.seq + ("S" in packet.flags)) & MASK
+        if self._floating and packet.tcp is not None:
+            self._floating = False
+            if payload > 0 and abs(self.offset_of(seq) - self.next) > 1 << 24:
+                # The numbers so far were printed, relative ones: these bytes are taken as the next.
+                self.begin((seq - self.next) & MASK, packet)
+        offset = self.offset_of(seq)
+        if abs(offset - self.next) >= FAR:
+            if not payload:
+                return
+            if self._stray is None or seq != self._stray[0]:
+                self._stray = ((seq + payload) & MASK, payload)
+                self.events.append(Event("jump", self.side, packet.number, packet.start, -1, payload))
+                return
+            # A second segment follows the first: the stream itself is elsewhere.
+            offset = max(self.next, self.high) + self._stray[1]
+            self.base = (seq - offset) & MASK
+        self.high = max(self.high, offset + payload)
+        if payload > 0:
+            packet.offset = self.shown = offset
+            self.segments += 1
+        if "F" in packet.flags:
+            self.fin = offset + payload
+
+    # ---------------------------------------------------------------- payload in
+
+    def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
+        """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
+        offset = packet.offset
+        if offset is not None and data and not self.queue:
+            start = offset + at - packet.start
+            if start == self.next:
+                length = len(data)
+                packet.captured += length
+                self.shown = self.next = end = start + length
+                if end > self.high:
+                    self.high = end
+                if length == 1 and self.peer.window == 0:
+                    self._probe = start
+                self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
+                return [Delivery(self.side, start, data, length, packet, at)]
+        out: List[Delivery] = []
+        if data:
+            packet.captured += len(data)
+            if self._first(packet, data, at) and packet.offset is not None:
+                self._take(packet, packet.offset + at - packet.start, data, at)
+        if self.queue:
+            self._settle(out, packet)
+        return out
+
+    def close(self, packet: Packet) -> List[Delivery]:
+        """No more of the packet will be shown: what it did not show of its payload is a certain hole.
+
+        A packet known by its summary line alone leaves none: its bytes may still come.
+        """
+        if packet is not self.current:
+            return []
+        self.current = None
+        out: List[Delivery] = []
+        cut = packet.captured < packet.end - packet.start and (packet.data or packet.captured)
+        if cut and packet.offset is not None:
+            self._hide(packet, self.shown, packet.offset + packet.payload)
+            self._settle(out, packet)
+        return out
+
+    def finish(self) -> List[Delivery]:
+        """The connection is over: all that waits, gaps given up. Nothing will wait from now on."""
+        out: List[Delivery] = []
+        self.ended = True
+        self._settle(out, None)
+        return out
+
+    def _first(self, packet: Packet, data: bytes, at: int) -> bool:
+        """Whether bytes have a place; the first ones of a direction without SYN make it stream offset 0."""
+        if packet.offset is not None:
+            return True
+        if self.base is not None or packet.seq is None or "R" in packet.flags:
+            return False
+        if data == b"\0" and packet.payload == 1 and packet.flags == "A":
+            # A keep-alive probe repeats a byte that was sent before, often as zero.
+            self.events.append(Event("keep-alive", self.side, packet.number, at, -1, 1))
+            return False
+        self.begin((packet.seq + at - packet.start) & MASK, packet)
+        # What the packet has before its first byte shown lies before the stream as it is known.
+        packet.offset = packet.start - at
+        self.segments += 1
+        if "F" in packet.flags:
+            self.fin = packet.offset + packet.payload
+        return True
+
+    def _take(self, packet: Packet, start: int, data: bytes, at: int) -> None:
+        """Puts bytes at stream offset `start` where they belong; tells of those that came before."""
+        end = start + len(data)
+        if packet is self.current:
+            if start > self.shown:
+                # Left out: inside a packet, nothing comes later that stands earlier.
+                self._hide(packet, self.shown, start)
+            self.shown = max(self.shown, end)
+        self.high = max(self.high, end)
+        if start < self.next:
+            old = min(end, self.next)
+            self._again(packet, start, data[: old - start], at, end > old)
+            data, at, start = data[old - start :], at + old - start, old
+        if data:
+            self._order(packet, start, end, at)
+            self._queue(start, end, data, packet, at)
+
+    def _hide(self, packet: Packet, start: int, end: int) -> None:
+        """A certain hole: `packet` has `[start, end)` of the stream and does not show it."""
+        start = max(start, self.next)
+        if start < end and packet.offset is not None:
+            self.high = max(self.high, end)
+            self._queue(start, end, None, packet, packet.start + start - packet.offset)
+
+    def _queue(self, start: int, end: int, data: Optional[bytes], packet: Packet, at: int) -> None:
+        """Puts `[start, end)` among what waits: bytes displace certain holes, otherwise the first stay."""
+        queue = self.queue
+        if not queue or queue[-1][1] <= start:
+            queue.append((start, end, data, packet, at))
+            self.queued += len(data or b"")
+            return
+        first = bisect_left(queue, (start,))
+        if first and queue[first - 1][1] > start:
+            first -= 1
+        last, pos = first, start
+        mixed: List[_Queued] = []
+
+        def put(low: int, high: int) -> None:
+            if low < high:
+                part = data and data[low - start : high - start]
+                self.queued += len(part or b"")
+                mixed.append((low, high, part, packet, at + low - start))
+
+        while last < len(queue) and queue[last][0] < end:
+            entry = queue[last]
+            low, high, there, other, place = entry
+            put(pos, low)
+            left, right = max(pos, low), min(end, high)
+            if data and not there:
+                if low < left:
+                    mixed.append((low, left, None, other, place))
+                put(left, right)
+                if right < high:
+                    mixed.append((right, high, None, other, place + right - low))
+            else:
+                mixed.append(entry)
+                if data and there:
+                    again = data[left - start : right - start]
+                    seen = (low, there, other.number, place, other.ipid)
+                    self._compare(packet, left, again, at + left - start, seen, len(again) < len(data))
+            pos = right
+            last += 1
+        put(pos, end)
+        queue[first:last] = mixed
+
+    # ---------------------------------------------------------------- bytes out
+
+    def _settle(self, out: List[Delivery], packet: Optional[Packet]) -> None:
+        """Hands on what waits no longer, while `packet` is being read."""
+        if self.ended:
+            self._release(out, packet)
+        else:
+            self._drain(out, packet)
+            while self.queue and self._give_up(out):
+                self._drain(out, packet)
+        self.bounds.account(self)
+
+    def _drain(self, out: List[Delivery], packet: Optional[Packet]) -> None:
+        """Hands on what begins where the last byte handed on ended."""
+        queue = self.queue
+        count = 0
+        for start, end, data, other, at in queue:
+            if start > self.next:
+                break
+            if data is None and (queue[count + 1][0] if count + 1 < len(queue) else self.fin) != end:
+                break
+            self._deliver(out, start, end, data, other, at, other is not packet)
+            count += 1
+        del queue[:count]
+
+    def _gap(self) -> int:
+        """Where the first gap ends that holds up what waits; -1 where nothing waits behind one."""
+        queue = self.queue
+        first = 1 if queue and queue[0][0] == self.next else 0  # a certain hole stands before the gap
+        return queue[first][0] if first < len(queue) else -1
+
+    def _overdue(self, end: int) -> bool:
+        """Was the gap that ends at `end` acknowledged, and did enough segments come since that was known?"""
+        if not 0 <= end <= self.acked:
+            return False
+        if self._mark[0] != end:
+            self._mark = (end, self.segments)
+        return self.segments - self._mark[1] >= PATIENCE
+
+    def _give_up(self, out: List[Delivery]) -> bool:
+        """Gives up the first gap, with the certain hole before it, if its time has come."""
+        end = self._gap()
+        if end < 0 or not self._overdue(end) and self.queued < BYTES and len(self.queue) < SEGMENTS:
+            return False
+        if self.queue[0][0] == self.next:
+            start, stop, data, other, at = self.queue.pop(0)
+            self._deliver(out, start, stop, data, other, at)
+        self._deliver(out, self.next, end)
+        return True
+
+    def _release(self, out: List[Delivery], packet: Optional[Packet]) -> None:
+        """Gives up everything: all gaps, and what is known to exist behind the last byte."""
+        for start, end, data, other, at in self.queue:
+            if start > self.next:
+                self._deliver(out, self.next, start)
+            self._deliver(out, start, end, data, other, at, other is not packet)
+        self.queue.clear()
+        end = max(self.high, self.fin or 0)
+        if self.base is not None and end > self.next:
+            self._deliver(out, self.next, end)
+
+    def _deliver(
+        self, out: List[Delivery], start: int, end: int,
+        data: Optional[bytes] = None, packet: Optional[Packet] = None, at: int = 0, late: bool = True,
+    ) -> None:  # fmt: skip
+        out.append(Delivery(self.side, start, data, end - start, packet, at, late))
+        self.next = end
+        if data is None:
+            merge(self._holes, start, end)
+            if len(self._holes) > 2 * SEGMENTS:
+                del self._holes[:SEGMENTS]
+            if packet is None:
+                self.gaps += 1
+                self.gap_bytes += end - start
+            else:
+                self.snapped_bytes += end - start
+        elif packet is not None:
+            self.queued -= end - start
+            self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), end - start)
+
+    # ---------------------------------------------------------------- words about segments
+
+    def _order(self, packet: Packet, start: int, end: int, at: int) -> None:
+        """Tells of a segment that stands before one which waits: was it sent earlier, or sent again?"""
+        queue = self.queue
+        i = bisect_left(queue, (start,))
+        if i == len(queue) or i and queue[i - 1][1] > start or queue[i][0] < end and queue[i][2] is None:
+            return  # nothing behind it; or its bytes are there, or known to lie in a packet seen before
+        later = next((entry[3] for entry in queue[i:] if entry[3] is not packet), None)
+        if later is None:
+            return
+        ids = UNKNOWN
+        if packet.ipid and later.ipid:
+            ids = LATER if (packet.ipid - later.ipid) & 0xFFFF < 0x8000 else EARLIER
+        kind = "retransmission" if ids == LATER else "out-of-order"
+        self.events.append(Event(kind, self.side, packet.number, at, start, end - start, ids=ids))
+
+    def _again(self, packet: Packet, start: int, data: bytes, at: int, more: bool) -> None:
+        """Tells of bytes that lie before `next`: handed on before, or too late. `more`: new ones follow."""
+        end = start + len(data)
+        if packet.payload == 1 and start == self.next - 1:
+            self.events.append(Event("keep-alive", self.side, packet.number, at, start, 1))
+            return
+        if start == self._probe == end - 1:
+            return  # the byte had been sent into a closed window, as a question
+        if start < 0 or any(low < end and start < high for low, high in self._holes):
+            self.events.append(Event("late", self.side, packet.number, at, start, len(data)))
+            return
+        recent = self.recent
+        i = max(bisect_left(recent, (start + 1,)) - 1, 0)
+        first: Optional[_Seen] = None
+        while i < len(recent) and recent[i][0] < end:
+            seen = recent[i]
+            left, right = max(start, seen[0]), min(end, seen[0] + len(seen[1]))
+            if left < right:
+                first = first or seen
+                again = data[left - start : right - start]
+                if again != seen[1][left - seen[0] : right - seen[0]]:
+                    self._compare(packet, left, again, at + left - start, seen, more)
+                    return
+            i += 1
+        if first is not None and first[0] > start:
+            first = None  # the packet that began them is forgotten
+        self._sent_again(packet, start, len(data), at, first, more)
+
+    def _sent_again(self, packet: Packet, start: int, length: int, at: int, first: Optional[_Seen], more: bool) -> None:
+        kind = "overlap" if more else "retransmission"
+        if first is None:
+            self.events.append(Event(kind, self.side, packet.number, at, start, length))
+            return
+        ids = SAME if packet.ipid and packet.ipid == first[4] else UNKNOWN
+        first_at = first[3] + start - first[0]
+        self.events.append(Event(kind, self.side, packet.number, at, start, length, first[2], first_at, ids))
+
+    def _compare(self, packet: Packet, start: int, data: bytes, at: int, seen: _Seen, more: bool) -> None:
+        """Tells of bytes that came again, all of them inside `seen`."""
+        was = seen[1][start - seen[0] : start - seen[0] + len(data)]
+        if data == was:
+            self._sent_again(packet, start, len(data), at, seen, more)
+            return
+        # In the integer that the two differ by, the first and the last difference are the ends.
+        bits = int.from_bytes(data, "big") ^ int.from_bytes(was, "big")
+        low = len(data) - (bits.bit_length() + 7) // 8
+        high = len(data) - ((bits & -bits).bit_length() - 1) // 8
+        shown = min(high, low + _DIFFERENCE)
+        self.events.append(Event(
+            "differs", self.side, packet.number, at + low, start + low, high - low,
+            seen[2], seen[3] + start - seen[0] + low, UNKNOWN, was[low:shown], data[low:shown],
+        ))  # fmt: skip

@@ -1,0 +1,250 @@
+"""Connections: which packets belong together, which end is the client, when it is over (RFC 9293).
+
+A packet goes through `Flows.add` (its headers), then `Flow.add` (its payload bytes, in as many
+pieces as the text shows them), then `Flow.close_packet` (no more of it will be shown). The order of
+the bytes within a direction is the business of `stitch`.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from hexnote.model import Connection, Delivery, Packet
+from hexnote.stitch import BYTES, FAR, MASK, Bounds, Event, Stream
+
+__all__ = ["Event", "Flow", "Flows", "Stream"]
+
+Key = Tuple[bytes, bytes]
+
+# Registered ports of TLS from the first byte, and the two that are used as if: the end that has one is the server.
+TLS_PORTS = frozenset((
+    443, 261, 271, 324, 448, 465, 563, 614, 631, 636, 664, 684, 695, 832, 853, 989, 990, 992, 993, 994, 995,
+    2083, 2087, 2096, 2376, 2484, 3269, 3424, 4843, 5061, 5223, 5349, 5671, 5986, 6443, 6514, 6679, 6697, 8243, 8443,
+    8883, 9443,
+))  # fmt: skip
+_PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
+_NOWHERE = (b"", b"")  # key of packets without addresses
+
+
+class Flow:
+    """One TCP connection: `streams[0]` from the client, `streams[1]` from the server.
+
+    `events` are for the reader to take away (`flow.events.clear()`).
+    """
+
+    __slots__ = ("connection", "streams", "events", "last", "ended")
+
+    def __init__(self, number: int, packet: Packet, key: Key, bounds: Bounds) -> None:
+        self.connection = Connection(number)
+        self.connection.pseudo = packet.key is None
+        self.events: List[Event] = []
+        self.last = 0  # when it was used last
+        self.ended = False  # told as ended
+        side = _side(packet)
+        one, other = Stream(side, key, self.events, bounds), Stream(1 - side, (key[1], key[0]), self.events, bounds)
+        one.peer, other.peer = other, one
+        ends = (_end(packet.src, packet.sport), _end(packet.dst, packet.dport))
+        self.streams = [other, one] if side else [one, other]
+        self.connection.ends = (ends[1], ends[0]) if side else ends
+
+    def stream_of(self, key: Key) -> Stream:
+        """The direction of packets with this `key`."""
+        return self.streams[1] if self.streams[1].key == key else self.streams[0]
+
+    def swap(self, packet: Optional[Packet] = None) -> None:
+        """Client and server change places: what seemed the one was the other. Stream offsets stay.
+        The side of `packet`, being read, is corrected; earlier packets keep what was said of them."""
+        self.streams.reverse()
+        for side, stream in enumerate(self.streams):
+            stream.side = side
+        self.connection.ends = (self.connection.ends[1], self.connection.ends[0])
+        if packet is not None:
+            packet.side = 1 - packet.side
+
+    def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
+        """Takes payload bytes of a packet that `Flows.add` has placed: `data` stands at dump offset `at`.
+
+        They are counted in `packet.captured`. Returns what can be read on by them, in stream order;
+        with no data, what the packet's headers alone have settled. A Delivery without `data` is a
+        hole: its `packet` is None where no packet brought the bytes, else the one that does not
+        show them.
+        """
+        return self.streams[packet.side].add(packet, data, at)
+
+    def close_packet(self, packet: Packet) -> List[Delivery]:
+        """No more of the packet will be shown. What it did not show of its payload is a certain hole,
+        given up when something stands behind it; returned is what that settles, most often nothing."""
+        return self.streams[packet.side].close(packet)
+
+    def finish(self) -> List[Delivery]:
+        """The connection is over: all that waits in both directions, all gaps given up. Segments that
+        come after it are handed on as before, but none waits."""
+        self.ended = True
+        return self.streams[0].finish() + self.streams[1].finish()
+
+
+def _side(packet: Packet) -> int:
+    """Which end sent the first packet of a connection: 0 the client, 1 the server."""
+    if "S" in packet.flags:
+        return 1 if "A" in packet.flags else 0
+    sport, dport = packet.sport or 0, packet.dport or 0
+    if (sport in TLS_PORTS) != (dport in TLS_PORTS):
+        return 1 if sport in TLS_PORTS else 0
+    return 1 if sport < dport else 0
+
+
+def _end(host: Optional[str], port: Optional[int]) -> str:
+    name = host or ""
+    if ":" in name:
+        name = f"[{name}]"
+    return name if port is None else f"{name}:{port}"
+
+
+class Flows:
+    """All connections of a trace, by addresses and ports."""
+
+    def __init__(self, cap: int = 8192, waiting: int = 8 << 20, recent: int = 2 << 20) -> None:
+        """At most `cap` connections are remembered. Over all of them, what waits behind gaps is bounded
+        by `waiting` bytes, what is kept to compare retransmissions with by `recent`."""
+        self._table: Dict[Key, Tuple[Flow, Stream]] = {}
+        self._bounds = Bounds(waiting, recent)
+        self._cap = cap
+        self._numbers = 0  # given so far
+        self._clock = 0
+        self._over: List[Flow] = []  # ended, to be told
+
+    def new_number(self) -> int:
+        """The number of the next connection."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def find(self, key: Optional[Key]) -> Optional[Flow]:
+        """The connection that packets with this `key` belong to, if it was seen."""
+        known = self._table.get(key or _NOWHERE)
+        return known[0] if known is not None else None
+
+    def add(self, packet: Packet) -> Flow:
+        """Finds or makes the connection of a TCP packet; sets its `stream`, `side` and `offset`.
+
+        `offset` stays None where no stream byte is known to be in it: no payload, the payload of a
+        RST, a sequence number too far away, or a direction of which no byte was seen yet.
+        """
+        known = self._table.get(packet.key or _NOWHERE)
+        flags = packet.flags
+        plain = flags in _PLAIN
+        if known is None or not plain and "S" in flags:
+            known = self._open(packet, known)
+        flow, stream = known
+        self._clock = flow.last = self._clock + 1
+        packet.stream = flow.connection.number
+        packet.side = stream.side
+        stream.window = packet.window
+        if packet.ack is not None:
+            stream.peer.acknowledge(packet.ack)
+        stream.place(packet, plain)
+        if not flow.connection.closed:
+            self._closes(flow, stream, packet)
+        return flow
+
+    def follow(self, packet: Packet, head: Packet, place: int) -> Optional[Flow]:
+        """Places a later IP fragment: its payload bytes stand `place` bytes behind the first of `head`,
+        the packet with the TCP header. None where that one's connection is gone."""
+        flow, stream = self._table.get(head.key or _NOWHERE, (None, None))
+        if flow is None or stream is None or flow.connection.number != head.stream:
+            return None
+        packet.stream, packet.side = head.stream, stream.side
+        stream.current = packet
+        if head.offset is not None:
+            packet.offset = stream.shown = head.offset + place
+            end = packet.offset + packet.payload
+            stream.high = max(stream.high, end)
+            if "F" in head.flags:
+                stream.fin = max(stream.fin or 0, end)
+        return flow
+
+    def _open(self, packet: Packet, known: Optional[Tuple[Flow, Stream]]) -> Tuple[Flow, Stream]:
+        """The connection of a SYN, or of a packet of one not seen before."""
+        syn = "S" in packet.flags
+        if known is not None and _reopens(packet, *known):
+            self._remove(known[0])
+            known = None
+        if known is None:
+            key = packet.key or _NOWHERE
+            flow = Flow(self.new_number(), packet, key, self._bounds)
+            for stream in flow.streams:
+                self._table[stream.key] = (flow, stream)
+            known = self._table[key]
+            if len(self._table) > 2 * self._cap:
+                self._evict()
+        stream = known[1]
+        if syn and packet.seq is not None:
+            stream.syns += 1
+            if stream.base is None:
+                stream.whole = True
+                stream.begin((packet.seq + 1) & MASK, packet)
+        return known
+
+    # ---------------------------------------------------------------- ends
+
+    def _closes(self, flow: Flow, stream: Stream, packet: Packet) -> None:
+        """Does a packet close its connection?"""
+        if "R" in packet.flags:
+            if stream.base is not None and packet.seq is not None:
+                if abs(stream.offset_of(packet.seq) - stream.next) >= FAR:
+                    return  # its ends would not believe it either
+            stream.reset = True
+            flow.connection.closed = f"reset by the {('client', 'server')[stream.side]}"
+            self._over.append(flow)
+            return
+        peer = stream.peer
+        if stream.fin is not None and peer.fin is not None and stream.acked > stream.fin and peer.acked > peer.fin:
+            flow.connection.closed = "closed by both ends"
+            self._over.append(flow)
+
+    def evicted(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
+        """The connections that were closed or let go since the last call, each once, with all that
+        still waited in them. To be called between packets."""
+        for stream in self._bounds.overdue:
+            flow, known = self._table.get(stream.key, (None, None))
+            if flow is not None and known is stream:
+                self._remove(flow)
+        self._bounds.overdue.clear()
+        over, self._over = self._over, []
+        for flow in over:
+            if not flow.ended:
+                yield flow, flow.finish()
+
+    def finish(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
+        """The input ends: the same for all connections that are left, in the order of their numbers."""
+        yield from self.evicted()
+        flows = {flow.connection.number: flow for flow, _ in self._table.values()}
+        self._table.clear()
+        for number in sorted(flows):
+            if not flows[number].ended:
+                yield flows[number], flows[number].finish()
+
+    def _remove(self, flow: Flow) -> None:
+        """Forgets a connection, and has it told as ended."""
+        for stream in flow.streams:
+            if self._table.get(stream.key, (None,))[0] is flow:
+                del self._table[stream.key]
+        self._over.append(flow)
+
+    def _evict(self) -> None:
+        """Makes room: an eighth of the connections go, those that ended first, then those not used for longest."""
+        flows = {flow.connection.number: flow for flow, _ in self._table.values()}.values()
+        leaving = sorted(flows, key=lambda flow: (not flow.ended, flow.last or self._clock + 1))
+        for flow in leaving[: max(self._cap // 8, 1)]:
+            self._remove(flow)
+
+
+def _reopens(packet: Packet, flow: Flow, stream: Stream) -> bool:
+    """Does a SYN on the ports of a known connection begin another one?"""
+    done = bool(flow.connection.closed) and any(each.next for each in flow.streams)
+    if packet.seq is None or stream.base is None:
+        return done
+    behind = (stream.base - packet.seq - 1) & MASK
+    if not behind:
+        return done and "A" not in packet.flags
+    # A SYN seen after the first data of its direction is still that connection's.
+    return done or stream.whole or behind > BYTES

@@ -1,0 +1,117 @@
+"""What the rooms stumble over, as findings: segments sent again or missing, bytes that break a format."""
+
+from __future__ import annotations
+
+from typing import Any, List, Tuple
+
+from hexnote.model import SIDES, Connection, Finding, Packet, Part
+
+# Problems of one direction that are remembered, so that each is told once.
+_MOST = 512
+
+
+def from_part(part: Part, connection: Connection) -> List[Finding]:
+    """Bytes that break the format (RFC 8446 section 6: decode_error): one finding each, told once."""
+    reader: Any = connection.readers[part.side]
+    told = reader.told
+    out: List[Finding] = []
+    base = part.message.offset if part.message is not None else part.base
+    for start, end, sentence in part.problems:
+        key = (base, start, sentence)
+        if key in told or len(told) > _MOST:
+            continue
+        told.add(key)
+        lo, hi = _stream(part, start), _stream(part, max(end, start + 1))
+        what = part.message.name if part.message is not None else "record"
+        out.append(Finding(
+            "malformed", "error", connection.number, SIDES[part.side], "proven", f"{what}: {sentence}",
+            "a later copy of the same bytes that reads otherwise (see retransmission-differs, checksum)",
+            f"look at what made the {SIDES[part.side]}'s message; the other end should answer decode_error (50)",
+            tuple(reader.places.find(lo, hi)),
+        ))
+    return out
+
+
+def _stream(part: Part, local: int) -> int:
+    """Stream offset of a local one."""
+    if part.pieces is None:
+        return part.base + local
+    for start, stream, size in part.pieces:
+        if local < start + size:
+            return stream + local - start
+    last = part.pieces[-1]
+    return last[1] + last[2]
+
+
+def from_events(flow: Any, packet: Packet) -> List[Finding]:
+    """What a packet's segment did to its stream; takes the events away."""
+    events, flow.events = flow.events, []
+    out: List[Finding] = []
+    number = flow.connection.number
+    for e in events:
+        side = SIDES[e.side]
+        at: Tuple[Tuple[int, int, int], ...] = ((e.packet, e.at, e.at + e.length),) if e.length else ()
+        if e.first:
+            at += ((e.first, e.first_at, e.first_at + e.length),)
+        size = f"{e.length} {'byte' if e.length == 1 else 'bytes'}"
+        if e.kind in ("retransmission", "overlap"):
+            if e.ids == 1:
+                text = f"the {side}'s {size} at offset {e.offset} are packet {e.first} seen twice (same IP identification)"
+            else:
+                again = f", first seen in packet {e.first}" if e.first else ""
+                text = f"the {side} sent {size} at offset {e.offset} again{again}"
+            out.append(_note("retransmission", number, text, at))
+        elif e.kind == "out-of-order":
+            how = {2: "; its IP identification says that it was sent before, so it was overtaken on the way",
+                   3: "; its IP identification says that it was sent later, so it is a retransmission"}.get(e.ids, "")
+            out.append(_note("out-of-order", number, f"the {side}'s {size} at offset {e.offset} come after bytes that follow them{how}", at))
+        elif e.kind == "late":
+            out.append(_note("retransmission", number,
+                             f"the {side}'s {size} at offset {e.offset} come too late: the gap was given up, they are not read again", at))
+        elif e.kind == "differs":
+            out.append(Finding(
+                "retransmission-differs", "warning", number, "unknown", "proven",
+                f"the {side}'s {size} at offset {e.offset} came twice with other bytes: first {e.was.hex()}, now {e.now.hex()}; the first are read",
+                "a wrong TCP checksum on one of the copies (then it was damaged, not changed)",
+                "capture at both ends and compare: something between them rewrites segments", at))
+        elif e.kind == "jump":
+            out.append(_note("gap", number, f"a sequence number of the {side} lies far outside its stream: {size} not read", at, "warning"))
+    return out
+
+
+def _note(code: str, stream: int, text: str, at: Tuple[Tuple[int, int, int], ...], severity: str = "note") -> Finding:
+    return Finding(code, severity, stream, "unknown", "proven", text, at=at)
+
+
+def from_stream(flow: Any, connection: Connection) -> List[Finding]:
+    """What a connection lacks, told when it is over."""
+    out: List[Finding] = []
+    number = connection.number
+    if connection.pseudo:
+        return out
+    streams = flow.streams
+    gaps = [s.gap_bytes for s in streams]
+    snapped = [s.snapped_bytes for s in streams]
+    if any(gaps):
+        out.append(Finding(
+            "gap", "warning", number, "unknown", "proven",
+            f"bytes are missing from the trace: {_by_side(gaps)}", "", "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
+    if any(snapped):
+        out.append(Finding(
+            "snapped", "warning", number, "unknown", "proven",
+            f"packets are shown cut short: {_by_side(snapped)} are not in the dump", "", "capture again with -s 0, and leave no rows out"))
+    if any(s.next for s in streams) and not all(s.next or s.syns or s.window is not None for s in streams):
+        seen = SIDES[0] if streams[0].next else SIDES[1]
+        out.append(Finding(
+            "one-sided", "warning", number, "unknown", "proven", f"only the {seen}'s direction is in the trace", "",
+            "capture both directions (no filter on source or destination alone)"))
+    if not any(s.whole for s in streams) and any(s.next for s in streams):
+        out.append(_note("midstream", number, "the trace begins inside this connection: no SYN was seen", ()))
+    readers = connection.readers
+    if any(s.next for s in streams) and not any(r.count for r in readers):
+        out.append(_note("not-tls", number, "no TLS was found in this connection", ()))
+    return out
+
+
+def _by_side(counts: List[int]) -> str:
+    return " and ".join(f"{n} bytes of the {SIDES[i]}'s" for i, n in enumerate(counts) if n)

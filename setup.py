@@ -1,0 +1,20 @@
+"""Everything is in setup.cfg but this: grammars/ stands at the root of the source tree and inside the package
+when it is built, so that it travels with it."""
+
+import os
+import shutil
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithGrammars(build_py):
+    def run(self):
+        super().run()
+        if not getattr(self, "editable_mode", False):  # an editable install finds grammars/ where it stands
+            target = os.path.join(self.build_lib, "hexnote", "grammars")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree("grammars", target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+
+
+setup(cmdclass={"build_py": BuildWithGrammars})

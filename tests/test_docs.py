@@ -1,0 +1,52 @@
+"""The command line is told in three places: they agree."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from conftest import ROOT, SAMPLES
+
+from hexnote.options import EXAMPLES, TABLE, UsageError, help_text, parse
+
+
+def readme() -> str:
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("option", TABLE, ids=lambda o: o.key)
+def test_every_option_is_told(option) -> None:  # type: ignore[no-untyped-def]
+    for name in option.names:
+        assert f"`{name}" in readme() or f", {name}" in readme(), f"README.md does not tell {name}"
+        assert re.search(rf"(^|[ ,]){name}\b", help_text(), re.M)
+
+
+def test_no_option_is_told_that_is_not_there() -> None:
+    names = {name for option in TABLE for name in option.names}
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", help_text()))
+    for line in readme().split("\n"):
+        if "hexnote" in line and "pip" not in line:
+            told |= set(re.findall(r"hexnote[^|]* (--[a-z][a-z-]+)", line))
+    assert told <= names
+
+
+def test_examples_are_commands_that_parse() -> None:
+    for command, _ in EXAMPLES:
+        words = command[command.rindex("hexnote") :].split()
+        try:
+            parse(words[1:])
+        except UsageError as error:
+            pytest.fail(f"{command}: {error}")
+
+
+def test_samples_that_are_named_exist() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
+        with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+            for name in re.findall(r"samples/([\w.-]+\.(?:txt|golden))", file.read()):
+                assert os.path.exists(os.path.join(SAMPLES, name)), f"{page} names samples/{name}"
+
+
+def test_help_fits_a_terminal() -> None:
+    assert max(map(len, help_text().split("\n"))) <= 100

@@ -1,0 +1,98 @@
+"""Who may import whom: the shape of the house, held by reading the source."""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import Dict, List, Set, Tuple
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = os.path.join(ROOT, "hexnote")
+
+# A room is a module, or a module and the parts it is made of, which nobody else imports.
+NOUNS = {"model", "spans"}
+PARTS: Dict[str, Set[str]] = {
+    "dumps": {"lexer"},
+    "schema": {"schema_code", "schema_steps", "schema_types"},
+    "der": {"asn1", "certificates", "x509"},
+}
+# Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.
+NEIGHBOURS: Dict[str, Set[str]] = {
+    "messages": {"schema"},
+    "records": {"session", "messages"},
+}
+# Foreign packages, and the rooms that may import them.
+FOREIGN = {"lark": {"dumps", "words", "schema"}, "cryptography": {"keys"}, "colorama": {"cli"}, "argparse": {"cli"}}
+# These cost too much at start to be imported anywhere.
+HEAVY = {"dataclasses", "pathlib", "logging", "importlib.resources", "importlib.metadata", "pkg_resources"}
+
+
+def modules() -> List[Tuple[str, str]]:
+    """(name below the package, path) of every module."""
+    made = []
+    for folder, _, files in os.walk(PACKAGE):
+        for file in files:
+            if file.endswith(".py"):
+                path = os.path.join(folder, file)
+                name = os.path.relpath(path, PACKAGE)[:-3].replace(os.sep, ".")
+                made.append((name.replace(".__init__", ""), path))
+    return sorted(made)
+
+
+def imports(path: str) -> Set[str]:
+    """Every module that the file names in an import, wherever it stands."""
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    named: Set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            named.add(node.module or "")
+            named |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return named
+
+
+def ours(path: str) -> Set[str]:
+    """The modules of this package that the file imports, named below it."""
+    known = {name for name, _ in modules()}
+    below = {name[len("hexnote.") :] for name in imports(path) if name.startswith("hexnote.")}
+    return below & known - {"findings", "render"}
+
+
+def room(name: str) -> str:
+    """The room that a module is part of."""
+    return next((whole for whole, parts in PARTS.items() if name in parts), name)
+
+
+def shown(value: str) -> str:
+    return "" if os.sep in value else value
+
+
+@pytest.mark.parametrize("name, path", modules(), ids=shown)
+def test_who_imports_whom(name: str, path: str) -> None:
+    used = ours(path)
+    if name in ("model", "spans"):
+        assert used == set()
+    elif name.startswith(("render.", "findings.")):
+        assert used <= {"model"}
+    elif name == "pipeline":
+        assert not used & {"cli", "options", "output", "binary"}
+        assert not any(m.startswith("render.") or room(m) != m for m in used)
+    elif name in ("cli", "__main__"):
+        renderers = {m for m in used if m.startswith("render.")}
+        assert used <= {"pipeline", "options", "output", "binary", "safety", "strip", "cli"} | renderers
+    else:
+        allowed = NOUNS | PARTS.get(room(name), set()) | NEIGHBOURS.get(name, set())
+        assert used <= allowed, f"{name} imports {', '.join(sorted(used - allowed))}"
+
+
+@pytest.mark.parametrize("name, path", modules(), ids=shown)
+def test_foreign_packages(name: str, path: str) -> None:
+    named = imports(path)
+    for package, allowed in FOREIGN.items():
+        assert package not in {n.split(".")[0] for n in named} or room(name) in allowed, f"{name} imports {package}"
+    assert not named & HEAVY
