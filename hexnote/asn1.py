@@ -91,9 +91,11 @@ def identify(raw: bytes) -> Tuple[Optional[str], str, str]:
     if known is None:
         text = dotted(raw)
         short, long = names().get(text or "", ("", ""))
-        if len(_oids) >= 512:
-            _oids.clear()
-        known = _oids[raw] = (text, short, long)
+        known = (text, short, long)
+        if text:
+            if len(_oids) >= 512:
+                _oids.clear()
+            _oids[raw] = known
     return known
 
 
@@ -303,7 +305,7 @@ def _unused_words(raw: bytes) -> str:
 def strings(charset: str) -> Show:
     """How a string type is shown."""
     return (
-        lambda raw: quote(text(raw, charset)),
+        lambda raw: quote(text(raw[: 4 * LONGEST + 4], charset)),
         lambda raw: text(raw, charset, "replace"),
         _none,
     )

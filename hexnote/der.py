@@ -21,6 +21,8 @@ _ROLES: Dict[str, Tuple[Node, State]] = {}
 # Fields met before, by bytes: (position, depth, fields behind the first one, problems).
 _MEMO: Dict[Tuple[str, bytes], Tuple[int, int, List[Field], List[Problem]]] = {}
 _MEMO_FIELDS = 20_000  # fields kept in all
+_MEMO_BYTES = 65_536  # longer ones are not kept
+_MOST_PROBLEMS = 20  # told of one certificate
 _kept = 0
 
 
@@ -40,18 +42,22 @@ def _hook(
     global _kept
     group, state = _role(node.name, kind) if kind else _any(node.name)
     out.append((group, pos, end, depth, index))
-    raw = buf[pos:end] if type(buf) is bytes and end <= len(buf) else b""
+    raw = buf[pos:end] if type(buf) is bytes and end <= len(buf) and end - pos <= _MEMO_BYTES else b""
     if not raw:
-        walk(buf, pos, end, state, depth + 1, out, ctx.problems)
+        problems: List[Problem] = []
+        walk(buf, pos, end, state, depth + 1, out, problems)
+        ctx.problems += problems[:_MOST_PROBLEMS]
         return
     known = _MEMO.pop((kind, raw), None)
     if known is None:
         fields: List[Field] = []
-        problems: List[Problem] = []
+        problems = []
         walk(buf, pos, end, state, depth + 1, fields, problems)
-        _kept += len(fields)
+        del problems[_MOST_PROBLEMS:]
+        _kept += _cost(raw, fields)
         while _kept > _MEMO_FIELDS and _MEMO:
-            _kept -= len(_MEMO.pop(next(iter(_MEMO)))[2])
+            oldest = next(iter(_MEMO))
+            _kept -= _cost(oldest[1], _MEMO.pop(oldest)[2])
     else:
         at, level, fields, problems = known
         if at != pos or level != depth:
@@ -61,6 +67,11 @@ def _hook(
     _MEMO[kind, raw] = (pos, depth, fields, problems)
     out += fields
     ctx.problems += problems
+
+
+def _cost(raw: bytes, fields: List[Field]) -> int:
+    """What a remembered element takes, in fields of some 150 bytes each."""
+    return len(fields) + (len(raw) >> 7)
 
 
 def _any(name: str) -> Tuple[Node, State]:

@@ -75,7 +75,8 @@ def facts(cert: bytes) -> Facts:
         known = _Collector(cert, fields).facts(tuple(problems))
         if len(_FACTS) >= 128:
             _FACTS.pop(next(iter(_FACTS)))
-    _FACTS[cert] = known
+    if len(cert) <= 16_384:
+        _FACTS[cert] = known
     return known
 
 

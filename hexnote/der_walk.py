@@ -37,7 +37,9 @@ from hexnote.x509_extensions import MISSED, SPARE
 Problem = Tuple[int, int, str]
 
 DEEPEST = 24  # levels below the outermost element; what lies deeper stays opaque
+MOST = 20_000  # elements of one walk; what comes after them stays opaque
 _NESTED = asn1.leaf("nested", "nested too deep", level=1)
+_UNREAD = asn1.leaf("unread", "too many elements", level=1)
 
 # ------------------------------------------------------------------ the walk
 
@@ -56,9 +58,10 @@ def walk(
     push, pop = stack.append, stack.pop
     p, fend, have, deepest = pos, end, len(buf), depth + DEEPEST
     key: Optional[State] = None  # how to walk the key whose algorithm was met last
+    budget = iter(range(MOST))
     while True:
         try:
-            while True:
+            for _ in budget:
                 while p >= fend:
                     if not stack:
                         return
@@ -193,6 +196,13 @@ def walk(
                     child(buf, q, e, out, depth)
                     q = e
                 p, state, fend, index = q, child, e, first
+            else:
+                problems.append((p, end, f"more than {MOST} elements"))
+                for _, stop, level, _ in [*reversed(stack), (state, end, depth, -1)]:
+                    if p < fend:
+                        add((_UNREAD, p, fend, depth, -1))
+                    p, fend, depth = fend, stop, level
+                return
         except (IndexError, Hole):
             # The header at p is not there, or not whole: in the frame, or in the trace.
             if _past(buf, p, fend):

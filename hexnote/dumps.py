@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from re import Match, Pattern
+from sys import intern
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from lark import Lark
@@ -31,15 +32,17 @@ _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E"
 
 
 class Token:
-    """What the parser is given: a kind of line, and what was made of it."""
+    """What the parser is given: a kind of line; the item that it completes, and the list to put that into."""
 
-    __slots__ = ("type", "value")
+    __slots__ = ("type", "item", "out")
 
-    def __init__(self, type: str, value: Any = None) -> None:
+    def __init__(self, type: str, item: Optional[Item] = None, out: Optional[List[Item]] = None) -> None:
         self.type = type
-        self.value = value
+        self.item = item
+        self.out = out
 
 
+_HEAD = Token("HEAD")
 _END = Token("END")
 
 
@@ -58,12 +61,11 @@ class Actions:
     """What the parser does at the end of each rule."""
 
     def block(self, children: List[Token]) -> None:
-        draft: Draft = children[-1].value
-        draft.out.append(draft.block())
+        last = children[-1]
+        if last.item is not None and last.out is not None:
+            last.out.append(last.item)
 
-    def prose(self, children: List[Token]) -> None:
-        out, item = children[0].value
-        out.append(item)
+    prose = block
 
 
 class Language:
@@ -78,6 +80,12 @@ class Language:
             maybe_placeholders=False, transformer=Actions(), edit_terminals=self._strip,
             _plugins={"ContextualLexer": Stream},
         )
+        # The parser looks names up for each token: as one object each they are found without comparing.
+        for row in self.lark.parse_interactive(b"", start="text").parser_state.parse_conf.states.values():
+            for key in list(row):
+                row[intern(str(key))] = row.pop(key)
+        for rule in self.lark.rules:
+            rule.origin.name = intern(str(rule.origin.name))
         self.kinds: Dict[str, str] = {"LINE": "line"}
         ranked: List[Tuple[int, str]] = []
         for rule in self.lark.rules:
@@ -132,12 +140,11 @@ class Draft:
     """A block while its rows are still coming."""
 
     __slots__ = (
-        "out", "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
+        "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
         "closed", "rows", "blanked", "dress", "known", "rivals", "done",
     )
 
-    def __init__(self, out: List[Item], line: int) -> None:
-        self.out = out  # where the block goes
+    def __init__(self, line: int) -> None:
         self.kind = -1  # -1: not yet told
         self.line = line
         self.lines = 0
@@ -338,9 +345,16 @@ class Reader:
             if kind != "line":
                 if stop == end and not self._closing:
                     break
+                if kind == "head" and stop < end:
+                    block = self._packet(pos, stop, self._language.dress[match.lastgroup or ""])
+                    if block is not None:
+                        yield _HEAD
+                        yield Token("ROWS", block, self._out)
+                        yield _END
+                        continue
                 self._begin = pos
                 self._pos = stop
-                self._draft = draft = Draft(self._out, self._line)
+                self._draft = draft = Draft(self._line)
                 draft.head = stop - pos
                 draft.weak = kind == "lead"
                 draft.dress = self._language.dress[match.lastgroup or ""]
@@ -354,7 +368,7 @@ class Reader:
             text = buf[pos:stop]
             self._pos = stop
             self._between(text)
-            yield Token("LINE", (self._out, Prose(text, self._line)))
+            yield Token("LINE", Prose(text, self._line), self._out)
             self._line += 1
             yield _END
         draft = self._draft
@@ -364,6 +378,43 @@ class Reader:
             elif self._begin < self._pos:
                 draft.text.append(buf[self._begin : self._pos])
                 self._begin = self._pos
+
+    def _packet(self, pos: int, stop: int, dress: str) -> Optional[Block]:
+        """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
+
+        Nothing is read so that `_take` does not read alike; only quicker.
+        """
+        buf = self._buf
+        match = self._rows.match(buf, stop)
+        if match is None:
+            return None
+        geometry = self._geometries.get(match.lastgroup or "")
+        if geometry is None:
+            return None
+        offset, data, last = geometry.read(buf, stop, match.end())
+        size = len(data)
+        if offset or size <= ROW:
+            return None
+        end, total = ROW, 0
+        while not total and end < size and end < PROBE:
+            end = min(end + ROW, size)
+            total = self._measure(data[:end])
+        if not 0 < total <= size or total > TOP:
+            return None
+        rows = (total + ROW - 1) // ROW
+        if rows * ROW < size:
+            data = data[: rows * ROW]
+            last = stop + rows * geometry.stride
+        known = Known(True)
+        known.total, known.probe = total, None
+        known.add(0, data)
+        self._recent.append(known)
+        self._current = known
+        self._apart, self._strange = False, 0
+        line = self._line
+        self._line = line + rows + buf.count(b"\n", pos, stop)
+        self._pos = last
+        return Block(PACKET, line, buf[pos:last], stop - pos, 0, data, geometry.stride, None, geometry.layout, dress=dress)
 
     def _between(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""
@@ -471,7 +522,7 @@ class Reader:
         draft = self._draft
         if draft is None:
             self._begin = self._pos
-            self._draft = draft = Draft(self._out, self._line)
+            self._draft = draft = Draft(self._line)
         if draft.next < 0:
             self._decide(draft, piece)
         if draft.known is not None:
@@ -547,14 +598,14 @@ class Reader:
             if draft.weak:
                 text = b"".join(draft.text)
                 self._between(text)
-                yield Token("LINE", (self._out, Prose(text, line)))
+                yield Token("LINE", Prose(text, line), self._out)
                 yield _END
                 return
             draft.kind = PACKET
             self._current = known = Known(True)
             known.bare = True
             self._apart, self._strange = False, 0
-            yield Token("HEAD", draft)
+            yield Token("HEAD", draft.block(), self._out)
             yield _END
             return
         known_or_none = draft.known
@@ -574,8 +625,8 @@ class Reader:
             self._current = known
             self._apart, self._strange = False, 0
         if draft.head:
-            yield Token("HEAD", draft)
-        yield Token("ROWS", draft)
+            yield _HEAD
+        yield Token("ROWS", draft.block(), self._out)
         yield _END
 
 

@@ -30,7 +30,6 @@ class Rooms:
     def __init__(self) -> None:
         self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
         der.setup(resources.read)
-        notes.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
         self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
 

@@ -186,6 +186,8 @@ class Stream:
             packet.offset = self.shown = offset
             self.segments += 1
             offset += payload
+        else:
+            offset -= 1  # the last one before it may have been a FIN
         if offset > self.high:
             self.high = offset
 
@@ -211,10 +213,10 @@ class Stream:
             # A second segment follows the first: the stream itself is elsewhere.
             offset = max(self.next, self.high) + self._stray[1]
             self.base = (seq - offset) & MASK
-        self.high = max(self.high, offset + payload)
         if payload > 0:
             packet.offset = self.shown = offset
             self.segments += 1
+            self.high = max(self.high, offset + payload)
         if "F" in packet.flags:
             self.fin = offset + payload
 
@@ -442,7 +444,8 @@ class Stream:
             return
         ids = UNKNOWN
         if packet.ipid and later.ipid:
-            ids = LATER if (packet.ipid - later.ipid) & 0xFFFF < 0x8000 else EARLIER
+            ahead = (packet.ipid - later.ipid) & 0xFFFF
+            ids = UNKNOWN if not ahead else LATER if ahead < 0x8000 else EARLIER
         kind = "retransmission" if ids == LATER else "out-of-order"
         self.events.append(Event(kind, self.side, packet.number, at, start, end - start, ids=ids))
 
@@ -479,7 +482,8 @@ class Stream:
         if first is None:
             self.events.append(Event(kind, self.side, packet.number, at, start, length))
             return
-        ids = SAME if packet.ipid and packet.ipid == first[4] else UNKNOWN
+        twice = packet.ipid and packet.ipid == first[4] and start == first[0] and length == len(first[1])
+        ids = SAME if twice else UNKNOWN
         first_at = first[3] + start - first[0]
         self.events.append(Event(kind, self.side, packet.number, at, start, length, first[2], first_at, ids))
 

@@ -67,9 +67,8 @@ def enumerated(names: Dict[int, str]) -> Show:
 
 def _names(name: str, label: str, doc: str = "", rfc: str = "") -> Entry:
     entries = general(label)
-    for _, _, _, node, _, _ in entries.values():
-        if name == "subjectAltName" and node.kind != GROUP:
-            node.doc, node.rfc = doc, rfc
+    taught = entries[0x82][3]
+    taught.doc, taught.rfc = doc, rfc
     return group(name, loop(entries), 0)
 
 
@@ -253,6 +252,7 @@ def extension_list(name: str, item: State) -> Tuple[Entry, Entry]:
 # ------------------------------------------------------------------ certificate transparency
 
 
+MOST_SCTS = 1000
 _SCT = (
     (1, leaf("sct_version", "SCT version", shows=enumerated({0: "v1"}), level=1, rfc="RFC 6962 section 3.2")),
     (32, leaf("id", "SCT log", rfc="RFC 6962 section 3.2", doc=(
@@ -301,7 +301,7 @@ def scts(buf: Any, pos: int, end: int, out: List[Field], depth: int) -> None:
     out.append((_LENGTHS["sct_list"], pos, pos + 2, depth, -1))
     p, index = pos + 2, 0
     while p < end:
-        if end - p < 2:
+        if end - p < 2 or index == MOST_SCTS:
             out.append((SPARE, p, end, depth, -1))
             return
         out.append((_LENGTHS["sct_list"], p, p + 2, depth, index))

@@ -402,11 +402,11 @@ class Text:
         plain = table is not None
         for field in part.fields:
             node, start, end, depth, _ = field
-            if end <= lo or start >= hi or node.level > level:
-                if start >= hi:
-                    break
-                continue
+            if start >= hi:
+                break
             kind = node.kind
+            if end <= lo or node.level > level or (start == end and kind != GROUP):
+                continue
             if kind == GROUP:
                 if start >= lo and node.doc and id(node) not in self._taught:
                     self._teach(node, shape, start + shift, notes)
@@ -429,8 +429,7 @@ class Text:
                         if node.doc and id(node) not in self._taught:
                             lines.extend(self._doc(node))
                     continue
-            if start < end:
-                self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+            self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
 
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
