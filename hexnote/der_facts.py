@@ -46,12 +46,8 @@ class Facts(NamedTuple):
     must_staple: bool = False
     extensions: Tuple[Tuple[str, bool], ...] = ()  # (dotted, critical)
     self_issued: bool = False  # issuer and subject are the same name, and not empty
+    common_name: str = ""  # the subject's last one, as it stands
     problems: Tuple[Problem, ...] = ()  # (start, end, sentence)
-
-    def common_name(self) -> str:
-        """The subject's last common name, "" where it has none."""
-        found = [value for rdn in self.subject_key for kind, value in rdn if kind == "2.5.4.3"]
-        return found[-1] if found else ""
 
 
 def issued_by(child: Facts, parent: Facts) -> bool:
@@ -117,6 +113,11 @@ class _Name:
     def text(self) -> str:
         """RFC 4514: the last RDN first; what is not printable ASCII as hexadecimal pairs."""
         return ",".join("+".join(_attribute(*a) for a in rdn) for rdn in reversed(self.rdns))
+
+    def last(self, kind: bytes) -> str:
+        """The last value of an attribute type, "" where there is none."""
+        found = [value for rdn in self.rdns for at, value, _ in rdn if at == kind]
+        return found[-1] if found else ""
 
     def key(self) -> NameKey:
         """RFC 5280 section 7.1, nearly: without regard to case and runs of blanks."""
@@ -262,7 +263,8 @@ class _Collector:
         keys = issuer.key(), subject.key()
         made = Facts(
             issuer=issuer.text(), subject=subject.text(), issuer_key=keys[0], subject_key=keys[1],
-            self_issued=bool(keys[0]) and keys[0] == keys[1], problems=problems,
+            self_issued=bool(keys[0]) and keys[0] == keys[1], common_name=subject.last(b"\x55\x04\x03"),
+            problems=problems,
         )  # fmt: skip
         gathered: Dict[str, Any] = dict(self.made)
         gathered.update((key, tuple(value)) for key, value in self.lists.items())

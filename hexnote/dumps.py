@@ -306,8 +306,10 @@ class Reader:
         self._closing = closing
         out = self._out
         state = self._parser.parser_state
-        for token in self._parser.lexer_thread.lex(state):
-            state.feed_token(token)
+        lex: Any = self._parser.lexer_thread.lex
+        feed: Any = state.feed_token
+        for token in lex(state):
+            feed(token)
             if out:
                 yield from out
                 out.clear()
@@ -346,7 +348,7 @@ class Reader:
                 if stop == end and not self._closing:
                     break
                 if kind == "head" and stop < end:
-                    block = self._packet(pos, stop, self._language.dress[match.lastgroup or ""])
+                    block = self._packet(pos, stop)
                     if block is not None:
                         yield _HEAD
                         yield Token("ROWS", block, self._out)
@@ -379,7 +381,7 @@ class Reader:
                 draft.text.append(buf[self._begin : self._pos])
                 self._begin = self._pos
 
-    def _packet(self, pos: int, stop: int, dress: str) -> Optional[Block]:
+    def _packet(self, pos: int, stop: int) -> Optional[Block]:
         """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
 
         Nothing is read so that `_take` does not read alike; only quicker.
@@ -388,7 +390,8 @@ class Reader:
         match = self._rows.match(buf, stop)
         if match is None:
             return None
-        geometry = self._geometries.get(match.lastgroup or "")
+        name = match.lastgroup or ""
+        geometry = self._geometries.get(name)
         if geometry is None:
             return None
         offset, data, last = geometry.read(buf, stop, match.end())
@@ -414,7 +417,9 @@ class Reader:
         line = self._line
         self._line = line + rows + buf.count(b"\n", pos, stop)
         self._pos = last
-        return Block(PACKET, line, buf[pos:last], stop - pos, 0, data, geometry.stride, None, geometry.layout, dress=dress)
+        dress = self._language.dress[name]
+        layout = geometry.layout
+        return Block(PACKET, line, buf[pos:last], stop - pos, 0, data, geometry.stride, None, layout, dress=dress)
 
     def _between(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""

@@ -32,7 +32,7 @@ _PPP = {0x0021: 4, 0x0057: 6}
 _FAMILIES = {2: 4, 10: 6, 24: 6, 28: 6, 30: 6}  # AF_INET; AF_INET6 of Linux and the BSDs
 # EtherTypes of what is no IP: such a frame's addresses may look like the start of an IP header.
 _NO_IP = frozenset((0x0806, 0x8847, 0x8863, 0x888E, 0x88CC))
-_BARE = (14, 16, 18, 20, 22, 8, 4, 2)  # lengths tried where no link header is recognised
+_BARE = (0, 14, 16, 18, 20, 22, 8, 4, 2)  # lengths tried where no link header is recognised
 _LETTERS = "FSRPAUEC"  # the TCP flags from bit 0 on
 _FLAGS = tuple("".join(c for bit, c in enumerate(_LETTERS) if value >> bit & 1) for value in range(256))
 
@@ -119,7 +119,7 @@ def _sane6(data: bytes, at: int) -> bool:
 
 def _locate(data: bytes) -> int:
     """Offset of the IP header in a packet's bytes, -1 where there is none to be seen."""
-    if _checked(data, 0):
+    if data[:1] == b"E" and _checked(data, 0):
         return 0
     link = _guess_link(data)
     if link:
@@ -130,7 +130,7 @@ def _locate(data: bytes) -> int:
     for link in _BARE:
         if _checked(data, link):
             return link
-    for link in _BARE:
+    for link in _BARE[1:]:
         if _sane6(data, link) and data[link + 6] == TCP:
             return link
     if len(data) >= 8 and kind not in _NO_IP:
@@ -332,7 +332,7 @@ def _tcp(packet: Packet, data: bytes, offset: int, src: bytes, dst: bytes) -> bo
     if there >= 16:
         packet.window = _WORD(data, offset + 14)[0]
     if size < 20 or offset + size > packet.end:
-        packet.note = f"the TCP header says it is {size} bytes long"
+        packet.note = packet.note or f"the TCP header says it is {size} bytes long"
         packet.start = packet.end
         return True
     packet.tcp = size

@@ -145,13 +145,15 @@ def client_hello(host: bytes = b"www.example.com", suites: Sequence[int] = (0xC0
         + extension(0xFF01, vector(1, b""))
     )
     listed = b"".join(struct.pack(">H", suite) for suite in suites)
-    return message(1, b"\x03\x03" + bytes(range(32)) + vector(1, b"") + vector(2, listed) + vector(1, b"\0") + vector(2, extensions))
+    fixed = b"\x03\x03" + bytes(range(32)) + vector(1, b"") + vector(2, listed) + vector(1, b"\0")
+    return message(1, fixed + vector(2, extensions))
 
 
 def server_hello(suite: int = 0x002F) -> bytes:
     """A ServerHello of TLS 1.2 that chooses `suite`."""
     chosen = struct.pack(">HB", suite, 0)
-    return message(2, b"\x03\x03" + bytes(range(64, 96)) + vector(1, bytes(range(160, 192))) + chosen + vector(2, extension(0xFF01, vector(1, b""))))
+    fixed = b"\x03\x03" + bytes(range(64, 96)) + vector(1, bytes(range(160, 192))) + chosen
+    return message(2, fixed + vector(2, extension(0xFF01, vector(1, b""))))
 
 
 def certificate_message(*certificates: bytes) -> bytes:
@@ -209,8 +211,16 @@ def conversation(seed: int = 0, split: bool = False) -> Conversation:
     chain = certificate_message(certificate(), certificate(b"Example CA", b"Example Root"))
     script: List[Tuple[int, List[Tuple[int, str, bytes]]]] = [
         (CLIENT, [(HANDSHAKE, "client_hello", client_hello())]),
-        (SERVER, [(HANDSHAKE, "server_hello", server_hello()), (HANDSHAKE, "certificate", chain), (HANDSHAKE, "server_hello_done", message(14, b""))]),
-        (CLIENT, [(HANDSHAKE, "client_key_exchange", message(16, vector(2, opaque(96)))), (CCS, "", b"\1"), (HANDSHAKE, "", opaque(64))]),
+        (SERVER, [
+            (HANDSHAKE, "server_hello", server_hello()),
+            (HANDSHAKE, "certificate", chain),
+            (HANDSHAKE, "server_hello_done", message(14, b"")),
+        ]),
+        (CLIENT, [
+            (HANDSHAKE, "client_key_exchange", message(16, vector(2, opaque(96)))),
+            (CCS, "", b"\1"),
+            (HANDSHAKE, "", opaque(64)),
+        ]),
         (SERVER, [(CCS, "", b"\1"), (HANDSHAKE, "", opaque(64))]),
         (CLIENT, [(DATA, "", opaque(64 + rng.randrange(200)))]),
         (SERVER, [(DATA, "", opaque(300)), (DATA, "", opaque(48))]),

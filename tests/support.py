@@ -16,7 +16,10 @@ WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))  # everything, not a seeded sample
 Object = Dict[str, Any]
 
 # A dump row as tcpdump prints it since 2000: an offset, then groups of four digits.
-ROW = re.compile(rb"[ \t]*0x([0-9a-f]{4,5}):?[ \t]+((?:[0-9a-f]{4} ){0,7}(?:[0-9a-f]{4}|[0-9a-f]{2}))(?:[ \t]|\r?\n|\Z)")
+ROW = re.compile(
+    rb"[ \t]*0x([0-9a-f]{4,5}):?[ \t]+"
+    rb"((?:[0-9a-f]{4} ){0,7}(?:[0-9a-f]{4}|[0-9a-f]{2}))(?:[ \t]|\r?\n|\Z)"
+)
 
 _kept: Dict[str, Any] = {}
 
@@ -197,7 +200,8 @@ def untiled(found: List[Object]) -> List[str]:
         if twice:
             wrong.append(f"{key}: {len(twice)} bytes lie in two leaves, the first at {min(twice)}")
         for record in of_side:
-            bare = [p for p in range(record["offset"], record["offset"] + record["length"]) if p not in cover]
+            lo, hi = record["offset"], record["offset"] + record["length"]
+            bare = [place for place in range(lo, hi) if place not in cover]
             if bare:
-                wrong.append(f"{key}: record at {record['offset']}+{record['length']} has {len(bare)} bytes in no leaf, from {bare[0]}")
+                wrong.append(f"{key}: record {lo}..{hi} has {len(bare)} bytes in no leaf, from {bare[0]}")
     return wrong

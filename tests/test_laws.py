@@ -21,9 +21,28 @@ from conftest import SAMPLES, SHARED
 from handshakes import NAMES, Wire, client_hello, conversation, dump, packets, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import ROW, WHOLE, Object, annotate, cut, fresh, lf_lines, load, objects, of, run, sample, stream_bytes, strip, untiled
+from support import (
+    ROW,
+    WHOLE,
+    Object,
+    annotate,
+    cut,
+    fresh,
+    lf_lines,
+    load,
+    objects,
+    of,
+    run,
+    sample,
+    stream_bytes,
+    strip,
+    untiled,
+)
 
-CALM = settings(max_examples=400 if WHOLE else 60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+CALM = settings(
+    max_examples=400 if WHOLE else 60, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 SMALL = dump(packets(conversation(1), 500))
 TRACES = sorted(glob.glob(os.path.join(SAMPLES, "*.txt")))
@@ -33,8 +52,8 @@ def texts() -> List[str]:
     """Every text beside the project: seeds, captures in all forms, one connection in thirty dresses."""
     found = sorted(
         path
-        for pattern in ("seeds/*.txt", "seeds/traces/*.txt", "corpus/*.txt", "corpus/formats/*.txt", "corpus/extra/*.txt")
-        for path in glob.glob(os.path.join(SHARED, pattern))
+        for folder in ("seeds", "seeds/traces", "corpus", "corpus/formats", "corpus/extra")
+        for path in glob.glob(os.path.join(SHARED, folder, "*.txt"))
     )
     if WHOLE or not found:
         return found
@@ -138,9 +157,9 @@ def test_however_the_input_is_cut(path: str) -> None:
     assert run("json", cut(text, rng, 40)) == run("json", [text])
 
 
-@pytest.mark.parametrize("make", [lambda: SMALL, lambda: sample("server-auth.txt"), lambda: sample("mutual-auth-excerpt.txt")])
-def test_one_byte_at_a_time(make: Any) -> None:
-    text = make()
+@pytest.mark.parametrize("trace", ["", "server-auth.txt", "mutual-auth-excerpt.txt"])
+def test_one_byte_at_a_time(trace: str) -> None:
+    text = sample(trace) if trace else SMALL
     assert run("text", (text[i : i + 1] for i in range(len(text)))) == annotate(text)
     assert run("json", (text[i : i + 1] for i in range(len(text)))) == run("json", [text])
 
@@ -230,17 +249,20 @@ def test_prefixes_of_all(path: str) -> None:
 
 ROWS = [line for line in lf_lines(SMALL) if ROW.match(line)]
 SUMMARIES = [line for line in lf_lines(SMALL) if not ROW.match(line)]
+LINES = st.sampled_from(ROWS + SUMMARIES)
+CRUMBS = [
+    b";|", b";| a note\n", b"; |\n", b"\n;|", b"\n", b"\r", b"\r\n", b"\t", b" ", b"> ", b"| ", b"^^ ^^\n",
+    b"\x1b[31m", b"\xff\xfe", b"\xe2\x80\xae", b"\0", b"0x", b"0x0000:  ", b"IP ", b"Flags [S], seq ",
+    b"\t0x0030:            a024 a022\n", b"        0x0000:  4500 0034 0000 4000 4006\n", b"(next packet)\n",
+    b"0xfafa0030:  4500\n", b"0x99999999999:  00\n", b"P 1:143(142) ack 1 win 5\n",
+    b"IP 10.0.0.1.50000 > 10.0.0.2.443: P 4294967295:99999999999(7) ack 1 win 5\n",
+]
 FRAGMENTS = st.one_of(
     st.sampled_from(ROWS),
     st.sampled_from(SUMMARIES),
-    st.tuples(st.sampled_from(ROWS + SUMMARIES), st.integers(0, 90), st.integers(0, 90)).map(lambda t: t[0][min(t[1:]) : max(t[1:])]),
-    st.tuples(st.sampled_from(ROWS + SUMMARIES), st.sampled_from([b"\r\n", b"", b" \n", b"\t\n", b"\x0c\n"])).map(lambda t: t[0][:-1] + t[1]),
-    st.sampled_from([
-        b";|", b";| a note\n", b"; |\n", b"\n;|", b"\n", b"\r", b"\r\n", b"\t", b" ", b"> ", b"| ", b"^^ ^^\n", b"\x1b[31m", b"\xff\xfe",
-        b"\xe2\x80\xae", b"0x", b"0x0000:  ", b"\t0x0030:            a024 a022\n", b"IP ", b"Flags [S], seq ", b"0xfafa0030:  4500\n",
-        b"        0x0000:  4500 0034 0000 4000 4006\n", b"(next packet)\n", b"\0", b"0x99999999999:  00\n", b"P 1:143(142) ack 1 win 5\n",
-        b"IP 10.0.0.1.50000 > 10.0.0.2.443: P 4294967295:99999999999(7) ack 1 win 5\n",
-    ]),
+    st.tuples(LINES, st.integers(0, 90), st.integers(0, 90)).map(lambda t: t[0][min(t[1:]) : max(t[1:])]),
+    st.tuples(LINES, st.sampled_from([b"\r\n", b"", b" \n", b"\t\n", b"\x0c\n"])).map(lambda t: t[0][:-1] + t[1]),
+    st.sampled_from(CRUMBS),
     st.binary(max_size=12),
     st.text(max_size=12).map(lambda t: t.encode("utf-8", "replace")),
 )
@@ -272,8 +294,11 @@ def test_laws_for_binary_junk(text: bytes, sizes: List[int]) -> None:
     obeys(text, sizes)
 
 
+DAMAGE = st.tuples(st.integers(0, len(SMALL) - 1), st.binary(min_size=1, max_size=3))
+
+
 @CALM
-@given(st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.binary(min_size=1, max_size=3)), min_size=1, max_size=6), SIZES)
+@given(st.lists(DAMAGE, min_size=1, max_size=6), SIZES)
 def test_laws_for_damaged_bytes(damage: List[Tuple[int, bytes]], sizes: List[int]) -> None:
     text = bytearray(SMALL)
     for at, junk in damage:
@@ -297,7 +322,10 @@ def test_the_same_annotations_by_whoever_wrote_them() -> None:
     assert annotate(text) == annotate(SMALL)
 
 
-@pytest.mark.parametrize("text", [b"", b"\n", b"no newline", b"a\r\nb\r\n", SMALL[:-1], SMALL.replace(b"\n", b"\r\n"), b";|", b";|\n", b"a\n;|"])
+ENDS = [b"", b"\n", b"no newline", b"a\r\nb\r\n", SMALL[:-1], SMALL.replace(b"\n", b"\r\n"), b";|", b";|\n", b"a\n;|"]
+
+
+@pytest.mark.parametrize("text", ENDS, ids=range(len(ENDS)))
 def test_final_newlines(text: bytes) -> None:
     noted = annotate(text)
     assert strip(noted) == strip(text)
@@ -309,15 +337,18 @@ def test_final_newlines(text: bytes) -> None:
 
 # ------------------------------------------------------------------ the same stream, whatever happened to the segments
 
-TOLD = ("from", "offset", "length", "path", "hex", "value", "name")
+TOLD = {
+    "record": ("from", "offset", "length", "type", "version", "encrypted", "missing"),
+    "message": ("from", "offset", "length", "name", "missing"),
+    "field": ("from", "offset", "length", "path", "hex", "value", "name"),
+}
 
 
 def meaning(found: List[Object]) -> Dict[str, List[Tuple[Any, ...]]]:
     """Records, messages and fields, without where they stood."""
     return {
-        "record": sorted((o["from"], o["offset"], o["length"], str(o["type"]), str(o["version"]), o["encrypted"], o["missing"]) for o in of(found, "record")),
-        "message": sorted((o["from"], o["offset"], o["length"], o["name"], o["missing"]) for o in of(found, "message")),
-        "field": sorted((tuple(str(o[key]) for key in TOLD) for o in of(found, "field")), key=str),
+        kind: sorted((tuple(o[key] for key in keys) for o in of(found, kind)), key=str)
+        for kind, keys in TOLD.items()
     }
 
 
@@ -326,8 +357,8 @@ def meaning(found: List[Object]) -> Dict[str, List[Tuple[Any, ...]]]:
 def test_what_was_said_is_found(seed: int, split: bool) -> None:
     told = conversation(seed, split)
     found = objects(dump(packets(told, 1400)))
-    assert sorted((o["from"], o["offset"], o["length"], o["type"]) for o in of(found, "record")) == sorted(told.records)
-    assert sorted((o["from"], o["offset"], o["length"], o["name"]) for o in of(found, "message")) == sorted(told.messages)
+    for kind, key, truth in (("record", "type", told.records), ("message", "name", told.messages)):
+        assert sorted((o["from"], o["offset"], o["length"], o[key]) for o in of(found, kind)) == sorted(truth)
     known = stream_bytes(found)
     for side, said in zip(NAMES, told.streams):
         assert known[0, side] == dict(enumerate(said))
@@ -360,7 +391,11 @@ def test_segments_shuffled_doubled_and_split(rng: random.Random, split: bool) ->
 
 PLAIN = conversation(3)
 CLEAN = dump(packets(PLAIN, 700))
-NOISE = [b"", b"and here is more of it:", b"    (see below)", b"--More--", b"^C", b"8 packets captured", b"> as you see", b"*" * 40, b"http://example.com/a/b"]
+NOISE = [
+    b"", b"and here is more of it:", b"    (see below)", b"--More--", b"^C", b"8 packets captured", b"> as you see",
+    b"*" * 40, b"http://example.com/a/b",
+]
+PACKET_KEYS = ("packet", "stream", "from", "seq", "ack", "payload", "captured", "offset", "ip", "tcp")
 
 
 def codes(found: List[Object]) -> List[str]:
@@ -377,8 +412,8 @@ def test_noise_between_rows(noise: List[Tuple[int, bytes]]) -> None:
     clean, noisy = objects(CLEAN), objects(b"".join(lines))
     if codes(noisy) == codes(clean):
         assert meaning(noisy) == meaning(clean)
-        keys = ("packet", "stream", "from", "seq", "ack", "payload", "captured", "offset", "ip", "tcp")
-        assert [[p[k] for k in keys] for p in of(noisy, "packet")] == [[p[k] for k in keys] for p in of(clean, "packet")]
+        before, after = ([[p[key] for key in PACKET_KEYS] for p in of(found, "packet")] for found in (clean, noisy))
+        assert before == after
 
 
 @CALM

@@ -12,6 +12,7 @@ from hexnote.model import (
     GROUP,
     LOST,
     MESSAGE,
+    OTHER,
     PACKET,
     SIDES,
     Block,
@@ -166,7 +167,10 @@ class Json:
             stream, side = record.stream, record.side
         else:
             stream, side = (connection.number if connection is not None else 0), part.side
-        lead = f'"stream":{stream},"from":"{SIDES[side]}","path":"'
+        outside = part.kind == OTHER
+        # Bytes outside of any record are a buffer of their own, so that records stay tiled by their fields.
+        where = f'"buffer":"other:{part.base}",' if outside else ""
+        lead = f'"stream":{stream},"from":"{SIDES[side]}",{where}"path":"'
         path: List[str] = []
         out = self.out
         for node, start, end, depth, index in part.fields:
@@ -178,6 +182,8 @@ class Json:
             path.append(f"{node.name}[{index}]" if index >= 0 else node.name)
             name = ".".join(path)
             offset, at = _place(part, pieces, starts, start, end, places)
+            if outside:
+                offset -= part.base
             if node.kind == GROUP:
                 out.append(f'{{"kind":"group",{lead}{name}{node.suffix}","offset":{offset},"length":{end - start}}}\n')
             elif node.kind == ARRAY:
