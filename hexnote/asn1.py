@@ -330,6 +330,8 @@ def leaf(
     suffix: str = "", kind: int = LEAF, shows: Optional[Show] = None, bits: Tuple[Tuple[str, int], ...] = (),
 ) -> Node:  # fmt: skip
     """A Node for a value, told as `label = value`; `label` is the name where none is given."""
+    if shows and show == "hex":
+        show = "text"
     node = Node(name, kind, show=show, level=level, type=type, doc=doc, rfc=rfc, suffix=suffix, bits=bits)
     words, node.value, node.title = shows or SHOWS[show]
     lead = (label or name) + " = "
@@ -339,7 +341,7 @@ def leaf(
 
 def header(name: str, suffix: str = ".header", label: str = "", level: int = 1) -> Node:
     """A Node for the tag and length octets (X.690 section 8.1) in front of a value."""
-    node = Node(name, show="hex", level=level, suffix=suffix, type="Header", rfc="X.690 section 8.1")
+    node = Node(name, show="header", level=level, suffix=suffix, type="Header", rfc="X.690 section 8.1")
     lead = (label or name) + ": "
     node.say = lambda raw: lead + header_words(raw)
     return node

@@ -51,7 +51,7 @@ def _certificate(item: State) -> State:
     window = "The certificate is good from this moment on, by the clock of whoever checks it."
     until = "After this moment the certificate has expired, and clients refuse it."
     versions = enumerated({0: "v1", 1: "v2", 2: "v3"})
-    version = value("version", "version", shows=versions, rfc=rfc + "1")
+    version = value("version", "version", "enum", shows=versions, rfc=rfc + "1")
     validity = chain(
         (False, _time("notBefore", "notBefore", doc=window, rfc=rfc + "5")),
         (False, _time("notAfter", "notAfter", doc=until, rfc=rfc + "5")),
@@ -96,7 +96,7 @@ def _ocsp(certificate: State, item: State) -> State:
         (False, {0x02: value("serialNumber", "serial number", "serial")}),
     )
     reasons = enumerated(CRL_REASONS)
-    reason = single(0x0A, value("revocationReason", "revoked because of", shows=reasons))
+    reason = single(0x0A, value("revocationReason", "revoked because of", "enum", shows=reasons))
     revoked = chain(
         (False, {0x18: value("revocationTime", "revoked", "time")}),
         (True, {0xA0: flat("revocationReason", reason, suffix=".explicit")}),
@@ -142,7 +142,7 @@ def _ocsp(certificate: State, item: State) -> State:
     switch[oid_bytes("1.3.6.1.5.5.7.48.1.1")] = (wrapped(inner), None, known)
     body = State({0x06: (CHOICE, GENERIC, header("responseType"), known, switch, -1)})
     return chain(
-        (False, {0x0A: value("responseStatus", "OCSP response", shows=enumerated(STATUSES), rfc=rfc)}),
+        (False, {0x0A: value("responseStatus", "OCSP response", "enum", shows=enumerated(STATUSES), rfc=rfc)}),
         (True, {0xA0: flat("responseBytes", single(0x30, group("responseBytes", body)), suffix=".explicit")}),
     )
 

@@ -147,11 +147,12 @@ def walk(
                     add((head, p, q, depth, index))
                 elif kind == BITS:
                     add((head, p, q, depth, index))
-                    unused, wide = child
+                    unused, wide, empty = child
                     if q < e:
                         add((unused, q, q + 1, depth, index))
                         q += 1
-                    add((node if e - q < 2 else wide, q, e, depth, index))
+                    size = e - q
+                    add((wide if size > 1 else node if size else empty, q, e, depth, index))
                     q = e
                 elif kind == DEFAULT:
                     add((node, p, e, depth, index))

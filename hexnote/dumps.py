@@ -235,6 +235,7 @@ class Reader:
         self._rows = self._language.scanner(*kinds)
         self._row = self._language.scanner("row")
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
+        self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
         self._measure = measure
         self._out: List[Item] = []
         self._buf = b""  # whole lines, not yet taken
@@ -396,6 +397,9 @@ class Reader:
             return None
         offset, data, last = geometry.read(buf, stop, match.end())
         size = len(data)
+        if not data:
+            return None
+        self._ready = Piece(offset, data, last, self._language.dress[name], geometry, geometry.layout)
         if offset or size <= ROW:
             return None
         end, total = ROW, 0
@@ -408,6 +412,7 @@ class Reader:
         if rows * ROW < size:
             data = data[: rows * ROW]
             last = stop + rows * geometry.stride
+        self._ready = None
         known = Known(True)
         known.total, known.probe = total, None
         known.add(0, data)
@@ -432,6 +437,9 @@ class Reader:
         buf, pos = self._buf, match.start()
         name = match.lastgroup or ""
         run = ""
+        if kind == "run" and self._ready is not None:
+            ready, self._ready = self._ready, None
+            return ready
         if kind == "run":
             run, end = name, match.end()
             geometry = self._geometries.get(run)

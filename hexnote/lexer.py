@@ -46,13 +46,16 @@ class Piece(NamedTuple):
 class Geometry:
     """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
 
-    __slots__ = ("stride", "off", "cell", "width", "txt", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches")
+    __slots__ = (
+        "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
+    )
 
     def __init__(self, line: bytes, off: int, layout: Layout) -> None:
         self.stride = len(line)  # length of a row, its LF included
         self.off = off  # column of the offset's four digits
         self.cell = off + 4  # what lies between them and the text must have the same shape in all rows
         self.txt = layout.text  # column of the text, -1: none
+        self.tail = len(line) - len(line.rstrip(b"\r\n"))  # length of the line's end
         self.width = (self.txt if self.txt >= 0 else self.stride) - self.cell
         self.layout = layout
         cell = line[self.cell : self.cell + self.width]
@@ -69,7 +72,7 @@ class Geometry:
             return None
         line = match[0]
         text = piece.layout.text
-        if line[-1:] != b"\n" or len(line) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW) + 1:
+        if line[-1:] != b"\n" or len(line.rstrip(b"\r\n")) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW):
             return None
         return Geometry(line, match.start("off") - match.start(), piece.layout)
 
@@ -141,12 +144,16 @@ class Geometry:
 
     def _short(self, row: bytes, offset: int) -> bytes:
         """The bytes of a row of less than 16; none where hex and text do not match in length."""
-        count = len(row) - self.txt - 1
-        if self.txt < 0 or not 0 < count < ROW or row[self.off : self.cell].lower() != b"%04x" % offset:
+        end = len(row) - self.tail
+        if self.txt >= 0:
+            count = end - self.txt
+        else:
+            count = self._ends.index(end - self.cell) if end - self.cell in self._ends else 0
+        if not 0 < count < ROW or row[self.off : self.cell].lower() != b"%04x" % offset:
             return b""
         stop = self._ends[count]
         digits = row[self.cell : self.cell + stop]
-        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : self.txt].strip(b" "):
+        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : max(self.txt, 0)].strip(b" "):
             return b""
         return unhexlify(digits.translate(None, self._seps))
 
@@ -155,7 +162,8 @@ class Geometry:
         whole, rest = divmod(size, ROW)
         rows = [(ROW, self.stride, self.layout)] * whole
         if rest:
-            rows.append((rest, self.txt + rest + 1, Layout(self.layout.cols[:rest], self.txt)))
+            end = self.txt + rest if self.txt >= 0 else self.cell + self._ends[rest]
+            rows.append((rest, end + self.tail, Layout(self.layout.cols[:rest], self.txt)))
         return rows
 
 

@@ -148,7 +148,7 @@ class Reader:
             if message is not None and self._mode == _HANDSHAKE:
                 # The record says that these bytes exist, so the message's fields have a place.
                 rest = self.end - at
-                message.pieces.append((self._size, at, rest if self._total < 0 else min(rest, self._total - self._size)))
+                _extend(message.pieces, self._size, at, rest if self._total < 0 else min(rest, self._total - self._size))
             self._finish(record, parts)
         elif self._head:
             self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
@@ -416,7 +416,7 @@ class Reader:
         if self._total < 0 and data is None:
             # Its length is lost: the rest of the record cannot be cut into messages.
             take = hi - pos
-        message.pieces.append((self._size, pos, take))
+        _extend(message.pieces, self._size, pos, take)
         capped = self._total > MESSAGE_CAP and self._size >= 4
         if data is None:
             self._holes = True
@@ -447,7 +447,7 @@ class Reader:
         done = self._size >= self._total
         if capped or (done and self._total > MESSAGE_CAP):
             fields: List[Field] = [(self.messages.skipped, 4, self._total, 0, -1)]
-            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, message.pieces)
+            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, _scattered(message))
             part.note = "longer than 1 MiB: stepped over by its length"
             parts.append(part)
             message.type = -1
@@ -456,7 +456,7 @@ class Reader:
             self._decoded = self._size
             self._tell(message, _join(self._chunks), self._total, pos, after, begins, done, parts)
         else:
-            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, message.pieces))
+            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, _scattered(message)))
         if done:
             self._message = None
             self._chunks = []
@@ -482,7 +482,7 @@ class Reader:
         if decoded_as == "hello_retry_request":
             message.name = decoded_as
         part = Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, done, message,
-                    message.pieces if len(message.pieces) > 1 else None)
+                    _scattered(message))
         part.problems = ctx.problems
         parts.append(part)
         if done:
@@ -498,7 +498,7 @@ class Reader:
         buf = _join(self._chunks)
         self._message = None
         self._chunks = []
-        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, message.pieces,
+        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, _scattered(message),
                           note="a message header lies in bytes that the trace lacks"))
 
     def _drop_message(self, parts: List[Part]) -> None:
@@ -511,13 +511,26 @@ class Reader:
         if self._total < 0:
             message.length = self._size
             fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
-            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, _join(self._chunks), at, at, False, True, message, message.pieces))
+            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, _join(self._chunks), at, at, False, True, message, _scattered(message)))
             return
         message.missing += self._total - self._size
         self._tell(message, _join(self._chunks), self._total, at, at, False, True, parts)
 
 
 _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED = range(4)
+
+
+def _scattered(message: Message) -> Optional[List[Tuple[int, int, int]]]:
+    """The pieces of a message that lies in more than one."""
+    return message.pieces if len(message.pieces) > 1 else None
+
+
+def _extend(pieces: List[Tuple[int, int, int]], local: int, stream: int, size: int) -> None:
+    """Add a piece of a message; what follows on directly is one piece with what stands before it."""
+    if pieces and pieces[-1][1] + pieces[-1][2] == stream:
+        pieces[-1] = (pieces[-1][0], pieces[-1][1], pieces[-1][2] + size)
+    elif size:
+        pieces.append((local, stream, size))
 
 
 def _join(chunks: List[Tuple[Optional[bytes], int]]) -> Any:

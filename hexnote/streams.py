@@ -231,9 +231,11 @@ class Flows:
         self._over.append(flow)
 
     def _evict(self) -> None:
-        """Makes room: an eighth of the connections go, those that ended first, then those not used for longest."""
-        flows = {flow.connection.number: flow for flow, _ in self._table.values()}.values()
-        leaving = sorted(flows, key=lambda flow: (not flow.ended, flow.last or self._clock + 1))
+        """Makes room: up to an eighth of the connections go, those not used for longest: of those that
+        ended, if there are any."""
+        flows = list({flow.connection.number: flow for flow, _ in self._table.values()}.values())
+        leaving = [flow for flow in flows if flow.ended] or flows
+        leaving.sort(key=lambda flow: flow.last or self._clock + 1)
         for flow in leaving[: max(self._cap // 8, 1)]:
             self._remove(flow)
 

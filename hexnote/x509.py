@@ -18,7 +18,7 @@ GROUPED = 1  # a GROUP; its header and its members lie one level deeper
 VECTOR = 2  # a GROUP whose members bear its own name and an index, and so lie at its own level
 FLAT = 3  # no GROUP: the members belong to the structure around it
 CHOICE = 4  # an object identifier that decides what comes after it: child is a Switch
-BITS = 5  # BIT STRING: header, unused-bits octet, value; child: (unused, value of two octets and more)
+BITS = 5  # BIT STRING: header, unused-bits octet, value; child: (unused, value of two octets and more, of none)
 KEY = 6  # BIT STRING that holds what the algorithm before it says; child: (unused inside a group, unused)
 WRAPPED = 7  # OCTET STRING that may hold DER: child walks it, if it begins as DER does
 DEFAULT = 8  # GROUPED, which says another thing when it is empty; child: (State, header when empty)
@@ -166,7 +166,8 @@ def flat(name: str, child: State, first: int = -1, suffix: str = ".header") -> E
 def bits(node: Node, after: State = STOP, wide: Optional[Node] = None) -> Entry:
     """A BIT STRING."""
     unused = leaf(node.name, show="unused", level=1, suffix=".unused")
-    return (BITS, after, header(node.name), node, (unused, wide or node), -1)
+    empty = leaf(node.name, show="text", shows=(lambda raw: "no bits", lambda raw: None, lambda raw: None))
+    return (BITS, after, header(node.name), node, (unused, wide or node, empty), -1)
 
 
 def flags(name: str, label: str, members: Tuple[str, ...], type: str = "", **more: Any) -> Entry:
@@ -183,11 +184,11 @@ def flags(name: str, label: str, members: Tuple[str, ...], type: str = "", **mor
     shows = (words, none, none)
     size = len(members)
     first = tuple((n, 1) for n in members[:8]) + (((f"unused{8 - size}", 8 - size),) if size < 8 else ())
-    node = leaf(name, label, type=type, shows=shows, bits=first, **more)
+    node = leaf(name, label, "bits", type=type, shows=shows, bits=first, **more)
     wide = None
     if size > 8:
         second = tuple((n, 1) for n in members[8:16])
-        wide = leaf(name, label, type=type, shows=shows, bits=first + second + (("unused", 16 - size),), **more)
+        wide = leaf(name, label, "bits", type=type, shows=shows, bits=first + second + (("unused", 16 - size),), **more)
     return bits(node, wide=wide)
 
 
@@ -267,7 +268,7 @@ def modulus(size: int) -> Node:
     """The Node of an RSA modulus of `size` octets: its label tells the key's length in bits."""
     known = _MODULI.get(size)
     if known is None:
-        known = leaf("modulus", type="RSAModulus", rfc="RFC 8017 appendix A.1.1")
+        known = leaf("modulus", show="serial", type="RSAModulus", rfc="RFC 8017 appendix A.1.1")
 
         def say(raw: bytes) -> str:
             top = raw.lstrip(b"\0")

@@ -176,7 +176,7 @@ def _extensions() -> Dict[str, State]:
         (True, {0xA1: _subtrees("excludedSubtrees", "excluded")}),
     )
     usages = loop({0x06: value("extKeyUsage", "", "oid", doc=purposes, rfc=RFC + "4.2.1.12")})
-    features = loop({0x02: value("tlsFeature", "TLS feature", shows=feature, rfc="RFC 7633 section 4")})
+    features = loop({0x02: value("tlsFeature", "TLS feature", "enum", shows=feature, rfc="RFC 7633 section 4")})
     poison = value("poison", "precertificate: not to be accepted", "null", rfc="RFC 6962 section 3.1")
     inside = header("header", "", "basicConstraints")
     constraints: Entry = (DEFAULT, STOP, inside, Node("basicConstraints", GROUP), (basic, empty), -1)
@@ -189,7 +189,7 @@ def _extensions() -> Dict[str, State]:
         "2.5.29.18": {seq: _names("issuerAltName", "issuerAltName")},
         "2.5.29.19": {seq: constraints},
         "2.5.29.20": {0x02: value("cRLNumber", "CRL number", number)},
-        "2.5.29.21": {0x0A: value("cRLReason", "reason", shows=enumerated(CRL_REASONS))},
+        "2.5.29.21": {0x0A: value("cRLReason", "reason", "enum", shows=enumerated(CRL_REASONS))},
         "2.5.29.30": {seq: group("nameConstraints", trees)},
         "2.5.29.31": {seq: _points("cRLDistributionPoints", "CRL")},
         "2.5.29.32": {seq: _policies("certificatePolicies", "policy")},
@@ -254,12 +254,12 @@ def extension_list(name: str, item: State) -> Tuple[Entry, Entry]:
 
 MOST_SCTS = 1000
 _SCT = (
-    (1, leaf("sct_version", "SCT version", shows=enumerated({0: "v1"}), level=1, rfc="RFC 6962 section 3.2")),
-    (32, leaf("id", "SCT log", rfc="RFC 6962 section 3.2", doc=(
+    (1, leaf("sct_version", "SCT version", "enum", shows=enumerated({0: "v1"}), level=1, rfc="RFC 6962 section 3.2")),
+    (32, leaf("id", "SCT log", "serial", rfc="RFC 6962 section 3.2", doc=(
         "A public log has promised to publish this certificate, and signed the promise. "
         "The log is named by the SHA-256 of its key."
     ))),
-    (8, leaf("timestamp", "SCT time", rfc="RFC 6962 section 3.2")),
+    (8, leaf("timestamp", "SCT time", "time", rfc="RFC 6962 section 3.2")),
 )  # fmt: skip
 
 
@@ -285,8 +285,8 @@ _SCT[1][1].say = lambda raw: f"SCT log = {colons(raw, 8)}"
 _SCT_ITEM = Node("sct_list", GROUP)
 _LENGTHS = {name: _length(name) for name in ("sct_list", "extensions", "signature")}
 _SCT_EXTENSIONS = leaf("extensions", "SCT extensions", level=1)
-_SCT_HASH = leaf("hash", "SCT signature hash", level=1, shows=enumerated({4: "sha256", 5: "sha384", 6: "sha512"}))
-_SCT_KIND = leaf("algorithm", "SCT signature algorithm", level=1, shows=enumerated({1: "rsa", 3: "ecdsa"}))
+_SCT_HASH = leaf("hash", "SCT signature hash", "enum", level=1, shows=enumerated({4: "sha256", 5: "sha384", 6: "sha512"}))
+_SCT_KIND = leaf("algorithm", "SCT signature algorithm", "enum", level=1, shows=enumerated({1: "rsa", 3: "ecdsa"}))
 _SCT_SIGNATURE = leaf("signature", "SCT signature", level=1)
 MISSED = leaf("missing", "cannot be read: bytes before it are missing", kind=MISSING)
 MISSED.say = lambda raw: "cannot be read: bytes before it were not captured"

@@ -21,8 +21,6 @@ ROW = re.compile(
     rb"((?:[0-9a-f]{4} ){0,7}(?:[0-9a-f]{4}|[0-9a-f]{2}))(?:[ \t]|\r?\n|\Z)"
 )
 
-_kept: Dict[str, Any] = {}
-
 
 def have_shared() -> bool:
     """Whether the captures stand beside the project."""
@@ -48,22 +46,32 @@ def sample(name: str) -> bytes:
     return load(os.path.join(SAMPLES, name))
 
 
-def fresh(kind: str) -> Any:
-    """An annotator of its own: `kind` is "text" or "json"."""
-    from hexnote.pipeline import Annotator
+_rooms: List[Any] = []  # formats and names, made once
+
+
+def fresh(kind: str, alone: bool = False) -> Any:
+    """An annotator: `kind` is "text" or "json". Its formats are shared with the others, unless it is to be `alone`."""
+    from hexnote import pipeline
     from hexnote.render.json import Json
     from hexnote.render.text import Text
 
-    return Annotator(Text() if kind == "text" else Json())
+    own = pipeline.Rooms
+    if not _rooms:
+        _rooms.append(own())
+    try:
+        if not alone:
+            pipeline.Rooms = lambda: _rooms[0]  # type: ignore[assignment,misc]
+        return pipeline.Annotator(Text() if kind == "text" else Json())
+    finally:
+        pipeline.Rooms = own  # type: ignore[misc]
 
 
-def run(kind: str, pieces: Iterable[bytes]) -> bytes:
-    """The output for the input that comes in `pieces`. Annotators are used again, unless one has failed."""
-    annotator = _kept.pop(kind, None) or fresh(kind)
+def run(kind: str, pieces: Iterable[bytes], alone: bool = False) -> bytes:
+    """The output for the input that comes in `pieces`."""
+    annotator = fresh(kind, alone)
     annotator.begin("-")
     out = [annotator.feed(piece) for piece in pieces]
-    out.append(annotator.end())
-    _kept[kind] = annotator
+    out.append(annotator.close())
     return b"".join(out)
 
 
@@ -147,10 +155,10 @@ def pieces(field: Object, records: List[Object]) -> List[Piece]:
         lo, hi = record["offset"], record["offset"] + record["length"]
         if hi <= at or not left:
             continue
-        if lo > at:
-            if not out:
-                break
+        if out:
             at = lo + 5
+        elif lo > at:
+            break
         take = min(left, hi - at)
         if take > 0:
             out.append((at, take))

@@ -25,17 +25,17 @@ posix = pytest.mark.skipif(os.name != "posix", reason="it needs POSIX terminals 
 Hexnote = Callable[..., Printed]
 
 
-def environment(**changes: str) -> "dict[str, str]":
+def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": ROOT, **changes}
 
 
-def run(*arguments: str, stdin: bytes = b"", **more: object) -> "subprocess.CompletedProcess[bytes]":
+def run(*arguments: str, stdin: bytes = b"", **more: object) -> subprocess.CompletedProcess[bytes]:
     """hexnote as a process of its own."""
     command = [sys.executable, "-m", "hexnote", *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, env=environment(), timeout=60, **more)  # type: ignore
 
 
-def start(*arguments: str, **more: object) -> "subprocess.Popen[bytes]":
+def start(*arguments: str, **more: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "hexnote", *arguments]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
     return subprocess.Popen(command, env=environment(), **pipes)  # type: ignore

@@ -33,7 +33,10 @@ def folded(data: bytes) -> int:
     return total
 
 
-def ip4(body: bytes, protocol: int = 6, options: bytes = b"", word: int = 0x4000, ident: int = 7, total: Optional[int] = None) -> bytes:
+def ip4(
+    body: bytes, protocol: int = 6, options: bytes = b"", word: int = 0x4000, ident: int = 7,
+    total: Optional[int] = None,
+) -> bytes:  # fmt: skip
     size = 20 + len(options)
     head = struct.pack(
         ">BBHHHBBH", 0x40 | size // 4, 0, size + len(body) if total is None else total, ident, word, 64, protocol, 0
@@ -41,12 +44,14 @@ def ip4(body: bytes, protocol: int = 6, options: bytes = b"", word: int = 0x4000
     return head[:10] + struct.pack(">H", 0xFFFF ^ folded(head)) + head[12:] + body
 
 
-def ip6(body: bytes, following: int = 6, length: Optional[int] = None) -> bytes:
-    return struct.pack(">IHBB", 0x60000000, len(body) if length is None else length, following, 64) + V6[0] + V6[1] + body
+def ip6(body: bytes, following: int = 6) -> bytes:
+    return struct.pack(">IHBB", 0x60000000, len(body), following, 64) + V6[0] + V6[1] + body
 
 
-def tcp(payload: bytes = b"", ends: Tuple[bytes, bytes] = V4, options: bytes = b"", flags: int = 0x18, field: Optional[int] = None) -> bytes:
-    head = struct.pack(">HHIIBBHHH", 50000, 443, 0xFFFFFFF0, 77, 0x50 + (len(options) << 2), flags, 501, 0, 0) + options
+def tcp(
+    payload: bytes = b"", ends: Tuple[bytes, bytes] = V4, options: bytes = b"", field: Optional[int] = None
+) -> bytes:
+    head = struct.pack(">HHIIBBHHH", 50000, 443, 0xFFFFFFF0, 77, 0x50 + (len(options) << 2), 0x18, 501, 0, 0) + options
     pseudo = ends[0] + ends[1] + struct.pack(">HH", 6, len(head) + len(payload))
     value = 0xFFFF ^ folded(pseudo + head + payload) if field is None else field
     return head[:16] + struct.pack(">H", value) + head[18:] + payload
@@ -87,7 +92,8 @@ def test_every_link_header_is_found(link: str, options: bytes) -> None:
         assert (packet.version, packet.protocol, packet.ttl) == (version, 6, 64)
         assert (packet.sport, packet.dport, packet.seq, packet.ack, packet.window) == (50000, 443, 0xFFFFFFF0, 77, 501)
         assert packet.flags == "PA"
-        assert (packet.src, packet.dst) == tuple(socket.inet_ntop(socket.AF_INET if version == 4 else socket.AF_INET6, e) for e in ends)
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        assert (packet.src, packet.dst) == (socket.inet_ntop(family, ends[0]), socket.inet_ntop(family, ends[1]))
         assert packet.key == (ends[0] + b"\xc3\x50", ends[1] + b"\x01\xbb")
         assert (data + b"\xde\xad\xbe\xef")[packet.start : packet.end] == payload
         assert checksums.ip_checksum(packet, data) == ("good" if version == 4 else None)
@@ -196,10 +202,20 @@ def test_a_data_offset_that_cannot_be_leaves_no_payload() -> None:
         assert readable and packet.tcp is None and packet.payload == 0 and packet.note
 
 
-@given(st.one_of(st.binary(min_size=16, max_size=16), st.lists(st.sampled_from([b"\0\0", b"\xff\xff", b"\0\1", b"\x20\1"]), min_size=8, max_size=8).map(b"".join)))
+WORDS = st.lists(st.sampled_from([b"\0\0", b"\xff\xff", b"\0\1", b"\x20\1"]), min_size=8, max_size=8).map(b"".join)
+
+
+@given(st.one_of(st.binary(min_size=16, max_size=16), WORDS))
 def test_addresses_are_written_as_the_system_writes_them(raw: bytes) -> None:
     assert layers.address(raw) == socket.inet_ntop(socket.AF_INET6, raw)
     assert layers.address(raw[:4]) == socket.inet_ntoa(raw[:4])
+
+
+EXTENSIONS = (
+    (6, b""),
+    (44, b"\x06\0\0\1\0\0\0\1"),
+    (0, b"\x2c\0" + bytes(6) + b"\x06\0\0\x11" + bytes(4)),
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -208,9 +224,9 @@ def test_no_bytes_give_an_exception(data: st.DataObject) -> None:
     """Noise, and real headers with some bytes changed and cut anywhere."""
     link = data.draw(st.sampled_from(sorted(LINKS)))
     version = data.draw(st.sampled_from([0, 1]))
-    extension = data.draw(st.sampled_from([b"", b"\x06\0\0\1\0\0\0\1", b"\x06\0\0\0\0\0\0\0", b"\x2c\0" + bytes(6) + b"\x06\0\0\x11" + bytes(4)]))
-    following = {0: 6, 8: 44, 16: 0}[len(extension)]
-    raw = bytearray(LINKS[link][version] + (ip6(extension + tcp(b"abcdef", V6), following) if version else ip4(tcp(b"abcdef"))))
+    following, extension = data.draw(st.sampled_from(EXTENSIONS))
+    datagram = ip6(extension + tcp(b"abcdef", V6), following) if version else ip4(tcp(b"abcdef"))
+    raw = bytearray(LINKS[link][version] + datagram)
     for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=6)):
         raw[place] = value
     for sample in (bytes(raw[: data.draw(st.integers(0, len(raw)))]), data.draw(st.binary(max_size=80))):

@@ -158,7 +158,10 @@ class Json:
         have = len(buf)
         pieces = part.pieces if part.pieces is not None and len(part.pieces) > 1 else None
         starts = [p[0] for p in pieces] if pieces else []
-        extent = pieces[-1][0] + pieces[-1][2] if pieces else max(f[2] for f in part.fields)
+        extent = max(f[2] for f in part.fields)
+        if part.message is not None and part.message.pieces:
+            # Where the message is cut, only what its records promise has a place.
+            extent = part.message.pieces[-1][0] + part.message.pieces[-1][2]
         places = connection.readers[part.side].places if connection is not None else None
         record = part.record
         if part.message is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Dict, List, Optional, Sequence
 
 from hexnote.model import (
@@ -141,15 +142,11 @@ class Summary:
             sheet.lines.append("         ... (too many records to list)\n")
         if len(sheet.lines) > _MOST:
             return
-        while text:
-            cut = text[: self.half]
-            if len(text) > self.half and " " in cut:
-                cut = cut[: cut.rindex(" ")]
-            rest = text[len(cut) :].strip()
-            left, right = (cut, "") if side == 0 else ("", cut)
-            number = str(self.packet) if text is not None and not text.startswith("    ") else ""
+        lines = [text] if len(text) <= self.half else wrap(text, self.half, subsequent_indent="    ", break_on_hyphens=False)
+        for i, line in enumerate(lines):
+            left, right = (line, "") if side == 0 else ("", line)
+            number = "" if i else str(self.packet)
             sheet.lines.append(f"{number:>7}  {left:<{self.half}} | {right}".rstrip() + "\n")
-            text = f"    {rest}" if rest else ""
 
     def _flush(self, sheet: Sheet) -> None:
         for side in (0, 1):

@@ -309,16 +309,25 @@ class Text:
     def _write(self, shape: Shape, block: Block, notes: Dict[int, List[str]]) -> None:
         """Echo the block's lines with the notes of each row after it."""
         text, done = block.text, 0
+        out = self.out
+        stride, head, size = block.stride, block.head, len(text)
         for row in sorted(notes):
-            at = block.row(row)
-            if at.end > done:
-                self._echo(text[done : at.end])
-                done = at.end
+            if stride:
+                stop = min(head + (row + 1) * stride, size)
+            else:
+                stop = block.row(row).end
+            if stop > done:
+                self._echo(text[done:stop])
+                done = stop
             lines = notes[row]
             if shape.odd and shape.table(row) is None:
+                at = block.row(row)
                 lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.count], 0), *lines]
-            self._annotate(lines)
-        if done < len(text):
+            if self._open:
+                self._annotate(lines)
+            else:
+                out.append("".join(lines).encode("ascii", "backslashreplace"))
+        if done < size:
             self._echo(text[done:])
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
