@@ -275,7 +275,12 @@ def _oid_words(raw: bytes) -> str:
         return hexes(raw)
     if not long:
         return known
-    return f"{long} ({short}, {known})" if short != long else f"{long} ({known})"
+    return f"{long} ({short})" if short != long else long
+
+
+def _oid_full(raw: bytes) -> str:
+    known, _, long = identify(raw)
+    return f"{_oid_words(raw)}, {known}" if long else _oid_words(raw)
 
 
 def _oid_name(raw: bytes) -> Optional[str]:
@@ -334,6 +339,8 @@ def leaf(
         show = "text"
     node = Node(name, kind, show=show, level=level, type=type, doc=doc, rfc=rfc, suffix=suffix, bits=bits)
     words, node.value, node.title = shows or SHOWS[show]
+    if show == "oid" and level:
+        words = _oid_full  # who asks for every node wants the numbers too
     lead = (label or name) + " = "
     node.say = lambda raw: lead + words(raw)
     return node

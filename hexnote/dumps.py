@@ -18,7 +18,7 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping
 from lark import Lark
 from lark.lexer import ContextualLexer, TerminalDef
 
-from hexnote.lexer import ROW, TOP, Geometry, Known, Piece, compiled, read_row
+from hexnote.lexer import ROW, TOP, Geometry, Known, Piece, compiled, plain, read_row
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Item, Layout, Prose, Row, Summary
 
 Measure = Callable[[bytes], int]
@@ -295,6 +295,7 @@ class Reader:
 
     def summary(self, header: bytes) -> Optional[Summary]:
         """Reads the head of a block: a summary line, or two; None where it says nothing that is known."""
+        header = plain(header)
         for name in self._language.ranked:
             if self._language.kinds[name] == "summary":
                 match = self._language.pattern(name).match(header)

@@ -170,6 +170,7 @@ class Geometry:
 # ------------------------------------------------------------------ one row, however it is spaced
 
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t])")
+_EXOTIC = regex(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
 _PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
 _PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
 
@@ -179,13 +180,17 @@ def read_row(match: Match[bytes], dress: str, expected: int, sure: bool) -> Opti
 
     `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
     Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
-    which tools render them; else by the columns; else by `expected`; else by the widest gap.
+    which tools render them; else by the columns; else by `expected`.
     """
     start, stop = match.span()
     if stop - start > _WIDE:
         return None
     offset = int(match["off" if sure else "hint"], 16)
     line = match[0].rstrip(_BLANKS)
+    unit = 1  # bytes of one blank
+    if b"\xc2\xa0" in line or b"\xe2\x80" in line:
+        unit = 3 if b"\xe2\x80" in line else 2
+        line = _EXOTIC.sub(_blanks, line).rstrip(_BLANKS)
     digits: List[bytes] = []
     ends: List[int] = []
     cols: List[int] = []
@@ -204,7 +209,7 @@ def read_row(match: Match[bytes], dress: str, expected: int, sure: bool) -> Opti
     if not ends:
         return None
     data = unhexlify(b"".join(digits))
-    size, sound = _divide(line, ends, cols, data, expected)
+    size, sound = _divide(line, ends, cols, data, expected, unit)
     after = line[cols[size - 1] + 2 :]
     text = len(line) - len(after.lstrip(b" \t")) if after else -1
     skew = match["skew"] if "skew" in match.re.groupindex else None
@@ -216,11 +221,11 @@ def read_row(match: Match[bytes], dress: str, expected: int, sure: bool) -> Opti
 
 
 def _divide(
-    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int
+    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int, unit: int
 ) -> Tuple[int, bool]:
     """How many of the bytes `data`, which `cols` find, are hex and no text; and whether that is certain.
 
-    `ends`: how many there are up to the end of each group.
+    `ends`: how many there are up to the end of each group. `unit`: the bytes of one blank.
     """
     bare = 0
     for size in reversed(ends):
@@ -237,25 +242,37 @@ def _divide(
         text = after.lstrip(b" \t")
         gap = len(after) - len(text)
         gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
-        if gaps[-1] > 1 and len(text) == size:
+        if gaps[-1] > unit and len(text) == size:
             return size, True
-    if bare and max(gaps) < 2:
+    if bare and max(gaps) <= unit:
         return bare, True
-    if expected in ends:
-        return expected, True
     if len(cols) == ROW:
         return ROW, True
     # The widest gap parts them, if it is wider than those within the hex.
     chosen, widest = len(cols), 0
     for size, gap in zip(ends, gaps):
-        if gap > widest and gap > (2 if size == 8 else 1):
+        if gap > widest and gap > (2 * unit if size == 8 else unit):
             chosen, widest = size, gap
-    return chosen, False
+    if not widest and expected in ends:
+        return expected, True
+    return chosen, widest > 0 and len(line[cols[chosen - 1] + 2 :].strip(_BLANKS)) <= chosen
 
 
 def agrees(text: bytes, data: bytes) -> bool:
-    """Whether a text column, its blanks taken out, says what the bytes say."""
-    return text == data.translate(_PRINT) or text == data.translate(_PRINT_BLANK).replace(b" ", b"")
+    """Whether a text column, its blanks taken out, says what the bytes say; a fence may stand behind it."""
+    for wanted in (data.translate(_PRINT), data.translate(_PRINT_BLANK).replace(b" ", b"")):
+        if text == wanted or text == wanted + b"|":
+            return True
+    return False
+
+
+def plain(text: bytes) -> bytes:
+    """A text with blanks for no-break spaces."""
+    return _EXOTIC.sub(b" ", text)
+
+
+def _blanks(match: Match[bytes]) -> bytes:
+    return b" " * len(match[0])
 
 
 # ------------------------------------------------------------------ what was shown already

@@ -141,7 +141,7 @@ def _extensions() -> Dict[str, State]:
     )
     usage = "What the key may be used for. keyCertSign marks one that signs certificates."
     purposes = "What the certificate may be used for; a TLS server needs serverAuth, a TLS client clientAuth."
-    ca = "TRUE: the owner may issue certificates. A certificate that lacks this cannot stand above another one."
+    ca = "Whether the owner may issue certificates. One that may not cannot stand above another one in a chain."
     authority = chain(
         (True, {0x80: value("keyIdentifier", "authorityKeyIdentifier", "serial", rfc=RFC + "4.2.1.1")}),
         (True, {0xA1: group("authorityCertIssuer", loop(general("authority")), 0)}),
@@ -151,7 +151,8 @@ def _extensions() -> Dict[str, State]:
         (True, {0x01: value("cA", "basicConstraints CA", "boolean", doc=ca, rfc=RFC + "4.2.1.9")}),
         (True, {0x02: value("pathLenConstraint", "basicConstraints path length", number, rfc=RFC + "4.2.1.9")}),
     )
-    empty = header("header", "", "basicConstraints CA = FALSE, the default", level=0)
+    empty = header("header", "", level=0)
+    empty.say = lambda raw: "basicConstraints CA = FALSE, the default where it is empty"
     empty.doc, empty.rfc = ca, RFC + "4.2.1.9"
     feature = enumerated({5: "status_request: OCSP must be stapled", 17: "status_request_v2"})
     template = chain(
@@ -286,7 +287,7 @@ _SCT_ITEM = Node("sct_list", GROUP)
 _LENGTHS = {name: _length(name) for name in ("sct_list", "extensions", "signature")}
 _SCT_EXTENSIONS = leaf("extensions", "SCT extensions", level=1)
 _SCT_HASH = leaf("hash", "SCT signature hash", "enum", level=1, shows=enumerated({4: "sha256", 5: "sha384", 6: "sha512"}))
-_SCT_KIND = leaf("algorithm", "SCT signature algorithm", "enum", level=1, shows=enumerated({1: "rsa", 3: "ecdsa"}))
+_SCT_KIND = leaf("algorithm", "SCT signature kind", "enum", level=1, shows=enumerated({1: "rsa", 3: "ecdsa"}))
 _SCT_SIGNATURE = leaf("signature", "SCT signature", level=1)
 MISSED = leaf("missing", "cannot be read: bytes before it are missing", kind=MISSING)
 MISSED.say = lambda raw: "cannot be read: bytes before it were not captured"

@@ -121,7 +121,7 @@ def test_made_certificates_are_told(made: Dict[str, bytes]) -> None:
         "serialNumber = 00:80:ff:00", 'subject O = "M\\u{fc}ller, \\"S\\u{f6}hne\\" + Co"',
         'subject emailAddress = "root@all.example"',
         "notBefore = 2024-02-29 01:02:03 UTC", "notAfter = 2051-01-01 00:00:00 UTC",
-        "public key algorithm = id-ecPublicKey (EC, 1.2.840.10045.2.1)", "curve = secp384r1 (P-384, 1.3.132.0.34)",
+        "public key algorithm = id-ecPublicKey (EC)", "curve = secp384r1 (P-384)",
         'subjectAltName DNS = "*.all.example"', "subjectAltName IP = 192.0.2.7", "subjectAltName IP = 2001:db8::7",
         'subjectAltName URI = "https://all.example/"', "subjectAltName RID = 1.2.3.4",
         'subjectAltName directory CN = "all.example"',
@@ -131,16 +131,16 @@ def test_made_certificates_are_told(made: Dict[str, bytes]) -> None:
         'CRL CN = "all.example"',
         "CRL reasons = keyCompromise", 'policy notice = "Read this"',
         'CPS = "https://all.example/cps"',
-        "policy = domain-validated (domain validated, 2.23.140.1.2.1)", "requireExplicitPolicy = 1",
+        "policy = domain-validated (domain validated)", "requireExplicitPolicy = 1",
         'permitted DNS = "all.example"', "permitted IP = 10.0.0.0/8",
         'excluded DNS = "not.example"', "inhibitAnyPolicy = 5",
         "TLS feature = status_request: OCSP must be stapled (5)", "extension = 1.2.3.9", "extension = 1.2.3.10",
         "extension value = fffe 206e 6f20 4445 52", "authority serial number = 4d",
     ):  # fmt: skip
         assert label in told, label
-    assert "public key algorithm = id-Ed25519 (Ed25519, 1.3.101.112)" in tell(made["ed"])
-    assert "signature algorithm = id-RSASSA-PSS (RSA-PSS, 1.2.840.113549.1.1.10)" in tell(made["pss"])
-    assert "hash = id-sha384 (SHA-384, 2.16.840.1.101.3.4.2.2)" in tell(made["pss"], 1)
+    assert "public key algorithm = id-Ed25519 (Ed25519)" in tell(made["ed"])
+    assert "signature algorithm = id-RSASSA-PSS (RSA-PSS)" in tell(made["pss"])
+    assert "hash = id-sha384 (SHA-384), 2.16.840.1.101.3.4.2.2" in tell(made["pss"], 1)
 
 
 def test_facts_of_made_certificates(made: Dict[str, bytes]) -> None:

@@ -198,13 +198,15 @@ def test_the_checks_can_fail() -> None:
 # ------------------------------------------------------------------ prefixes
 
 
-def whole_rows(text: bytes) -> int:
-    """One past the last dump row in an output that came whole."""
+def whole_rows(text: bytes, lines: int) -> int:
+    """One past the last dump row in an output, of which the first `lines` lines of the user's came whole."""
     end = at = 0
     for line in lf_lines(text):
         at += len(line)
-        if line.endswith(b"\n") and not line.startswith(b";|") and ROW.match(line):
-            end = at
+        if not line.startswith(b";|"):
+            lines -= 1
+            if lines >= 0 and ROW.match(line):
+                end = at
     return end
 
 
@@ -216,10 +218,11 @@ def not_prefixes(text: bytes, places: List[int]) -> List[str]:
         part = annotate(text[:n])
         if strip(part) != strip(text[:n]):
             wrong.append(f"cut at {n}: not stripped")
-        end = whole_rows(part)
+        end = whole_rows(part, strip(text[:n]).count(b"\n"))
         if part[:end] != full[:end]:
             same = next(i for i in range(end) if part[i : i + 1] != full[i : i + 1])
-            wrong.append(f"cut at {n}: cut {part[same - 60 : same + 60]!r}, whole {full[same - 60 : same + 60]!r}")
+            lo = max(0, same - 60)
+            wrong.append(f"cut at {n}: cut {part[lo : same + 60]!r}, whole {full[lo : same + 60]!r}")
     return wrong
 
 

@@ -521,9 +521,10 @@ def test_no_packets_give_an_exception(packets: List[Tuple[bool, str, int, int, O
 
 # ------------------------------------------------------------------ spans
 
-PART = st.one_of(st.binary(max_size=6).map(lambda data: (data, len(data))), st.integers(0, 6).map(lambda size: (None, size)))
-PARTS = st.lists(PART, max_size=8)
-ADDS = st.lists(st.tuples(st.integers(-20, 60), st.integers(-1, 15), st.integers(1, 3), st.integers(0, 50)), max_size=12)
+SHOWN = st.binary(max_size=6).map(lambda data: (data, len(data)))
+HIDDEN = st.integers(0, 6).map(lambda size: (None, size))
+PARTS = st.lists(st.one_of(SHOWN, HIDDEN), max_size=8)
+ADD = st.tuples(st.integers(-20, 60), st.integers(-1, 15), st.integers(1, 3), st.integers(0, 50))
 
 
 @settings(max_examples=300)
@@ -564,7 +565,7 @@ def test_a_hole_costs_no_memory() -> None:
 
 
 @settings(max_examples=300)
-@given(ADDS, st.integers(-25, 70), st.integers(0, 30))
+@given(st.lists(ADD, max_size=12), st.integers(-25, 70), st.integers(0, 30))
 def test_pieces_know_where_bytes_came_from(adds: List[Tuple[int, int, int, int]], start: int, length: int) -> None:
     pieces = Pieces()
     model: Dict[int, Tuple[int, int]] = {}

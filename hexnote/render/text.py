@@ -44,6 +44,7 @@ _OPAQUE = ("", "opaque", "hex")
 _OWN_PREFIX = MARK + "  0x0000:  "
 _OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
 
+_INDENT = tuple("  " * depth for depth in range(64))
 _BLANK = bytes(9 if c == 9 else 32 for c in range(256))
 _PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
 
@@ -54,25 +55,27 @@ class Carets:
     def __init__(self, prefix: str, layout: Layout) -> None:
         self.cols = layout.cols
         self.prefix = prefix  # what stands before column cols[0]: marker, blanks, the row's own tabs
-        self.lines: Dict[int, str] = {}  # c0 * 64 + c1 -> caret line, padded
+        self.made: Dict[int, Tuple[str, str, int]] = {}  # by c0 * 64 + c1
         shift = len(prefix.expandtabs(8)) - self.cols[0]  # tabs widen what the eye sees
         pitch = self.cols[2] - self.cols[0] if len(self.cols) > 2 else 5
         last = max(self.cols[0] + 7 * pitch + 4, self.cols[-1] + 2)
         self.column = last + shift + 2  # visual column of labels
         self.first = self.cols[0] + shift
 
-    def line(self, c0: int, c1: int) -> str:
-        """The caret line under the row's bytes [c0, c1), padded to the label column."""
-        key = c0 << 6 | c1
-        made = self.lines.get(key)
+    def line(self, c0: int, c1: int) -> Tuple[str, str, int]:
+        """The caret line under the row's bytes [c0, c1): padded to the label column, unpadded with its
+        LF, and how wide the unpadded one looks."""
+        made = self.made.get(c0 << 6 | c1)
         if made is None:
             cols = self.cols
             marks = [" "] * (cols[c1 - 1] + 2 - cols[0])
             for c in range(c0, c1):
                 at = cols[c] - cols[0]
                 marks[at] = marks[at + 1] = "^"
-            width = self.column - self.first
-            made = self.lines[key] = self.prefix + "".join(marks).ljust(width)
+            carets = "".join(marks)
+            short = self.prefix + carets
+            padded = self.prefix + carets.ljust(self.column - self.first)
+            made = self.made[c0 << 6 | c1] = (padded, short + "\n", self.first + len(carets))
         return made
 
 
@@ -357,15 +360,13 @@ class Text:
 
     def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int) -> List[str]:
         """A caret line with its label, beside the carets where it fits, else under them."""
-        line = carets.line(c0, c1)
+        line, short, width = carets.line(c0, c1)
         indent = "  " * depth
         if carets.column + len(indent) + len(label) <= self.width:
             return [f"{line}{indent}{label}\n"]
-        short = line.rstrip()
-        room = self.width - len(short.expandtabs(8)) - _HANG
-        if len(label) <= room:
-            return [f"{short}{' ' * _HANG}{label}\n"]
-        return [f"{short}\n", *self._sentence(label, 3 + len(indent))]
+        if width + _HANG + len(label) <= self.width:
+            return [f"{short[:-1]}{' ' * _HANG}{label}\n"]
+        return [short, *self._sentence(label, 3 + len(indent))]
 
     # ---------------------------------------------------------------- the notes of a block
 
@@ -404,41 +405,79 @@ class Text:
         lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
         buf = part.buf
         have = min(len(buf), hi)
-        level = self.level
-        off = shape.offset
-        stride = shape.stride
-        table = shape.tables[0] if stride else None
-        plain = table is not None
+        level, width = self.level, self.width
+        first = shift - shape.offset  # block offset = local offset + first
+        table = shape.tables[0] if shape.stride else None
         for field in part.fields:
             node, start, end, depth, _ = field
             if start >= hi:
                 break
             kind = node.kind
-            if end <= lo or node.level > level or (start == end and kind != GROUP):
-                continue
             if kind == GROUP:
-                if start >= lo and node.doc and id(node) not in self._taught:
+                if node.doc and lo <= start and id(node) not in self._taught:
                     self._teach(node, shape, start + shift, notes)
                 continue
-            if start >= lo and end <= have and kind != ARRAY and plain:
-                at = start + shift - off
-                c0 = at & 15
-                c1 = c0 + end - start
-                if c1 <= 16:
-                    row = at >> 4
-                    lines = notes.get(row)
-                    if lines is None:
-                        lines = notes[row] = []
-                    assert table is not None
-                    label = node.say(buf[start:end])
-                    if table.column + 2 * depth + len(label) <= self.width and not node.doc:
-                        lines.append(f"{table.line(c0, c1)}{'  ' * depth}{label}\n")
-                    else:
-                        lines.extend(self._beside(table, c0, c1, label, depth))
-                        if node.doc and id(node) not in self._taught:
-                            lines.extend(self._doc(node))
-                    continue
-            self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+            if end <= lo or node.level > level or start == end:
+                continue
+            if table is None or start < lo or end > have:
+                self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+                continue
+            at = start + first
+            row = at >> 4
+            c0 = at & 15
+            c1 = c0 + end - start
+            lines = notes.get(row)
+            if lines is None:
+                lines = notes[row] = []
+            if c1 <= 16 and kind != ARRAY:
+                # The common case: whole, and in one row.
+                label = node.say(buf[start:end])
+                room = width - len(label)
+                if table.column + 2 * depth <= room:
+                    lines.append(f"{table.line(c0, c1)[0]}{_INDENT[depth]}{label}\n")
+                else:
+                    lines.extend(self._beside(table, c0, c1, label, depth))
+                if node.doc and id(node) not in self._taught:
+                    lines.extend(self._doc(node))
+                continue
+            self._rows(table, part, field, row, c0, c1, lines, notes)
+
+    def _rows(
+        self, table: Carets, part: Part, field: Field, row: int, c0: int, c1: int, lines: List[str], notes: Dict[int, List[str]],
+    ) -> None:
+        """A whole field over several rows of sixteen, or a list: from column c0 of `row`, c1 - c0 bytes."""
+        node, start, end, depth, _ = field
+        buf, size = part.buf, end - start
+        name = ""
+        if node.kind == ARRAY:
+            label = f"{self._name(node, part)}: {_count(size // node.size, 'value')}, listed below"
+        elif node.show in _OPAQUE:
+            name = self._name(node, part)
+            label = self._opaque(node, name, size, buf[start : min(end, start + 8)], part)
+        elif c1 <= 32:
+            label = node.say(buf[start:end])
+        else:
+            label = f"{node.say(buf[start : start + 32 - c0])} ... ({_count(size, 'byte')})"
+        lines.extend(self._beside(table, c0, min(c1, 16), label, depth))
+        if node.doc and id(node) not in self._taught:
+            lines.extend(self._doc(node))
+        last = row + ((c1 - 1) >> 4)
+        if last - row >= _FOLD and name:
+            row = last - 1
+        while row < last:
+            row += 1
+            lines = notes.get(row) or []
+            notes[row] = lines
+            if row < last:
+                lines.append(table.line(0, 16)[1])
+            elif name and c1 > 32:
+                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, f"{name} ends", depth))
+            elif c1 > 32 and node.kind != ARRAY:
+                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, node.say(buf[start:end]), depth))
+            else:
+                lines.append(table.line(0, ((c1 - 1) & 15) + 1)[1])
+        if node.kind == ARRAY:
+            lines.extend(self._list(node, buf[start:end], depth))
 
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
@@ -489,14 +528,13 @@ class Text:
         size = end - start
         since = "" if begins else self._since(part, start, packet)
         if node.kind == ARRAY:
-            count = size // node.size
-            first = f"{name}: {count} {'value' if count == 1 else 'values'}, listed below" if begins else f"{name} go on{since}"
+            first = f"{name}: {_count(size // node.size, 'value')}, listed below" if begins else f"{name} go on{since}"
         elif full and not opaque:
             first = node.say(buf[start:end]) + since
         elif opaque and begins:
             first = self._opaque(node, name, size, buf[start : start + min(known, 8)], part)
         elif begins:
-            first = f"{node.say(buf[start : start + known])} ... ({size} bytes)"
+            first = f"{node.say(buf[start : start + known])} ... ({_count(size, 'byte')})"
         elif ends and full:
             first = f"{name} ends{since}"
         elif opaque:
@@ -522,7 +560,7 @@ class Text:
             if label:
                 lines.extend(self._beside(carets, c0, c1, label, depth))
             else:
-                lines.append(carets.line(c0, c1).rstrip() + "\n")
+                lines.append(carets.line(c0, c1)[1])
             if i == 0 and begins and node.doc and id(node) not in self._taught:
                 lines.extend(self._doc(node))
             if i == last and ends and node.kind == ARRAY:
@@ -543,7 +581,7 @@ class Text:
         return node.name + node.suffix.replace(".", " ")
 
     def _opaque(self, node: Node, name: str, size: int, head: bytes, part: Part) -> str:
-        label = f"{name}, {size} {'byte' if size == 1 else 'bytes'}"
+        label = f"{name}, {_count(size, 'byte')}"
         if node.type == "Other":
             text = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:40])
             return f'{label}: "{text}"'
@@ -664,6 +702,10 @@ class Text:
                 carets = shape.table(row) or self._own
                 notes.setdefault(row, []).extend(self._beside(carets, start - first, stop - first, label, 0))
                 start, row, label = stop, row + 1, ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _local(part: Part, at: int) -> int:
