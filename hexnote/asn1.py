@@ -165,7 +165,7 @@ def number(raw: bytes) -> Optional[int]:
 
 # ------------------------------------------------------------------ times
 
-_TIME = re.compile(
+_TIME = (  # compiled when the first time is met
     rb"(?P<year>\d\d|\d{4})(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?"
     rb"(?P<fraction>[.,]\d{1,9})?(?P<zone>Z|[+-]\d{4})?"
 )
@@ -178,7 +178,7 @@ def time(raw: bytes) -> Optional[str]:
     RFC 5280 section 4.1.2.5: two-digit years from 50 on belong to the twentieth century, seconds and
     `Z` must be there. Times of other zones are reckoned to UTC; one without a zone is taken for UTC.
     """
-    found = _TIME.fullmatch(raw) if len(raw) <= 32 else None
+    found = re.fullmatch(_TIME, raw) if len(raw) <= 32 else None
     if found is None:
         return None
     digits, month, day = found["year"], int(found["month"]), int(found["day"])

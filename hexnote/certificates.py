@@ -160,11 +160,9 @@ def root(name: str) -> Tuple[State, int]:
             known = (distinguished("CA"), 0)
         elif name == "SubjectPublicKeyInfo":
             known = (public_key(), -1)
+        elif name == "Certificate":
+            known = (_certificate(extension()), -1)
         else:
-            item = extension()
-            certificate = _certificate(item)
-            _ROOTS["Certificate"] = (certificate, -1)
-            _ROOTS["OCSPResponse"] = (_ocsp(certificate, item), -1)
-            known = _ROOTS[name]
+            known = (_ocsp(root("Certificate")[0], extension()), -1)
         _ROOTS[name] = known
     return known

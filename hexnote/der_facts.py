@@ -214,6 +214,8 @@ class _Collector:
             elif name == "directoryName" and what == "subjectAltName":
                 self.directories.append(_Name())
                 lists.setdefault("names", []).append((name, len(self.directories) - 1))
+            elif what == "subjectAltName" and name in ("otherName", "x400Address", "ediPartyName"):
+                lists.setdefault("names", []).append((name, self.cert[start:end].hex()))
         if what == "subjectAltName" and len(path) > 5 and path[4] == "directoryName" and self.directories:
             self.directories[-1].take(node, self.cert, start, end)
             return
@@ -247,7 +249,7 @@ class _Collector:
         elif name == "uniformResourceIdentifier" and isinstance(value, str):
             if what == "authorityInfoAccess" and self.method:
                 lists.setdefault(self.method, []).append(value)
-            elif what == "cRLDistributionPoints":
+            elif what == "cRLDistributionPoints" and path[-2] == "fullName":
                 lists.setdefault("crls", []).append(value)
         elif name == "tlsFeature" and value == 5:
             self.made["must_staple"] = True

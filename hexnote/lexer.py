@@ -1,338 +1,252 @@
-"""Dump rows read: digits to bytes, columns, offsets; and what earlier rows have already shown.
+"""Lines to tokens: which line is a head, a row, prose; where a block begins and ends.
 
-Two ways lead from rows to bytes. A `Geometry` reads many rows of one fixed layout with a handful
-of calls that know nothing of lines; `read_row` reads any one row, whatever its spacing, and tells
-hex from text where the columns do not. Both give the same bytes for the same rows.
+A Lexer takes whole lines as they come and gives tokens as soon as they are certain: a block's when
+its packet is complete or a line has come that does not go on with it, a line of prose at once.
 """
 
 from __future__ import annotations
 
-from binascii import unhexlify
-from bisect import bisect_right
 from re import Match, Pattern
 from re import compile as regex
-from struct import Struct
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional
 
-from hexnote.model import Layout
+from hexnote.drafts import Draft, Past
+from hexnote.model import PACKET, Block, Item, Prose
+from hexnote.rows import ROW, Geometry, Piece, read_row
 
-ROW = 16  # bytes in a whole row
-TOP = 65536 + 64  # no packet has an offset from here on
-_BATCH = 128  # rows read by one Struct
-_WIDE = 1000  # a longer line is no row
-
-_CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
-_BLANKS = b" \t\r\n"
-_HEX = b"0123456789abcdef"
-# The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
-_DIGITS = tuple(b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1))
-_ZEROS = b"0" * 512
+LONG = 65536  # a line longer than this is prose
 
 
-class Piece(NamedTuple):
-    """Rows read: contiguous bytes from dump offset `offset` on."""
+class Token:
+    """What the parser is given: a kind of line; the item that it completes, and the list to put that into."""
 
-    offset: int
-    data: bytes
-    stop: int  # where the text goes on
-    dress: str
-    geometry: Optional[Geometry]  # None: one row, with the layout that follows
-    layout: Layout
-    blanked: bool = False  # the author blanked out leading groups
-    sure: bool = True  # the look of the row is unmistakable
-    sound: bool = True  # hex and text are told apart without doubt
+    __slots__ = ("type", "item", "out")
+
+    def __init__(self, type: str, item: Optional[Item] = None, out: Optional[List[Item]] = None) -> None:
+        self.type = type
+        self.item = item
+        self.out = out
 
 
-class Geometry:
-    """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
+_HEAD = Token("HEAD")
+_END = Token("END")
 
-    __slots__ = (
-        "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
-    )
 
-    def __init__(self, line: bytes, off: int, layout: Layout) -> None:
-        self.stride = len(line)  # length of a row, its LF included
-        self.off = off  # column of the offset's four digits
-        self.cell = off + 4  # what lies between them and the text must have the same shape in all rows
-        self.txt = layout.text  # column of the text, -1: none
-        self.tail = len(line) - len(line.rstrip(b"\r\n"))  # length of the line's end
-        self.width = (self.txt if self.txt >= 0 else self.stride) - self.cell
-        self.layout = layout
-        cell = line[self.cell : self.cell + self.width]
-        self._shape = cell.translate(_CLASS)
-        self._shapes = self._shape * 512
-        self._seps = cell.translate(None, b"0123456789abcdefABCDEF")
-        self._ends = [0] + [c + 2 - self.cell for c in layout.cols]
-        self._batches: Dict[int, Struct] = {}
+class Terminal(NamedTuple):
+    """A terminal of a dress."""
 
-    @staticmethod
-    def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
-        """The layout of the whole row `piece` that `match` has found; None where others cannot be read by it."""
-        if len(piece.data) != ROW or piece.blanked or match.end("off") - match.start("off") != 4:
-            return None
-        line = match[0]
-        text = piece.layout.text
-        if line[-1:] != b"\n" or len(line.rstrip(b"\r\n")) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW):
-            return None
-        return Geometry(line, match.start("off") - match.start(), piece.layout)
+    name: str
+    kind: str  # the rule that it belongs to: "head", "lead", "row", "run" or "summary"
+    priority: int
+    source: str  # of its pattern, with named groups
 
-    def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int]:
-        """Reads the rows in buf[pos:end], the last of which may be short.
 
-        Gives their first offset, their bytes, and where the first line stands that is not the row
-        that must follow there; no bytes where that is the first one.
+class Vocabulary:
+    """How the lines of all dresses look: the grammar's terminals as patterns over bytes."""
+
+    def __init__(self, terminals: Iterable[Terminal]) -> None:
+        ranked = sorted(terminals, key=lambda t: (-t.priority, t.name))
+        self.terminals = {terminal.name: terminal for terminal in ranked}  # the first to be tried first
+        self.kinds = {terminal.name: terminal.kind for terminal in ranked}
+        self.dress = {terminal.name: terminal.name.partition("_")[0].lower() for terminal in ranked}
+        self.kinds["LINE"] = "line"
+        self._patterns: Dict[str, Pattern[bytes]] = {}
+
+    def scanner(self, *kinds: str) -> Pattern[bytes]:
+        """One pattern for all terminals of these kinds; `lastgroup` of its match names the terminal.
+
+        With "line" it matches at the start of any line.
         """
-        stride = self.stride
-        count, rest = divmod(end - pos, stride)
-        at = pos + self.off
-        try:
-            offset = int(buf[at : at + 4], 16)
-        except ValueError:
-            return 0, b"", pos
-        data = b""
-        stop = pos
-        if count:
-            stop += count * stride
-            first = offset >> 4
-            last = first + count
-            high, middle, low = _DIGITS
-            if (
-                buf[at + 2 : stop : stride] != low[first:last]
-                or buf[at + 1 : stop : stride] != middle[first:last]
-                or buf[at:stop:stride] != high[first:last]
-                or buf[at + 3 : stop : stride] != _ZEROS[:count]
-            ):
-                count = self._in_sequence(buf, at, count, offset)
-                stop = pos + count * stride
-                rest = 0
-            cells = self._cells(buf, pos, count)
-            if cells.translate(_CLASS) != self._shapes[: len(cells)]:
-                shape, width = self._shape, self.width
-                count = rest = 0
-                while cells[count * width : count * width + width].translate(_CLASS) == shape:
-                    count += 1
-                stop = pos + count * stride
-                cells = cells[: count * width]
-            data = unhexlify(cells.translate(None, self._seps))
-        if rest:
-            row = buf[stop:end]
-            tail = self._short(row, offset + ROW * count)
-            if tail:
-                return offset, data + tail, end
-        return offset, data, stop
+        key = " ".join(kinds)
+        if key not in self._patterns:
+            parts = [f"(?P<{t.name}>{nameless(t.source)})" for t in self.terminals.values() if t.kind in kinds]
+            if "line" in kinds:
+                parts.append(r"(?P<LINE>[^\n]*\n|[^\n]+)")
+            self._patterns[key] = regex("|".join(parts).encode("latin-1"))
+        return self._patterns[key]
 
-    def _in_sequence(self, buf: bytes, at: int, count: int, offset: int) -> int:
-        """How many of `count` rows have the offsets that must follow each other."""
-        if offset % ROW:
-            return 0
-        for r in range(count):
-            if buf[at : at + 4].lower() != b"%04x" % (offset + ROW * r):
-                return r
-            at += self.stride
-        return count
+    def pattern(self, name: str) -> Pattern[bytes]:
+        """A terminal's pattern with its named groups."""
+        if name not in self._patterns:
+            self._patterns[name] = regex(self.terminals[name].source.encode("latin-1"))
+        return self._patterns[name]
 
-    def _cells(self, buf: bytes, pos: int, count: int) -> bytes:
-        """What lies between offset and text, of `count` rows, joined."""
-        if count > _BATCH:
-            middle = pos + _BATCH * self.stride
-            return self._cells(buf, pos, _BATCH) + self._cells(buf, middle, count - _BATCH)
-        batch = self._batches.get(count)
-        if batch is None:
-            rest = self.stride - self.cell - self.width
-            batch = self._batches[count] = Struct(f"{self.cell}x{self.width}s{rest}x" * count)
-        return b"".join(batch.unpack_from(buf, pos))
 
-    def _short(self, row: bytes, offset: int) -> bytes:
-        """The bytes of a row of less than 16; none where hex and text do not match in length."""
-        end = len(row) - self.tail
-        if self.txt >= 0:
-            count = end - self.txt
+def nameless(source: str) -> str:
+    """The source of a pattern, its named groups made plain ones."""
+    first, *others = source.split("(?P<")
+    return first + "".join("(?:" + part.partition(">")[2] for part in others)
+
+
+class Lexer:
+    """Lines to tokens. With `slow` every row is read on its own: nothing else differs."""
+
+    def __init__(self, vocabulary: Vocabulary, past: Past, slow: bool) -> None:
+        rows = ("row",) if slow else ("run", "row")
+        self._vocabulary = vocabulary
+        self._any = vocabulary.scanner(*rows, "head", "lead", "line")
+        self._rows = vocabulary.scanner(*rows)
+        self._row = vocabulary.scanner("row")
+        self._past = past
+        self.out: List[Item] = []  # items of the blocks and lines that the parser has reduced
+        self.line = 1  # number of the first line that is in no item yet
+        self.closing = False  # no line will follow those of the buffer, or a line that is prose
+        self._buf = b""  # whole lines
+        self._pos = 0  # those before it are taken
+        self._begin = 0  # where the draft's text begins in the buffer
+        self._draft: Optional[Draft] = None
+        self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
+        self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
+
+    def feed(self, lines: List[bytes]) -> None:
+        """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
+        self._buf = b"".join([self._buf[self._pos :], *lines])
+        self._pos = self._begin = 0
+
+    def tokens(self) -> Iterator[Token]:
+        """The tokens of the lines in the buffer: of all, when closing; else of those that are certain."""
+        buf, end = self._buf, len(self._buf)
+        while self._pos < end:
+            pos, draft = self._pos, self._draft
+            match = (self._any if draft is None else self._rows).match(buf, pos)
+            name = match.lastgroup if match is not None else None
+            kind = self._vocabulary.kinds[name] if name else "line"
+            stop = match.end() if match is not None else pos
+            if stop - pos > LONG:
+                kind = "line"
+            if match is not None and (kind == "run" or kind == "row"):
+                piece = self._piece(match, kind)
+                if piece is not None and self._past.fits(draft, piece):
+                    if draft is None:
+                        self._begin = pos
+                        draft = self._draft = Draft(self.line)
+                    self._pos = self._past.take(draft, piece, pos)
+                    if draft.done:
+                        yield from self._finish(draft)
+                    continue
+                kind = "line"
+            if draft is not None:
+                yield from self._finish(draft)
+            elif kind == "line":
+                if name != "LINE":
+                    stop = buf.find(b"\n", pos) + 1 or end
+                self._pos = stop
+                yield from self._prose(buf[pos:stop])
+            elif stop == end and not self.closing:
+                return
+            else:
+                block = self._packet(pos, stop) if kind == "head" else None
+                if block is not None:
+                    yield _HEAD
+                    yield Token("ROWS", block, self.out)
+                    yield _END
+                else:
+                    self._begin, self._pos = pos, stop
+                    self._draft = Draft(self.line)
+                    self._draft.begin(buf[pos:stop], kind == "lead", self._vocabulary.dress[name or ""])
+        if self._draft is not None:
+            if self.closing:
+                yield from self._finish(self._draft)
+            else:
+                self._draft.text.append(buf[self._begin : self._pos])
+                self._begin = self._pos
+
+    def _prose(self, text: bytes) -> Iterator[Token]:
+        """The tokens of a line of prose."""
+        self._past.prose(text)
+        yield Token("LINE", Prose(text, self.line), self.out)
+        self.line += 1
+        yield _END
+
+    def _finish(self, draft: Draft) -> Iterator[Token]:
+        """Ends the draft: its tokens."""
+        self._draft = None
+        draft.text.append(self._buf[self._begin : self._pos])
+        self._begin = self._pos
+        if draft.weak and draft.next < 0:
+            yield from self._prose(b"".join(draft.text))
+            return
+        self._past.end(draft)
+        self.line += draft.lines
+        block = draft.block()
+        if draft.next < 0:
+            yield Token("HEAD", block, self.out)
         else:
-            count = self._ends.index(end - self.cell) if end - self.cell in self._ends else 0
-        if not 0 < count < ROW or row[self.off : self.cell].lower() != b"%04x" % offset:
-            return b""
-        stop = self._ends[count]
-        digits = row[self.cell : self.cell + stop]
-        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : max(self.txt, 0)].strip(b" "):
-            return b""
-        return unhexlify(digits.translate(None, self._seps))
+            if draft.head:
+                yield _HEAD
+            yield Token("ROWS", block, self.out)
+        yield _END
 
-    def rows(self, size: int) -> List[Tuple[int, int, Layout]]:
-        """(count, length of the line, layout) of each of the rows that hold `size` bytes."""
-        whole, rest = divmod(size, ROW)
-        rows = [(ROW, self.stride, self.layout)] * whole
-        if rest:
-            end = self.txt + rest if self.txt >= 0 else self.cell + self._ends[rest]
-            rows.append((rest, end + self.tail, Layout(self.layout.cols[:rest], self.txt)))
-        return rows
+    def _packet(self, pos: int, stop: int) -> Optional[Block]:
+        """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
 
+        The usual case, in few steps: what it gives is what a draft would give.
+        """
+        buf = self._buf
+        match = self._rows.match(buf, stop)
+        name = match.lastgroup if match is not None else None
+        geometry = self._geometries.get(name) if name else None
+        if match is None or name is None or geometry is None:
+            return None
+        offset, data, last = geometry.read(buf, stop, match.end())
+        size = len(data)
+        if not size:
+            return None
+        dress = self._vocabulary.dress[name]
+        total = 0 if offset else self._past.length(data, 0, size)
+        if not 0 < total <= size:
+            self._ready = Piece(offset, data, last, dress, geometry, geometry.layout)
+            return None
+        rows = (total + ROW - 1) // ROW
+        if rows * ROW < size:
+            data = data[: rows * ROW]
+            last = stop + rows * geometry.stride
+        self._past.packet(data, total)
+        line = self.line
+        self.line = line + rows + buf.count(b"\n", pos, stop)
+        self._pos = last
+        layout = geometry.layout
+        return Block(PACKET, line, buf[pos:last], stop - pos, 0, data, geometry.stride, None, layout, dress=dress)
 
-# ------------------------------------------------------------------ one row, however it is spaced
+    def _piece(self, match: Match[bytes], kind: str) -> Optional[Piece]:
+        """The rows that a terminal has found; None where they are none."""
+        name = match.lastgroup or ""
+        if kind == "row":
+            return self._single(match, name)
+        if self._ready is not None:
+            ready, self._ready = self._ready, None
+            return ready
+        piece = self._many(match, name)
+        if piece is not None:
+            return piece
+        # Rows of another layout than those before; or none. The first one, read on its own, tells.
+        row = self._row.match(self._buf, match.start())
+        if row is None:
+            return None
+        return self._single(row, row.lastgroup or "", name, match)
 
-_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t])")
-_EXOTIC = regex(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
-_PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
-_PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
+    def _many(self, match: Match[bytes], name: str) -> Optional[Piece]:
+        """The rows of a run, by the layout that its terminal is known to have."""
+        geometry = self._geometries.get(name)
+        if geometry is None:
+            return None
+        offset, data, stop = geometry.read(self._buf, match.start(), match.end())
+        return Piece(offset, data, stop, self._vocabulary.dress[name], geometry, geometry.layout) if data else None
 
-
-def read_row(match: Match[bytes], dress: str, expected: int, sure: bool) -> Optional[Piece]:
-    """Reads the row that `match` (of a terminal of `row`) has found; None where it is none.
-
-    `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
-    Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
-    which tools render them; else by the columns; else by `expected`.
-    """
-    start, stop = match.span()
-    if stop - start > _WIDE:
-        return None
-    offset = int(match["off" if sure else "hint"], 16)
-    line = match[0].rstrip(_BLANKS)
-    unit = 1  # bytes of one blank
-    if b"\xc2\xa0" in line or b"\xe2\x80" in line:
-        unit = 3 if b"\xe2\x80" in line else 2
-        line = _EXOTIC.sub(_blanks, line).rstrip(_BLANKS)
-    digits: List[bytes] = []
-    ends: List[int] = []
-    cols: List[int] = []
-    size, pos = 0, match.start("hex") - start
-    while size < ROW:
-        group = _GROUP.match(line, pos)
-        if group is None:
-            break
-        column, pos = group.span(1)
-        size += (pos - column) // 2
-        if size > ROW:
-            break
-        digits.append(group[1])
-        ends.append(size)
-        cols.extend(range(column, pos, 2))
-    if not ends:
-        return None
-    data = unhexlify(b"".join(digits))
-    size, sound = _divide(line, ends, cols, data, expected, unit)
-    after = line[cols[size - 1] + 2 :]
-    text = len(line) - len(after.lstrip(b" \t")) if after else -1
-    skew = match["skew"] if "skew" in match.re.groupindex else None
-    if skew:
-        unit = 2 * ends[0]
-        offset += len(skew) // (unit + 1) * unit // 2
-    layout = Layout(tuple(cols[:size]), text)
-    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound)
-
-
-def _divide(
-    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int, unit: int
-) -> Tuple[int, bool]:
-    """How many of the bytes `data`, which `cols` find, are hex and no text; and whether that is certain.
-
-    `ends`: how many there are up to the end of each group. `unit`: the bytes of one blank.
-    """
-    bare = 0
-    for size in reversed(ends):
-        text = line[cols[size - 1] + 2 :].translate(None, _BLANKS)
-        if not text:
-            bare = size
-            continue
-        if agrees(text, data[:size]):
-            return size, True
-    # No text says what the bytes say. A column does: behind a gap, and as many characters as bytes.
-    gaps = []
-    for size in ends:
-        after = line[cols[size - 1] + 2 :]
-        text = after.lstrip(b" \t")
-        gap = len(after) - len(text)
-        gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
-        if gaps[-1] > unit and len(text) == size:
-            return size, True
-    if bare and max(gaps) <= unit:
-        return bare, True
-    if len(cols) == ROW:
-        return ROW, True
-    # The widest gap parts them, if it is wider than those within the hex.
-    chosen, widest = len(cols), 0
-    for size, gap in zip(ends, gaps):
-        if gap > widest and gap > (2 * unit if size == 8 else unit):
-            chosen, widest = size, gap
-    if not widest and expected in ends:
-        return expected, True
-    return chosen, widest > 0 and len(line[cols[chosen - 1] + 2 :].strip(_BLANKS)) <= chosen
-
-
-def agrees(text: bytes, data: bytes) -> bool:
-    """Whether a text column, its blanks taken out, says what the bytes say; a fence may stand behind it."""
-    for wanted in (data.translate(_PRINT), data.translate(_PRINT_BLANK).replace(b" ", b"")):
-        if text == wanted or text == wanted + b"|":
-            return True
-    return False
-
-
-def plain(text: bytes) -> bytes:
-    """A text with blanks for no-break spaces."""
-    return _EXOTIC.sub(b" ", text)
-
-
-def _blanks(match: Match[bytes]) -> bytes:
-    return b" " * len(match[0])
-
-
-# ------------------------------------------------------------------ what was shown already
-
-
-class Known:
-    """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
-
-    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare")
-
-    def __init__(self, head: bool, base: int = 0) -> None:
-        self.starts: List[int] = []
-        self.parts: List[bytes] = []
-        self.next = 0  # dump offset behind the last byte shown
-        self.total = 0  # length of the packet, 0: cannot be told (yet)
-        self.head = head  # it has a summary line
-        # its first bytes, while its length is still asked for; they must be there from the first on
-        self.probe: Optional[bytes] = None if base else b""
-        self.bare = False  # a summary line without rows
-
-    def add(self, offset: int, data: bytes) -> None:
-        """Takes bytes that begin at or behind `next`."""
-        self.starts.append(offset)
-        self.parts.append(data)
-        self.next = offset + len(data)
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of the packet's bytes up to its length were shown."""
-        return 0 < self.total <= self.next
-
-    def agreed(self, offset: int, data: bytes) -> int:
-        """How many of the bytes `data` at `offset` were shown before just so, counted from the first."""
-        at, size = offset, len(data)
-        index = bisect_right(self.starts, at) - 1
-        if index < 0:
-            return 0
-        done = 0
-        while index < len(self.starts) and self.starts[index] <= at and done < size:
-            part = self.parts[index]
-            begin = at - self.starts[index]
-            known = part[begin : begin + size - done]
-            if not known:
-                break
-            wanted = data[done : done + len(known)]
-            if known != wanted:
-                low, high = 0, len(known)
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if known[low:middle] == wanted[low:middle]:
-                        low = middle
-                    else:
-                        high = middle
-                return done + low
-            done += len(known)
-            at += len(known)
-            index += 1
-        return done
-
-
-def compiled(source: str) -> Pattern[bytes]:
-    """A terminal's pattern over bytes, its named groups kept."""
-    return regex(source.encode("latin-1"))
+    def _single(
+        self, match: Match[bytes], name: str, run: str = "", rows: Optional[Match[bytes]] = None
+    ) -> Optional[Piece]:
+        """One row; where it is the first of `rows` that the terminal `run` has found, all of its layout."""
+        groups = self._vocabulary.pattern(name).match(self._buf, match.start(), match.end())
+        if groups is None:
+            return None
+        sure = "off" in groups.re.groupindex
+        offset = int(groups["off" if sure else "hint"], 16)
+        known = self._draft.known if self._draft is not None else self._past.current
+        expected = known.total - offset if known is not None and known.total and offset else 0
+        piece = read_row(groups, self._vocabulary.dress[name], offset, expected, sure)
+        geometry = Geometry.of(piece, groups) if rows is not None and piece is not None else None
+        if geometry is not None and rows is not None:
+            self._geometries[run] = geometry
+            return self._many(rows, run) or piece
+        return piece

@@ -8,9 +8,9 @@ that a label is plain ASCII whatever was sent.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
-from hexnote.model import ARRAY, EXTRA, GROUP, LEAF, MISSING, Node, Value
+from hexnote.model import ARRAY, EXTRA, GROUP, MISSING, Node, Value
 
 # A label's value is cut near this many characters.
 WIDE = 60
@@ -49,9 +49,12 @@ def _dress(node: Node, lead: str, width: int) -> None:
         _bit_fields(node, lead)
     elif show in ("enum", "version"):
         _enum(node, lead, width)
+    elif show == "varint":
+        node.value = _varint_value
+        node.say = _kept(_partial(lead, 0, _varint))
     elif show in ("length", "uint", "seconds", "unixtime"):
         node.value = _number(width)
-        node.say = _kept(_partial(lead, width, {"length": _length, "seconds": _seconds, "unixtime": _clock}.get(show, _uint)))
+        node.say = _kept(_partial(lead, width, _NUMBERS.get(show, _uint)))
     elif show == "text":
         node.value = _text
         node.say = lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty"
@@ -104,10 +107,28 @@ def _seconds(raw: bytes) -> str:
 
 
 def _clock(raw: bytes) -> str:
+    """Seconds since 1970; a number of eight bytes counts milliseconds (RFC 6962 section 3.2)."""
     n = int.from_bytes(raw, "big")
+    if len(raw) == 8:
+        n //= 1000
     if _FIRST <= n < _LAST:
         return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(n))} UTC (0x{raw.hex()})"
     return f"0x{raw.hex()}, random rather than a time"
+
+
+def _varint_value(raw: bytes) -> Value:
+    """RFC 9000 section 16: the first two bits say the size."""
+    if not raw or len(raw) != 1 << (raw[0] >> 6):
+        return None
+    return int.from_bytes(raw, "big") & ((1 << (8 * len(raw) - 2)) - 1)
+
+
+def _varint(raw: bytes) -> str:
+    n = _varint_value(raw)
+    return f"0x{raw.hex()}.." if n is None else f"{n} (0x{raw.hex()})"
+
+
+_NUMBERS: Mapping[str, Say] = {"length": _length, "seconds": _seconds, "unixtime": _clock}
 
 
 def grease(raw: bytes) -> bool:
@@ -237,7 +258,7 @@ def _digits(raw: bytes, most: int = 16) -> str:
 
 def quoted(raw: bytes, most: int = WIDE) -> str:
     """Text of the trace between quotes: ASCII, escaped (\\x07, \\u{202e}), cut with dots near `most` characters."""
-    out = []
+    out: List[str] = []
     room = most
     for sign in raw[: 4 * most].decode("utf-8", "surrogateescape"):
         code = ord(sign)

@@ -15,13 +15,17 @@ from hexnote import der, layers, notes, resources
 from hexnote.dumps import Reader as DumpReader
 from hexnote.headless import Headless
 from hexnote.messages import Messages
-from hexnote.model import EXCERPT, PACKET, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import EXCERPT, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session
 from hexnote.streams import Flow, Flows
 from hexnote.strip import Stripper
 from hexnote.trouble import from_events, from_part, from_stream
+
+
+# Flags of packets that only carry bytes and acknowledge.
+_QUIET = frozenset(("A", "PA", "", "P"))
 
 
 class Rooms:
@@ -233,6 +237,8 @@ class Trace:
                 lost = []
         findings += from_events(flow, packet)
         remarks = [remark] if remark else []
+        if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not deliveries)):
+            remarks += self._remarks(packet, flow, bool(deliveries))
         self.renderer.block(block, packet, connection, inline, review, remarks, () if late or lost else findings)
         for delivery, parts in late:
             self.renderer.late(delivery.packet, delivery.at, delivery.data, connection, parts)
@@ -241,6 +247,23 @@ class Trace:
         if findings and (late or lost):
             self.renderer.remark("", findings)
         self._note_errors(findings)
+
+    def _remarks(self, packet: Packet, flow: Flow, read: bool) -> List[str]:
+        """What a packet does to its connection besides carrying bytes."""
+        side = SIDES[packet.side]
+        out: List[str] = []
+        if "S" in packet.flags:
+            out.append(f"the {side} {'accepts the connection (SYN, ACK)' if 'A' in packet.flags else 'opens the connection (SYN)'}")
+        if packet.captured and not read and packet.offset is not None:
+            stream = flow.streams[packet.side]
+            if packet.offset > stream.next:
+                out.append(f"these bytes came too early: they begin at offset {packet.offset} of the {side}'s stream, of which "
+                           f"{stream.next} bytes are known so far; they are explained when the bytes between have come")
+        if "F" in packet.flags:
+            out.append(f"the {side} will send no more (FIN)")
+        if "R" in packet.flags:
+            out.append(f"the {side} breaks the connection off (RST)")
+        return out
 
     def _read(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
         parts: List[Part] = []

@@ -18,7 +18,20 @@ from hexnote.model import Decoder
 from hexnote.schema_code import Compiler, snake
 from hexnote.schema_steps import Env, Hook
 from hexnote.schema_types import (
-    AMOUNT, BOUNDS, PLAIN, REST, Definition, Enum, Extension, FormatError, Member, Select, Struct, Tail, Word, complaint,
+    AMOUNT,
+    BOUNDS,
+    PLAIN,
+    REST,
+    Definition,
+    Enum,
+    Extension,
+    FormatError,
+    Member,
+    Select,
+    Struct,
+    Tail,
+    Word,
+    complaint,
 )
 
 __all__ = ["FormatError", "Names", "Schema"]
@@ -125,7 +138,7 @@ class Schema:
                 found.append(str(self.error(each.file, each.name, f"codepoint {each.code} is {other}'s already")))
             known = self.names("extension_types").get(each.code)
             if known != each.name or not each.file.endswith(f"/{each.name}.tls"):
-                what = f"codepoint {each.code} is {known or 'nothing'!r} in the registry, so that its file is never found"
+                what = f"codepoint {each.code} is {known or 'nothing'!r} in the registry: its file is never found"
                 found.append(str(self.error(each.file, each.name, what)))
         elif "/extensions/" not in each.file:
             other = homes.setdefault(each.name, each.file)

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from hexnote import schema_steps as steps
+from hexnote import schema_vectors as vectors
 from hexnote.model import ARRAY, GROUP, LEAF, Node
-from hexnote.schema_steps import Amount, Env, Hook, Kit, Step
+from hexnote.schema_shapes import Library, Shape, Shapes, bit_width, constant
+from hexnote.schema_steps import Env, Hook, Kit, Step
 from hexnote.schema_types import (
-    AMOUNT, BOUNDS, PLAIN, REST, Definition, Enum, Extension, FormatError, Member, Part, Select, Struct, Sum, Tail, Word,
+    AMOUNT,
+    BOUNDS,
+    PLAIN,
+    REST,
+    Definition,
+    Enum,
+    Extension,
+    FormatError,
+    Member,
+    Part,
+    Select,
+    Struct,
+    Sum,
+    Word,
 )
+from hexnote.schema_vectors import Amount
 
 # What stands outside the bytes, by `$name`: attributes of model.Context.
 OUTSIDE = ("version", "key_exchange", "sender", "message", "certificate_type")
 
-_UINT = re.compile(r"uint([1-9][0-9]?)\Z")
-
-
-class Library(Protocol):
-    """What the compiler asks of a Schema."""
-
-    def find(self, name: str, file: str) -> Optional[Definition]: ...
-    def extension(self, code: int) -> Optional[Extension]: ...
-    def names(self, registry: str) -> Any: ...
-    def known(self, file: str) -> List[str]: ...
-    def error(self, file: str, word: Word, what: str) -> FormatError: ...
-
-
-class _Shape:
-    """A member with the names of other types followed to the end."""
-
-    __slots__ = ("base", "item", "how", "low", "high", "show", "argument", "type", "doc", "size")
-
-    def __init__(self, member: Member) -> None:
-        self.base: Union[str, Enum, Struct] = ""  # "opaque", "uint", "varint", or a definition
-        self.item: Optional[_Shape] = None  # of a vector whose items' type has an extent of its own
-        self.how = member.how
-        self.low = member.low
-        self.high = member.high
-        self.show = member.show
-        self.argument = member.argument
-        self.type = ""
-        self.doc = member.doc
-        self.size = 0  # bytes of a base that is a number; of one item where `item` is fixed
 
 
 class _Scope:
@@ -58,14 +45,18 @@ class _Scope:
         self.enums: Dict[str, Enum] = {}
 
 
+# A field of fixed size inside a run: (node, start, end, depth), counted from the run's place.
+Placed = Tuple[Node, int, int, int]
+
+
 class _Run:
     """A run of fields of fixed size."""
 
     __slots__ = ("fields", "captures", "size")
 
-    def __init__(self, fields: List[Tuple[Node, int, int, int]], captures: List[Tuple[int, int, int]], size: int) -> None:
+    def __init__(self, fields: List[Placed], captures: List[Tuple[int, int, int]], size: int) -> None:
         self.fields = fields
-        self.captures = captures
+        self.captures = captures  # (slot, start, end)
         self.size = size
 
     def add(self, other: _Run) -> None:
@@ -83,6 +74,7 @@ class Compiler:
 
     def __init__(self, library: Library, hooks: Mapping[str, Hook], dress: Callable[..., Any]) -> None:
         self._library = library
+        self._shapes = Shapes(library)
         self._hooks = hooks
         self._dress = dress
         self._kit = Kit(dress)
@@ -128,12 +120,17 @@ class Compiler:
 
     def _arm(self, extension: Extension, what: Union[Word, Member]) -> Step:
         if isinstance(what, Member):
-            body = self._sequence(self._pieces([what], _Scope(extension.file, set())))
             node = self._node(extension.name, GROUP, type=extension.name, doc=extension.doc)
+            shape = self._shapes.shape(what, extension.file)
+            if shape.how == BOUNDS and not isinstance(shape.base, Struct) and not shape.item and not self._hook(shape):
+                low, high, width = self._shapes.bounds(shape, extension.file)
+                leaf = self._leaf(what.name, shape, 0 if shape.base == "opaque" else shape.size)
+                return vectors.whole(self._kit, node, self._length(what.name, width), leaf, width, low, high)
+            body = self._sequence(self._pieces([what], _Scope(extension.file, set())))
         else:
             struct = self._library.find(what, extension.file)
             if not isinstance(struct, Struct):
-                raise self._unknown(extension.file, what)
+                raise self._shapes.unknown(extension.file, what)
             body = self._body(struct)
             kind = GROUP if struct.members else LEAF
             node = self._node(extension.name, kind, type=struct.name, doc=extension.doc or struct.doc)
@@ -151,6 +148,10 @@ class Compiler:
         if made is None:
             if struct in self._open:
                 raise self._library.error(struct.file, struct.name, f"{str(struct.name)!r} holds itself")
+            for member in struct.members if len(struct.members) != 2 else struct.members[:1]:
+                if isinstance(member, Member) and member.show == "extension":
+                    what = "`as extension FIELD` needs a struct of the two alone"
+                    raise self._library.error(struct.file, member.name, what)
             self._open.append(struct)
             wanted: Set[str] = set()
             _wants(struct.members, wanted)
@@ -162,7 +163,8 @@ class Compiler:
     def _sequence(self, pieces: Sequence[Piece]) -> Step:
         if not pieces:
             return steps.nothing
-        return steps.sequence([steps.fixed(self._kit, p.fields, p.captures) if isinstance(p, _Run) else p for p in pieces])
+        kit = self._kit
+        return steps.sequence([steps.fixed(kit, p.fields, p.captures) if isinstance(p, _Run) else p for p in pieces])
 
     # ---------------------------------------------------------------- members
 
@@ -172,11 +174,12 @@ class Compiler:
         bits: List[Tuple[Member, int]] = []
         for member in members:
             if isinstance(member, Member):
-                width = _bits(member)
+                width = bit_width(member)
                 if width or bits:
                     bits.append((member, width))
                     if not width:
-                        raise self._library.error(scope.file, member.name, "the bit fields before this fill no whole bytes")
+                        what = "the bit fields before this fill no whole bytes"
+                        raise self._library.error(scope.file, member.name, what)
                     if sum(w for _, w in bits) % 8:
                         continue
                     piece: Piece = self._bit_fields(bits, scope)
@@ -184,7 +187,7 @@ class Compiler:
                 else:
                     piece = self._member(member, scope)
             elif isinstance(member, Select):
-                piece = self._select(member, members, scope)
+                piece = self._select(member, scope)
             else:
                 piece = steps.tail(self._sequence(self._pieces(member.members, scope)))
             last = made[-1] if made else None
@@ -201,11 +204,12 @@ class Compiler:
         widest = max(bits, key=lambda b: b[1])[0]
         size = sum(w for _, w in bits) // 8
         doc = " ".join(m.doc for m, _ in bits if m.doc)
-        node = self._node(widest.name, LEAF, show=widest.show or "uint", doc=doc, bits=tuple((str(m.name), w) for m, w in bits), width=size)
+        named = tuple((str(m.name), w) for m, w in bits)
+        node = self._node(widest.name, LEAF, show=widest.show or "uint", doc=doc, bits=named, width=size)
         return _Run([(node, 0, size, 0)], [], size)
 
     def _member(self, member: Member, scope: _Scope) -> Piece:
-        shape = self._shape(member, scope.file, [])
+        shape = self._shapes.shape(member, scope.file)
         base = shape.base
         name = str(member.name)
         if isinstance(base, Struct):
@@ -213,6 +217,7 @@ class Compiler:
         if shape.item is not None:
             return self._opaques(name, shape, shape.item, scope)
         if base == "varint":
+            shape.show = shape.show or Word("varint")
             return steps.varint(self._kit, self._leaf(name, shape), self._slot(name, scope))
         if shape.how == PLAIN:
             if base == "opaque":
@@ -221,29 +226,24 @@ class Compiler:
         hook = self._hook(shape)
         item = 0 if base == "opaque" else shape.size
         if shape.how == BOUNDS:
-            low, high, width = self._bounds(shape, scope)
+            low, high, width = self._shapes.bounds(shape, scope.file)
             length = self._length(name, width)
             node = self._leaf(name, shape, item)
-            if shape.show == "extension":
-                if shape.argument is None or shape.argument not in scope.slots:
-                    raise self._library.error(scope.file, member.name, "`as extension FIELD`: the field that has its type, before this")
-                inner = steps.dispatch(scope.slots[shape.argument], node, self._content)
-                return steps.framed(self._kit, length, node, width, low, high, inner)
             if hook is not None:
-                return steps.framed(self._kit, length, node, width, low, high, steps.hooked(hook, node))
-            return steps.blob(self._kit, length, node, width, low, high)
+                return vectors.framed(self._kit, length, node, width, low, high, vectors.hooked(hook, node))
+            return vectors.blob(self._kit, length, node, width, low, high)
         if shape.how == AMOUNT:
-            constant = _constant(shape.low)
-            if constant is not None:
-                node = self._leaf(name, shape, 0 if constant == item else item)
-                return self._fixed(name, node, shape, constant, scope)
+            size = constant(shape.low)
+            if size is not None:
+                node = self._leaf(name, shape, 0 if size == item else item)
+                return self._fixed(name, node, shape, size, scope)
         node = self._leaf(name, shape, item)
-        inner = steps.hooked(hook, node) if hook is not None else steps.rest(node)
+        inner = vectors.hooked(hook, node) if hook is not None else vectors.rest(node)
         if shape.how == REST:
             return inner
-        return steps.amount(self._kit, node, self._amount(shape.low, scope), inner)
+        return vectors.amount(self._kit, node, self._amount(shape.low, scope), inner)
 
-    def _fixed(self, name: str, node: Node, shape: _Shape, size: int, scope: _Scope) -> _Run:
+    def _fixed(self, name: str, node: Node, shape: Shape, size: int, scope: _Scope) -> _Run:
         captures = []
         if name in scope.wanted:
             captures.append((self._slot(name, scope), 0, size))
@@ -251,7 +251,10 @@ class Compiler:
                 scope.enums[name] = shape.base
         return _Run([(node, 0, size, 0)], captures, size)
 
-    def _structs(self, name: str, struct: Struct, shape: _Shape, scope: _Scope) -> Piece:
+    def _structs(self, name: str, struct: Struct, shape: Shape, scope: _Scope) -> Piece:
+        last = struct.members[-1] if len(struct.members) == 2 else None
+        if shape.how != PLAIN and isinstance(last, Member) and last.show == "extension":
+            return self._extensions(name, struct, shape, scope)
         pieces = self._struct(struct)
         group = self._node(name, GROUP, type=struct.name, doc=shape.doc or (struct.doc if shape.how == PLAIN else ""))
         if shape.how == PLAIN:
@@ -263,88 +266,41 @@ class Compiler:
                 return _Run(fields, run.captures, run.size)
             return steps.structure(group, self._sequence(pieces))
         item = self._node(name, GROUP, type=struct.name, doc=struct.doc)
-        return self._vector(name, group, shape, steps.structs(self._kit, item, self._sequence(pieces)), scope)
+        items = vectors.structs(self._kit, item, self._sequence(pieces))
+        return self._vector(name, group, shape, items, scope)
 
-    def _opaques(self, name: str, shape: _Shape, item: _Shape, scope: _Scope) -> Piece:
+    def _extensions(self, name: str, struct: Struct, shape: Shape, scope: _Scope) -> Piece:
+        """A vector of structs of a type and `opaque data<0..2^16-1> as extension type`."""
+        kind, data = struct.members
+        assert isinstance(kind, Member) and isinstance(data, Member)
+        first, second = self._shapes.shape(kind, struct.file), self._shapes.shape(data, struct.file)
+        if first.size != 2 or data.argument != kind.name or self._shapes.bounds(second, scope.file)[1] != 0xFFFF:
+            what = "`as extension FIELD`: FIELD of two bytes, then <0..2^16-1>"
+            raise self._library.error(struct.file, data.name, what)
+        items = vectors.extensions(
+            self._kit, self._node(name, GROUP, type=struct.name, doc=struct.doc), self._leaf(kind.name, first),
+            self._length(data.name, 2), self._leaf(data.name, second), self._content,
+        )
+        return self._vector(name, self._node(name, GROUP, type=struct.name, doc=shape.doc), shape, items, scope)
+
+    def _opaques(self, name: str, shape: Shape, item: Shape, scope: _Scope) -> Piece:
         """A vector whose items have a length each."""
-        low, high, width = self._bounds(item, scope)
+        low, high, width = self._shapes.bounds(item, scope.file)
         group = self._node(name, GROUP, type=item.type, doc=shape.doc)
         leaf = self._node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
-        body = steps.blobs(self._kit, self._length(name, width), leaf, width, low, high, self._hook(item))
+        body = vectors.blobs(self._kit, self._length(name, width), leaf, width, low, high, self._hook(item))
         return self._vector(name, group, shape, body, scope)
 
-    def _vector(self, name: str, group: Node, shape: _Shape, items: Step, scope: _Scope) -> Step:
+    def _vector(self, name: str, group: Node, shape: Shape, items: Step, scope: _Scope) -> Step:
         if shape.how == BOUNDS:
-            low, high, width = self._bounds(shape, scope)
-            return steps.vector(self._kit, group, self._length(name, width), width, low, high, items)
-        covering = steps.covering(group, items)
+            low, high, width = self._shapes.bounds(shape, scope.file)
+            return vectors.vector(self._kit, group, self._length(name, width), width, low, high, items)
+        covering = vectors.covering(group, items)
         if shape.how == REST:
             return covering
-        return steps.amount(self._kit, group, self._amount(shape.low, scope), covering)
+        return vectors.amount(self._kit, group, self._amount(shape.low, scope), covering)
 
-    # ---------------------------------------------------------------- types
-
-    def _shape(self, member: Member, file: str, seen: List[Member]) -> _Shape:
-        """Follow a member's type to what it is made of."""
-        shape = _Shape(member)
-        name: Word = member.type
-        while True:
-            uint = _UINT.match(name)
-            if name in ("opaque", "varint"):
-                shape.base = str(name)
-                return shape
-            if uint:
-                shape.base, shape.size = "uint", int(uint.group(1)) // 8
-                return shape
-            found = self._library.find(name, file)
-            if found is None or isinstance(found, Extension):
-                raise self._unknown(file, name)
-            shape.type = shape.type or str(name)
-            if isinstance(found, Enum):
-                shape.base, shape.size = found, found.size
-                return shape
-            if isinstance(found, Struct):
-                shape.base = found
-                return shape
-            if found in seen:
-                raise self._library.error(found.file, found.name, f"{str(found.name)!r} is made of itself")
-            seen.append(found)
-            if shape.how != PLAIN and found.how != PLAIN:
-                return self._item(shape, found, seen)
-            if shape.how == PLAIN:
-                shape.how, shape.low, shape.high = found.how, found.low, found.high
-                shape.doc = shape.doc or found.doc
-            if shape.show is None:
-                shape.show, shape.argument = found.show, found.argument
-            name, file = found.type, found.file
-
-    def _item(self, shape: _Shape, found: Member, seen: List[Member]) -> _Shape:
-        """A vector of a type that has an extent of its own: of fixed size, or with a length."""
-        item = self._shape(found, found.file, seen)
-        item.type = item.type or str(found.name)
-        size = _constant(item.low) if item.how == AMOUNT else None
-        if item.base == "opaque" and size:
-            shape.base, shape.size, shape.show = "uint", size, shape.show or item.show or Word("hex")
-        elif item.base == "opaque" and item.how == BOUNDS:
-            shape.base, shape.item = "opaque", item
-        else:
-            raise self._library.error(found.file, found.name, "a vector of these needs a struct around each")
-        return shape
-
-    def _unknown(self, file: str, name: Word) -> FormatError:
-        import difflib
-
-        close = difflib.get_close_matches(name, self._library.known(file), 1)
-        return self._library.error(file, name, f"no type {str(name)!r}" + (f" ({close[0]}?)" if close else ""))
-
-    def _bounds(self, shape: _Shape, scope: _Scope) -> Tuple[int, int, int]:
-        """Floor, ceiling and the length's width in bytes (RFC 8446 section 3.4)."""
-        low, high = _constant(shape.low), _constant(shape.high)
-        if low is None or high is None or low > high or not high:
-            raise FormatError(f"grammars/{scope.file}: the bounds of {shape.type or 'a vector'} are no numbers in order")
-        return low, high, (high.bit_length() + 7) // 8
-
-    def _hook(self, shape: _Shape) -> Optional[Hook]:
+    def _hook(self, shape: Shape) -> Optional[Hook]:
         return self._hooks.get(shape.argument) if shape.show == "der" and shape.argument is not None else None
 
     # ---------------------------------------------------------------- references
@@ -388,7 +344,7 @@ class Compiler:
             raise self._library.error(scope.file, name, f"no field {str(name)!r} of fixed size stands before this")
         return slot
 
-    def _select(self, select: Select, members: Sequence[Part], scope: _Scope) -> Step:
+    def _select(self, select: Select, scope: _Scope) -> Step:
         field = select.field
         slot, outside = 0, ""
         if field.startswith("$"):
@@ -420,7 +376,7 @@ class Compiler:
         if field.startswith("$"):
             return str(label)
         enum = scope.enums.get(field)
-        names = self._enum_names(enum) if enum is not None else {}
+        names = self._shapes.enum_names(enum) if enum is not None else {}
         for value, name in names.items():
             if name == label:
                 return value
@@ -428,29 +384,24 @@ class Compiler:
 
     # ---------------------------------------------------------------- nodes
 
-    def _enum_names(self, enum: Enum) -> Dict[int, str]:
-        if enum.registry is None:
-            return {value: str(name) for value, name in enum.names.items()}
-        names: Dict[int, str] = self._library.names(enum.registry)
-        return names
-
-    def _leaf(self, name: str, shape: _Shape, item: int = 0) -> Node:
+    def _leaf(self, name: str, shape: Shape, item: int = 0) -> Node:
         """The Node of a value, or of many values of `item` bytes each."""
         names = None
         show = str(shape.show or "")
         if isinstance(shape.base, Enum):
-            names = self._enum_names(shape.base)
+            names = self._shapes.enum_names(shape.base)
             show = show or ("version" if shape.base.registry == "versions" else "enum")
         elif not show or show in ("der", "extension"):
             show = "opaque" if shape.base == "opaque" else "uint"
-        return self._node(name, ARRAY if item else LEAF, item, show, names, shape.doc, type=shape.type, width=shape.size)
+        kind = ARRAY if item else LEAF
+        return self._node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
 
     def _length(self, name: str, width: int) -> Node:
         return self._node(name, LEAF, show="length", suffix=".length", width=width)
 
     def _node(
-        self, name: str, kind: int, size: int = 0, show: str = "", names: Optional[Dict[int, str]] = None, doc: str = "",
-        suffix: str = "", type: str = "", bits: Tuple[Tuple[str, int], ...] = (), width: int = 0,
+        self, name: str, kind: int, size: int = 0, show: str = "", names: Optional[Dict[int, str]] = None,
+        doc: str = "", suffix: str = "", type: str = "", bits: Tuple[Tuple[str, int], ...] = (), width: int = 0,
     ) -> Node:
         told, rfc = _source(doc)
         node = Node(str(name), kind, size, str(show), names, told, rfc, 0, suffix, str(type), bits)
@@ -471,35 +422,12 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _bits(member: Member) -> int:
-    """The width of a bit field; 0 where a member has whole bytes."""
-    uint = _UINT.match(member.type)
-    width = int(uint.group(1)) if uint else 0
-    return width if width % 8 and member.how == PLAIN else 0
-
-
-def _constant(total: Optional[Sum]) -> Optional[int]:
-    """A sum's value, where it has no field's name in it."""
-    if total is None:
-        return None
-    whole = 0
-    for number, factors in total:
-        for factor in factors:
-            if not isinstance(factor, int):
-                return None
-            number *= factor
-        whole += number
-    return whole
-
-
 def _wants(members: Sequence[Part], wanted: Set[str]) -> None:
     """Collect the names that members ask for."""
     for member in members:
         if isinstance(member, Member):
             for total in (member.low, member.high):
                 wanted.update(str(f) for _, factors in total or [] for f in factors if not isinstance(f, int))
-            if member.show == "extension" and member.argument is not None:
-                wanted.add(str(member.argument))
         elif isinstance(member, Select):
             wanted.add(str(member.field))
             for _, part in member.cases:

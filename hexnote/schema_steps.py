@@ -8,13 +8,11 @@ for, by slot; `env[0]` is the Context.
 
 `buf` may end before `end`, and may have holes (spans.Patchy): a place that is known needs no
 reading, so only lengths and selectors are read, and either kind of absence is an exception here.
-
-The bodies of these closures repeat each other on purpose: a call costs as much as a field.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from hexnote.model import EXTRA, GROUP, LEAF, MISSING, Field, Node
 from hexnote.spans import Hole
@@ -23,9 +21,8 @@ Env = Dict[int, Any]
 Step = Callable[[Any, int, int, List[Any], int, Env], int]
 # Appends the fields of buf[pos:end] under a node, as model.Decoder; `node` and `index` name the whole.
 Hook = Callable[..., None]
-Amount = Callable[[Env], Optional[int]]
 
-_UNREAD = (IndexError, Hole)
+UNREAD = (IndexError, Hole)
 
 
 class Kit:
@@ -52,12 +49,14 @@ class Kit:
             out.append((self.instead(node, MISSING), p, end, depth, -1))
         return end + 1
 
-    def short(self, node: Node, size: int, p: int, end: int, out: List[Field], depth: int, env: Env, index: int = -1) -> int:
+    def short(
+        self, node: Node, size: int, p: int, end: int, out: List[Field], depth: int, env: Env, index: int = -1,
+    ) -> int:
         """The frame ends inside `node`, which takes `size` bytes, or before it."""
         name = node.name + node.suffix.replace(".", " ")
         if p < end:
             out.append((node, p, end, depth, index))
-            what = f"{name} takes {_bytes(size)}, its frame has {end - p} left"
+            what = f"{name} takes {in_bytes(size)}, its frame has {end - p} left"
         else:
             what = f"the frame ends before {name}"
         env[0].problems.append((p, end, what))
@@ -66,24 +65,25 @@ class Kit:
     def extra(self, node: Node, p: int, end: int, out: List[Field], depth: int, env: Env, index: int = -1) -> None:
         """Bytes [p, end) of a frame are left over behind all that its format, named by `node`, has."""
         out.append((self.instead(node, EXTRA), p, end, depth, index))
-        env[0].problems.append((p, end, f"{_bytes(end - p)} left over behind {node.name}"))
+        env[0].problems.append((p, end, f"{in_bytes(end - p)} left over behind {node.name}"))
 
     def bounds(self, node: Node, p: int, q: int, n: int, low: int, high: int, end: int, env: Env) -> int:
         """The length `n`, read at [p, q), breaks the frame or its own bounds; the content's end is returned."""
         if n < low or n > high:
             limits = f"{low} to {high}" if low != high else f"{low}"
-            env[0].problems.append((p, q, f"{node.name} has {_bytes(n)}, the format allows {limits}"))
+            env[0].problems.append((p, q, f"{node.name} has {in_bytes(n)}, the format allows {limits}"))
         if q + n > end:
-            env[0].problems.append((p, q, f"{node.name} should have {_bytes(n)}, its frame has {end - q} left"))
+            env[0].problems.append((p, q, f"{node.name} should have {in_bytes(n)}, its frame has {end - q} left"))
             return end
         return q + n
 
     def ragged(self, node: Node, p: int, end: int, env: Env) -> None:
         """The bytes [p, end) are no whole number of items."""
-        env[0].problems.append((p, end, f"{node.name}: {_bytes(end - p)} are no multiple of {node.size}"))
+        env[0].problems.append((p, end, f"{node.name}: {in_bytes(end - p)} are no multiple of {node.size}"))
 
 
-def _bytes(n: int) -> str:
+def in_bytes(n: int) -> str:
+    """A count of bytes in words."""
     return "1 byte" if n == 1 else f"{n} bytes"
 
 
@@ -153,17 +153,18 @@ def fixed(kit: Kit, run: List[Tuple[Node, int, int, int]], captures: List[Tuple[
             return q
 
         return one
-    if len(captures) == 1 and len(run) == 1 and size == 2:
+    if len(captures) == 1 and len(run) == 1 and size <= 2:
         slot = captures[0][0]
+        wide = size == 2
 
         def kept(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-            q = p + 2
+            q = p + size
             if q > end:
                 return cut(p, end, out, depth, env)
             out.append((node, p, q, depth, -1))
             try:
-                env[slot] = buf[p] << 8 | buf[p + 1]
-            except _UNREAD:
+                env[slot] = buf[p] << 8 | buf[p + 1] if wide else buf[p]
+            except UNREAD:
                 env[slot] = None
             return q
 
@@ -192,8 +193,8 @@ def varint(kit: Kit, node: Node, slot: int) -> Step:
         if p >= end:
             return kit.short(node, 1, p, end, out, depth, env)
         try:
-            size = 1 << (buf[p] >> 6)
-        except _UNREAD:
+            size: int = 1 << (buf[p] >> 6)
+        except UNREAD:
             return kit.lost(node, p, end, out, depth)
         q = p + size
         if q > end:
@@ -222,7 +223,8 @@ def tail(step: Step) -> Step:
 
 
 def choose(
-    kit: Kit, node: Node, slot: int, outside: str, cases: Dict[Any, Step], ranges: List[Tuple[int, int, Step]], otherwise: Step,
+    kit: Kit, node: Node, slot: int, outside: str, cases: Dict[Any, Step], ranges: List[Tuple[int, int, Step]],
+    otherwise: Step,
 ) -> Step:
     """`select`: by the value in `slot`, or by the Context's attribute `outside`. `node` names what is lost."""
 
@@ -237,201 +239,7 @@ def choose(
                 if low <= value <= high:
                     chosen = ranged
                     break
-        return chosen(buf, p, end, out, depth, env)
-
-    return step
-
-
-# ---------------------------------------------------------------- vectors
-
-
-def blob(kit: Kit, length: Node, node: Node, width: int, low: int, high: int) -> Step:
-    """`opaque x<low..high>`, or a vector of numbers (an ARRAY): length, then content, which is not read."""
-    size = node.size
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        q = p + width
-        if q > end:
-            return kit.short(length, width, p, end, out, depth, env)
-        try:
-            n = buf[p] << 8 | buf[p + 1] if width == 2 else buf[p] if width == 1 else _long(buf, p, q)
-        except _UNREAD:
-            return kit.lost(node, p, end, out, depth)
-        r = q + n
-        if r > end or n < low or n > high:
-            r = kit.bounds(length, p, q, n, low, high, end, env)
-        out.append((length, p, q, depth, -1))
-        out.append((node, q, r, depth, -1))
-        if size and n % size:
-            kit.ragged(node, q, r, env)
-        return r if q + n <= end else end + 1
-
-    return step
-
-
-def _long(buf: Any, p: int, q: int) -> int:
-    """A number of more than two bytes; IndexError or Hole where it is not there."""
-    n = 0
-    for i in range(p, q):
-        n = n << 8 | buf[i]
-    return n
-
-
-def framed(kit: Kit, length: Node, node: Node, width: int, low: int, high: int, inner: Step) -> Step:
-    """A length, then a frame of its own in which `inner` decodes; it takes the whole frame."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        q = p + width
-        if q > end:
-            return kit.short(length, width, p, end, out, depth, env)
-        try:
-            n = buf[p] << 8 | buf[p + 1] if width == 2 else buf[p] if width == 1 else _long(buf, p, q)
-        except _UNREAD:
-            return kit.lost(node, p, end, out, depth)
-        r = q + n
-        if r > end or n < low or n > high:
-            r = kit.bounds(length, p, q, n, low, high, end, env)
-        out.append((length, p, q, depth, -1))
-        inner(buf, q, r, out, depth, env)
-        return r if q + n <= end else end + 1
-
-    return step
-
-
-def vector(kit: Kit, group: Node, length: Node, width: int, low: int, high: int, items: Step) -> Step:
-    """A vector of structures or opaques: a GROUP over all, the length, then `items`, which takes the whole frame."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        q = p + width
-        if q > end:
-            return kit.short(length, width, p, end, out, depth, env)
-        try:
-            n = buf[p] << 8 | buf[p + 1] if width == 2 else buf[p] if width == 1 else _long(buf, p, q)
-        except _UNREAD:
-            return kit.lost(group, p, end, out, depth)
-        r = q + n
-        if r > end or n < low or n > high:
-            r = kit.bounds(length, p, q, n, low, high, end, env)
-        out.append((group, p, r, depth, -1))
-        out.append((length, p, q, depth, -1))
-        items(buf, q, r, out, depth, env)
-        return r if q + n <= end else end + 1
-
-    return step
-
-
-def structs(kit: Kit, item: Node, body: Step) -> Step:
-    """Items of a vector until its frame ends: a GROUP each, with its members in it."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        there = len(buf)
-        inside = depth + 1
-        i = 0
-        while p < end:
-            if p >= there:
-                return kit.lost(item, p, end, out, depth)
-            at = len(out)
-            out.append(None)
-            q = body(buf, p, end, out, inside, env)
-            if q == p:
-                # An item of no bytes would go on without end.
-                del out[at:]
-                kit.extra(item, p, end, out, depth, env)
-                return end
-            out[at] = (item, p, q if q <= end else end, depth, i)
-            p = q
-            i += 1
-        return p
-
-    return step
-
-
-def blobs(kit: Kit, length: Node, node: Node, width: int, low: int, high: int, hook: Optional[Hook]) -> Step:
-    """Items of a vector of opaques until its frame ends: a length and a content each, both with the item's index."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        there = len(buf)
-        i = 0
-        while p < end:
-            if p >= there:
-                return kit.lost(node, p, end, out, depth)
-            q = p + width
-            if q > end:
-                return kit.short(length, width, p, end, out, depth, env, i)
-            try:
-                n = buf[p] << 8 | buf[p + 1] if width == 2 else buf[p] if width == 1 else _long(buf, p, q)
-            except _UNREAD:
-                return kit.lost(node, p, end, out, depth)
-            r = q + n
-            if r > end or n < low or n > high:
-                r = kit.bounds(length, p, q, n, low, high, end, env)
-            out.append((length, p, q, depth, i))
-            if hook is None or q == r:
-                out.append((node, q, r, depth, i))
-            else:
-                hook(buf, q, r, env[0], out, depth, node, i)
-            p = r
-            i += 1
-        return p
-
-    return step
-
-
-# ---------------------------------------------------------------- bytes whose amount is known otherwise
-
-
-def rest(node: Node) -> Step:
-    """`opaque x[]`: all that is left of the frame."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        out.append((node, p, end, depth, -1))
-        return end
-
-    return step
-
-
-def hooked(hook: Hook, node: Node) -> Step:
-    """All that is left of the frame, read by another room; nothing is a leaf of no bytes."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        if p < end:
-            hook(buf, p, end, env[0], out, depth, node, -1)
-        else:
-            out.append((node, p, p, depth, -1))
-        return end
-
-    return step
-
-
-def covering(group: Node, items: Step) -> Step:
-    """A GROUP over the rest of the frame, which `items` takes."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        out.append((group, p, end, depth, -1))
-        items(buf, p, end, out, depth, env)
-        return end
-
-    return step
-
-
-def amount(kit: Kit, node: Node, count: Amount, inner: Step) -> Step:
-    """A frame whose length `count` knows from earlier fields; `inner` takes the whole of it."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        n = count(env)
-        if n is None:
-            return kit.lost(node, p, end, out, depth)
-        if n < 0:
-            env[0].problems.append((p, p, f"{node.name} would have {n} bytes"))
-            n = 0
-        q = p + n
-        if q > end:
-            env[0].problems.append((p, end, f"{node.name} should have {_bytes(n)}, its frame has {end - p} left"))
-            inner(buf, p, end, out, depth, env)
-            return end + 1
-        if node.size and n % node.size:
-            kit.ragged(node, p, q, env)
-        inner(buf, p, q, out, depth, env)
+        q: int = chosen(buf, p, end, out, depth, env)
         return q
 
     return step
@@ -467,26 +275,5 @@ def frame(kit: Kit, node: Node, body: Step) -> Step:
         if q < end:
             kit.extra(node, q, end, out, depth, env)
         return end
-
-    return step
-
-
-def dispatch(slot: int, content: Node, find: Callable[[int, str], Optional[Step]]) -> Step:
-    """An extension's content: the format for the type in `slot` and the message at hand, else `content` alone."""
-    known: Dict[Tuple[Any, str], Optional[Step]] = {}
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        kind = env.get(slot)
-        message = env[0].message
-        try:
-            inner = known[kind, message]
-        except KeyError:
-            inner = find(kind, message) if kind is not None else None
-            if len(known) < 1024:
-                known[kind, message] = inner
-        if inner is None:
-            out.append((content, p, end, depth, -1))
-            return end
-        return inner(buf, p, end, out, depth, env)
 
     return step

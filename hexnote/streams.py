@@ -16,10 +16,10 @@ __all__ = ["Event", "Flow", "Flows", "Stream"]
 
 Key = Tuple[bytes, bytes]
 
-# Registered ports of TLS from the first byte, and the two that are used as if: the end that has one is the server.
+# Ports of TLS from the first byte, registered or in wide use: the end that has one is the server.
 TLS_PORTS = frozenset((
-    443, 261, 271, 324, 448, 465, 563, 614, 631, 636, 664, 684, 695, 832, 853, 989, 990, 992, 993, 994, 995,
-    2083, 2087, 2096, 2376, 2484, 3269, 3424, 4843, 5061, 5223, 5349, 5671, 5986, 6443, 6514, 6679, 6697, 8243, 8443,
+    443, 261, 271, 324, 448, 465, 563, 614, 631, 636, 684, 695, 832, 853, 989, 990, 992, 993, 994, 995,
+    2083, 2087, 2096, 2376, 2484, 3269, 4843, 5061, 5223, 5349, 5671, 5986, 6443, 6514, 6679, 6697, 8243, 8443,
     8883, 9443,
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
@@ -27,25 +27,32 @@ _NOWHERE = (b"", b"")  # key of packets without addresses
 
 
 class Flow:
-    """One TCP connection: `streams[0]` from the client, `streams[1]` from the server.
+    """One TCP connection: `streams[0]` from the client, `streams[1]` from the server."""
 
-    `events` are for the reader to take away (`flow.events.clear()`).
-    """
-
-    __slots__ = ("connection", "streams", "events", "last", "ended")
+    __slots__ = ("connection", "streams", "last", "ended")
 
     def __init__(self, number: int, packet: Packet, key: Key, bounds: Bounds) -> None:
         self.connection = Connection(number)
         self.connection.pseudo = packet.key is None
-        self.events: List[Event] = []
         self.last = 0  # when it was used last
         self.ended = False  # told as ended
         side = _side(packet)
-        one, other = Stream(side, key, self.events, bounds), Stream(1 - side, (key[1], key[0]), self.events, bounds)
+        events: List[Event] = []
+        one, other = Stream(side, key, events, bounds), Stream(1 - side, (key[1], key[0]), events, bounds)
         one.peer, other.peer = other, one
         ends = (_end(packet.src, packet.sport), _end(packet.dst, packet.dport))
         self.streams = [other, one] if side else [one, other]
         self.connection.ends = (ends[1], ends[0]) if side else ends
+
+    @property
+    def events(self) -> List[Event]:
+        """What there is to say about segments, for the reader to take away: `events, flow.events = flow.events, []`."""
+        return self.streams[0].events
+
+    @events.setter
+    def events(self, events: List[Event]) -> None:
+        for stream in self.streams:
+            stream.events = events
 
     def stream_of(self, key: Key) -> Stream:
         """The direction of packets with this `key`."""

@@ -84,6 +84,25 @@ class Loose(State):
         return made
 
 
+class Strings(Loose):
+    """The value of an attribute: some string type as a rule."""
+
+    __slots__ = ("name", "label")
+
+    def __init__(self, name: str, label: str) -> None:
+        super().__init__()
+        self.name = name
+        self.label = label
+
+    def __missing__(self, tag: int) -> Entry:
+        if tag not in CHARSETS:
+            return super().__missing__(tag)
+        node = leaf(self.name, self.label, type="AttributeValue", shows=strings(CHARSETS[tag]))
+        made: Entry = (PRIMITIVE, STOP, header(self.name), node, None, -1)
+        self[tag] = made
+        return made
+
+
 class Stop(State):
     """The end of a SEQUENCE."""
 
@@ -216,20 +235,10 @@ def relative(prefix: str) -> State:
 
     def attribute(oid: bytes) -> Optional[Outcome]:
         _, short, long = identify(oid)
-        if not long:
-            return None
-        state = Loose()
-        for tag, charset in CHARSETS.items():
-            node = leaf(long, f"{prefix} {short}", type="AttributeValue", shows=strings(charset))
-            state[tag] = (PRIMITIVE, STOP, header(long), node, None, -1)
-        return state, None, named
+        return (Strings(long, f"{prefix} {short}"), None, named) if long else None
 
     named = leaf("type", label, "oid", level=1)
-    unnamed = Loose()
-    for tag, charset in CHARSETS.items():
-        node = leaf("value", f"{prefix} value", type="AttributeValue", shows=strings(charset))
-        unnamed[tag] = (PRIMITIVE, STOP, header("value"), node, None, -1)
-    switch = Switch((unnamed, None, leaf("type", label, "oid")), attribute)
+    switch = Switch((Strings("value", f"{prefix} value"), None, leaf("type", label, "oid")), attribute)
     kind = State({0x06: (CHOICE, GENERIC, header("type"), named, switch, -1)})
     return loop({0x30: flat("attribute", kind)})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from hexnote.asn1 import Show, colons, header, hexes, leaf, oid_bytes, strings
+from hexnote.asn1 import Show, colons, dotted, header, hexes, leaf, oid_bytes, strings
 from hexnote.model import EXTRA, GROUP, MISSING, Field, Node
 from hexnote.spans import Hole
 from hexnote.x509 import (
@@ -26,6 +26,7 @@ from hexnote.x509 import (
     group,
     loop,
     relative,
+    single,
     value,
     vector,
 )
@@ -91,11 +92,11 @@ def _access(name: str) -> Entry:
     """AuthorityInfoAccess and SubjectInfoAccess (RFC 5280 section 4.2.2): the method names the place after it."""
     method = leaf("accessMethod", "access method", "oid", level=1)
     switch = Switch((State(general("access")), None, leaf("accessMethod", "access method", "oid")))
-    for dotted, label in (
+    for method_id, label in (
         ("1.3.6.1.5.5.7.48.1", "OCSP"), ("1.3.6.1.5.5.7.48.2", "CA issuers"), ("1.3.6.1.5.5.7.48.5", "CA repository"),
         ("1.3.6.1.5.5.7.48.3", "time stamping"),
     ):  # fmt: skip
-        switch[oid_bytes(dotted)] = (_after(general(label)), None, method)
+        switch[oid_bytes(method_id)] = (_after(general(label)), None, method)
     item = State({0x06: (CHOICE, GENERIC, header("accessMethod"), method, switch, -1)})
     return vector(name, loop({0x30: group(name, item)}))
 
@@ -132,94 +133,117 @@ def _subtrees(name: str, label: str) -> Entry:
     return vector(name, loop({0x30: group(name, subtree)}))
 
 
-def _extensions() -> Dict[str, State]:
-    """What the extnValue of each known extension holds, by dotted object identifier."""
-    text, number = "text", "integer"
-    san = (
-        "The names that this certificate is good for. A client compares the host it wanted with these, "
-        "not with the subject's common name."
-    )
-    usage = "What the key may be used for. keyCertSign marks one that signs certificates."
-    purposes = "What the certificate may be used for; a TLS server needs serverAuth, a TLS client clientAuth."
-    ca = "Whether the owner may issue certificates. One that may not cannot stand above another one in a chain."
-    authority = chain(
+def _authority() -> Entry:
+    """AuthorityKeyIdentifier (RFC 5280 section 4.2.1.1)."""
+    members = chain(
         (True, {0x80: value("keyIdentifier", "authorityKeyIdentifier", "serial", rfc=RFC + "4.2.1.1")}),
         (True, {0xA1: group("authorityCertIssuer", loop(general("authority")), 0)}),
         (True, {0x82: value("authorityCertSerialNumber", "authority serial number", "serial")}),
     )
-    basic = chain(
-        (True, {0x01: value("cA", "basicConstraints CA", "boolean", doc=ca, rfc=RFC + "4.2.1.9")}),
-        (True, {0x02: value("pathLenConstraint", "basicConstraints path length", number, rfc=RFC + "4.2.1.9")}),
+    return group("authorityKeyIdentifier", members)
+
+
+def _constraints() -> Entry:
+    """BasicConstraints (RFC 5280 section 4.2.1.9)."""
+    doc = "Whether the owner may issue certificates. One that may not cannot stand above another one in a chain."
+    rfc = RFC + "4.2.1.9"
+    members = chain(
+        (True, {0x01: value("cA", "basicConstraints CA", "boolean", doc=doc, rfc=rfc)}),
+        (True, {0x02: value("pathLenConstraint", "basicConstraints path length", "integer", rfc=rfc)}),
     )
     empty = header("header", "", level=0)
     empty.say = lambda raw: "basicConstraints CA = FALSE, the default where it is empty"
-    empty.doc, empty.rfc = ca, RFC + "4.2.1.9"
-    feature = enumerated({5: "status_request: OCSP must be stapled", 17: "status_request_v2"})
-    template = chain(
-        (False, {0x06: value("templateID", "template", "oid")}),
-        (True, {0x02: value("templateMajorVersion", "template major version", number, level=1)}),
-        (True, {0x02: value("templateMinorVersion", "template minor version", number, level=1)}),
-    )
-    mapping = chain(
-        (False, {0x06: value("issuerDomainPolicy", "issuer's policy", "oid")}),
-        (False, {0x06: value("subjectDomainPolicy", "subject's policy", "oid")}),
-    )
-    period = chain(
-        (True, {0x80: value("notBefore", "private key notBefore", "time")}),
-        (True, {0x81: value("notAfter", "private key notAfter", "time")}),
-    )
-    limits = chain(
-        (True, {0x80: value("requireExplicitPolicy", "", number)}),
-        (True, {0x81: value("inhibitPolicyMapping", "", number)}),
-    )
-    trees = chain(
-        (True, {0xA0: _subtrees("permittedSubtrees", "permitted")}),
-        (True, {0xA1: _subtrees("excludedSubtrees", "excluded")}),
-    )
-    usages = loop({0x06: value("extKeyUsage", "", "oid", doc=purposes, rfc=RFC + "4.2.1.12")})
-    features = loop({0x02: value("tlsFeature", "TLS feature", "enum", shows=feature, rfc="RFC 7633 section 4")})
-    poison = value("poison", "precertificate: not to be accepted", "null", rfc="RFC 6962 section 3.1")
-    inside = header("header", "", "basicConstraints")
-    constraints: Entry = (DEFAULT, STOP, inside, Node("basicConstraints", GROUP), (basic, empty), -1)
-    seq = 0x30
-    known: Dict[str, Dict[int, Entry]] = {
-        "2.5.29.14": {0x04: value("subjectKeyIdentifier", "subjectKeyIdentifier", "serial", rfc=RFC + "4.2.1.2")},
-        "2.5.29.15": {0x03: flags("keyUsage", "keyUsage", KEY_USAGE, doc=usage, rfc=RFC + "4.2.1.3")},
-        "2.5.29.16": {seq: group("privateKeyUsagePeriod", period)},
-        "2.5.29.17": {seq: _names("subjectAltName", "subjectAltName", san, RFC + "4.2.1.6")},
-        "2.5.29.18": {seq: _names("issuerAltName", "issuerAltName")},
-        "2.5.29.19": {seq: constraints},
-        "2.5.29.20": {0x02: value("cRLNumber", "CRL number", number)},
-        "2.5.29.21": {0x0A: value("cRLReason", "reason", "enum", shows=enumerated(CRL_REASONS))},
-        "2.5.29.30": {seq: group("nameConstraints", trees)},
-        "2.5.29.31": {seq: _points("cRLDistributionPoints", "CRL")},
-        "2.5.29.32": {seq: _policies("certificatePolicies", "policy")},
-        "2.5.29.33": {seq: vector("policyMappings", loop({seq: group("policyMappings", mapping)}))},
-        "2.5.29.35": {seq: group("authorityKeyIdentifier", authority)},
-        "2.5.29.36": {seq: group("policyConstraints", limits)},
-        "2.5.29.37": {seq: vector("extKeyUsage", usages)},
-        "2.5.29.46": {seq: _points("freshestCRL", "delta CRL")},
-        "2.5.29.54": {0x02: value("inhibitAnyPolicy", "", number)},
-        "1.3.6.1.5.5.7.1.1": {seq: _access("authorityInfoAccess")},
-        "1.3.6.1.5.5.7.1.11": {seq: _access("subjectInfoAccess")},
-        "1.3.6.1.5.5.7.1.24": {seq: vector("tlsFeature", features)},
-        "1.3.6.1.5.5.7.48.1.2": {0x04: value("nonce", "OCSP nonce")},
-        "1.3.6.1.5.5.7.48.1.5": {0x05: value("ocspNoCheck", "OCSP responder needs no status of its own", "null")},
-        "1.3.6.1.4.1.11129.2.4.3": {0x05: poison},
-        "1.3.6.1.4.1.311.20.2": {0x1E: value("certificateTemplateName", "template", shows=strings("utf-16-be"))},
-        "1.3.6.1.4.1.311.21.1": {0x02: value("cAVersion", "CA version", number)},
-        "1.3.6.1.4.1.311.21.7": {seq: group("certificateTemplate", template)},
-        "1.3.6.1.4.1.311.21.10": {seq: _policies("applicationPolicies", "application policy")},
-        "2.16.840.1.113730.1.1": {0x03: flags("netscapeCertType", "Netscape certificate type", NETSCAPE)},
-    }
-    for arc, name in (
-        (2, "netscapeBaseURL"), (3, "netscapeRevocationURL"), (4, "netscapeCARevocationURL"), (7, "netscapeRenewalURL"),
-        (8, "netscapeCAPolicyURL"), (12, "netscapeSSLServerName"), (13, "netscapeComment"),
-    ):  # fmt: skip
-        known[f"2.16.840.1.113730.1.{arc}"] = {0x16: value(name, "", text)}
-    sct: Dict[int, Entry] = {0x04: (SCTS, STOP, header("sct_list", ".wrapper"), Node("sct_list", GROUP), scts, 0)}
-    known["1.3.6.1.4.1.11129.2.4.2"] = known["1.3.6.1.4.1.11129.2.4.5"] = sct
-    return {oid: State(entries) for oid, entries in known.items()}
+    empty.doc, empty.rfc = doc, rfc
+    head, whole = header("header", "", "basicConstraints"), Node("basicConstraints", GROUP)
+    return (DEFAULT, STOP, head, whole, (members, empty), -1)
+
+
+def _pair(name: str, tags: Tuple[int, int], members: Tuple[str, str], labels: Tuple[str, str], show: str) -> Entry:
+    """A SEQUENCE of two elements, either of which may be absent."""
+    steps = [(True, {tag: value(n, label, show)}) for tag, n, label in zip(tags, members, labels)]
+    return group(name, chain(*steps))
+
+
+def _template() -> Entry:
+    """Microsoft's certificate template: which one, and its version."""
+    numbers = ("templateMajorVersion", "templateMinorVersion")
+    versions = [(True, {0x02: value(name, "", "integer", level=1)}) for name in numbers]
+    return group("certificateTemplate", chain((False, {0x06: value("templateID", "template", "oid")}), *versions))
+
+
+def _mappings() -> Entry:
+    names, labels = ("issuerDomainPolicy", "subjectDomainPolicy"), ("issuer's policy", "subject's policy")
+    return vector("policyMappings", loop({0x30: _pair("policyMappings", (0x06, 0x06), names, labels, "oid")}))
+
+
+def _trees() -> Entry:
+    permitted, excluded = _subtrees("permittedSubtrees", "permitted"), _subtrees("excludedSubtrees", "excluded")
+    return group("nameConstraints", chain((True, {0xA0: permitted}), (True, {0xA1: excluded})))
+
+
+def _purposes() -> Entry:
+    doc = "What the certificate may be used for; a TLS server needs serverAuth, a TLS client clientAuth."
+    return vector("extKeyUsage", loop({0x06: value("extKeyUsage", "", "oid", doc=doc, rfc=RFC + "4.2.1.12")}))
+
+
+def _features() -> Entry:
+    shows = enumerated({5: "status_request: OCSP must be stapled", 17: "status_request_v2"})
+    item = value("tlsFeature", "TLS feature", "enum", shows=shows, rfc="RFC 7633 section 4")
+    return vector("tlsFeature", loop({0x02: item}))
+
+
+def _scts() -> Entry:
+    return (SCTS, STOP, header("sct_list", ".wrapper"), Node("sct_list", GROUP), scts, 0)
+
+
+_SAN_DOC = (
+    "The names that this certificate is good for. A client compares the host it wanted with these, "
+    "not with the subject's common name."
+)
+_USAGE_DOC = "What the key may be used for. keyCertSign marks one that signs certificates."
+_PERIOD = ("notBefore", "notAfter"), ("key notBefore", "key notAfter")
+_LIMITS = 2 * (("requireExplicitPolicy", "inhibitPolicyMapping"),)
+
+# What the extnValue of each known extension holds: (identifier octet, what stands there), made when first met.
+EXTENSIONS: Dict[str, Tuple[int, Callable[[], Entry]]] = {
+    "2.5.29.14": (4, lambda: value("subjectKeyIdentifier", "", "serial", rfc=RFC + "4.2.1.2")),
+    "2.5.29.15": (3, lambda: flags("keyUsage", "", KEY_USAGE, doc=_USAGE_DOC, rfc=RFC + "4.2.1.3")),
+    "2.5.29.16": (48, lambda: _pair("privateKeyUsagePeriod", (0x80, 0x81), *_PERIOD, "time")),
+    "2.5.29.17": (48, lambda: _names("subjectAltName", "subjectAltName", _SAN_DOC, RFC + "4.2.1.6")),
+    "2.5.29.18": (48, lambda: _names("issuerAltName", "issuerAltName")),
+    "2.5.29.19": (48, _constraints),
+    "2.5.29.20": (2, lambda: value("cRLNumber", "CRL number", "integer")),
+    "2.5.29.21": (10, lambda: value("cRLReason", "reason", "enum", shows=enumerated(CRL_REASONS))),
+    "2.5.29.30": (48, _trees),
+    "2.5.29.31": (48, lambda: _points("cRLDistributionPoints", "CRL")),
+    "2.5.29.32": (48, lambda: _policies("certificatePolicies", "policy")),
+    "2.5.29.33": (48, _mappings),
+    "2.5.29.35": (48, _authority),
+    "2.5.29.36": (48, lambda: _pair("policyConstraints", (0x80, 0x81), *_LIMITS, "integer")),
+    "2.5.29.37": (48, _purposes),
+    "2.5.29.46": (48, lambda: _points("freshestCRL", "delta CRL")),
+    "2.5.29.54": (2, lambda: value("inhibitAnyPolicy", "", "integer")),
+    "1.3.6.1.5.5.7.1.1": (48, lambda: _access("authorityInfoAccess")),
+    "1.3.6.1.5.5.7.1.11": (48, lambda: _access("subjectInfoAccess")),
+    "1.3.6.1.5.5.7.1.24": (48, _features),
+    "1.3.6.1.5.5.7.48.1.2": (4, lambda: value("nonce", "OCSP nonce")),
+    "1.3.6.1.5.5.7.48.1.5": (5, lambda: value("ocspNoCheck", "OCSP responder needs no status of its own", "null")),
+    "1.3.6.1.4.1.11129.2.4.2": (4, _scts),
+    "1.3.6.1.4.1.11129.2.4.3": (5, lambda: value("poison", "precertificate: not to be accepted", "null")),
+    "1.3.6.1.4.1.11129.2.4.5": (4, _scts),
+    "1.3.6.1.4.1.311.20.2": (30, lambda: value("certificateTemplateName", "template", shows=strings("utf-16-be"))),
+    "1.3.6.1.4.1.311.21.1": (2, lambda: value("cAVersion", "CA version", "integer")),
+    "1.3.6.1.4.1.311.21.7": (48, _template),
+    "1.3.6.1.4.1.311.21.10": (48, lambda: _policies("applicationPolicies", "application policy")),
+    "2.16.840.1.113730.1.1": (3, lambda: flags("netscapeCertType", "Netscape certificate type", NETSCAPE)),
+    "2.16.840.1.113730.1.2": (22, lambda: value("netscapeBaseURL", "", "text")),
+    "2.16.840.1.113730.1.3": (22, lambda: value("netscapeRevocationURL", "", "text")),
+    "2.16.840.1.113730.1.4": (22, lambda: value("netscapeCARevocationURL", "", "text")),
+    "2.16.840.1.113730.1.7": (22, lambda: value("netscapeRenewalURL", "", "text")),
+    "2.16.840.1.113730.1.8": (22, lambda: value("netscapeCAPolicyURL", "", "text")),
+    "2.16.840.1.113730.1.12": (22, lambda: value("netscapeSSLServerName", "", "text")),
+    "2.16.840.1.113730.1.13": (22, lambda: value("netscapeComment", "", "text")),
+}
 
 
 def extension() -> State:
@@ -233,13 +257,11 @@ def extension() -> State:
     wrapper = Node("extnValue", GROUP)
     named = leaf("extnID", "extension", "oid", level=1)
     switch = Switch((rest(None), None, leaf("extnID", "extension", "oid")))
-    known = _extensions()
 
     def make(oid: bytes) -> Optional[Outcome]:
-        child = by_oid.get(oid)
-        return (rest(child), None, named) if child is not None else None
+        known = EXTENSIONS.get(dotted(oid) or "")
+        return (rest(single(known[0], known[1]())), None, named) if known else None
 
-    by_oid = {oid_bytes(dotted): state for dotted, state in known.items()}
     switch.make = make
     return State({0x06: (CHOICE, GENERIC, header("extnID"), named, switch, -1)})
 
@@ -286,7 +308,8 @@ _SCT[1][1].say = lambda raw: f"SCT log = {colons(raw, 8)}"
 _SCT_ITEM = Node("sct_list", GROUP)
 _LENGTHS = {name: _length(name) for name in ("sct_list", "extensions", "signature")}
 _SCT_EXTENSIONS = leaf("extensions", "SCT extensions", level=1)
-_SCT_HASH = leaf("hash", "SCT signature hash", "enum", level=1, shows=enumerated({4: "sha256", 5: "sha384", 6: "sha512"}))
+_HASHES = {4: "sha256", 5: "sha384", 6: "sha512"}
+_SCT_HASH = leaf("hash", "SCT signature hash", "enum", level=1, shows=enumerated(_HASHES))
 _SCT_KIND = leaf("algorithm", "SCT signature kind", "enum", level=1, shows=enumerated({1: "rsa", 3: "ecdsa"}))
 _SCT_SIGNATURE = leaf("signature", "SCT signature", level=1)
 MISSED = leaf("missing", "cannot be read: bytes before it are missing", kind=MISSING)

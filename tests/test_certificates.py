@@ -164,6 +164,7 @@ def test_facts_of_made_certificates(made: Dict[str, bytes]) -> None:
         assert (facts.ocsp, facts.ca_issuers) == (("http://ocsp.example",), ("http://ca.example",))
         assert facts.crls == ("http://crl.example",)
         assert ("dNSName", "*.all.example") in facts.names and ("iPAddress", "2001:db8::7") in facts.names
+        assert len(facts.names) == 9 and ("registeredID", "1.2.3.4") in facts.names
         assert any(kind == "directoryName" and "CN=all.example" in text for kind, text in facts.names)
         assert x509.Name.from_rfc4514_string(facts.subject.replace("emailAddress", "1.2.840.113549.1.9.1")) is not None
         assert 'O=M\\C3\\BCller\\, \\"S\\C3\\B6hne\\" \\+ Co' in facts.subject

@@ -44,9 +44,17 @@ def test_examples_are_commands_that_parse() -> None:
 def test_samples_that_are_named_exist() -> None:
     for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
-            for name in re.findall(r"samples/([\w.-]+\.(?:txt|golden))", file.read()):
+            for name in re.findall(r"samples/([a-z0-9.-]+\.(?:txt|golden))", file.read()):
                 assert os.path.exists(os.path.join(SAMPLES, name)), f"{page} names samples/{name}"
 
 
 def test_help_fits_a_terminal() -> None:
     assert max(map(len, help_text().split("\n"))) <= 100
+
+
+def test_excerpts_are_what_is_printed() -> None:
+    excerpts = re.findall(r"<!-- excerpt of samples/(\S+) -->\n```\n(.*?)\n```\n", readme(), re.S)
+    assert excerpts
+    for name, excerpt in excerpts:
+        with open(os.path.join(SAMPLES, name), encoding="utf-8", errors="replace", newline="") as file:
+            assert f"\n{excerpt}\n" in file.read(), f"README.md shows what samples/{name} no longer has"

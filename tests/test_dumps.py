@@ -13,7 +13,8 @@ from conftest import ROOT, SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hexnote.dumps import LONG, Reader, blocks
+from hexnote.dumps import Reader, blocks
+from hexnote.lexer import LONG
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Item, Prose
 
 FOLDER = os.path.join(ROOT, "grammars", "dumps")

@@ -60,8 +60,8 @@ class Trace:
 
     def take(self, flow: Flow, deliveries: List[Delivery]) -> None:
         self.out += deliveries
-        self.events += flow.events
-        flow.events.clear()
+        events, flow.events = flow.events, []
+        self.events += events
 
     def finish(self) -> None:
         for flow, rest in self.flows.finish():
@@ -209,6 +209,14 @@ def test_what_is_sent_again_is_named() -> None:
     assert trace.told() == [(0, TEXT[:30], 30)]
 
 
+@pytest.mark.parametrize("ipid", [None, 0])
+def test_without_an_ip_id_nothing_is_the_same_packet(ipid: Optional[int]) -> None:
+    trace = opened()
+    for _ in range(2):
+        trace.packet(CLIENT, "A", 1001, TEXT[:20], 5001, ipid=ipid)
+    assert [(e.kind, e.first, e.ids) for e in trace.events] == [("retransmission", 3, 0)]
+
+
 def test_the_first_copy_stays_while_it_waits() -> None:
     trace = opened()
     trace.packet(CLIENT, "A", 1011, b"x" * 10, 5001)
@@ -256,6 +264,22 @@ def test_a_gap_is_given_up_two_segments_after_it_was_acknowledged() -> None:
     assert trace.told() == [(0, None, 10), (10, TEXT[10:70], 60)]
 
 
+@pytest.mark.parametrize("place", range(0, 32, 3))
+def test_acknowledgements_wrap_too(place: int) -> None:
+    isn = M - place
+    trace = opened(isn)
+    trace.packet(CLIENT, "A", isn + 11, TEXT[10:20], 5001)
+    trace.packet(SERVER, "A", 5001, ack=isn + 21)
+    trace.packet(CLIENT, "A", isn + 21, TEXT[20:30], 5001)
+    assert trace.out == []
+    trace.packet(CLIENT, "FA", isn + 31, TEXT[30:40], 5001)
+    assert trace.told() == [(0, None, 10), (10, TEXT[10:40], 30)]
+    trace.packet(SERVER, "FA", 5001, ack=isn + 42)
+    assert trace.ended == []
+    trace.packet(CLIENT, "A", isn + 42, ack=5002)
+    assert len(trace.ended) == 1 and trace.ended[0].streams[0].acked == 41
+
+
 def test_a_gap_is_given_up_after_so_many_segments_or_bytes() -> None:
     trace = opened()
     for i in range(1, SEGMENTS):
@@ -283,10 +307,15 @@ def test_bytes_that_a_packet_does_not_show_are_given_up_at_once() -> None:
     trace.packet(CLIENT, "A", 1031, TEXT[30:60], 5001, shown=[(0, 4), (20, 30)])
     assert trace.told()[-3:] == [(20, TEXT[20:34], 14), (34, None, 16), (50, TEXT[50:60], 10)]
     assert trace.kinds() == []
+    # A FIN is something that stands behind.
+    trace.packet(CLIENT, "FA", 1061, TEXT[60:70], 5001, shown=[(0, 4)])
+    assert trace.told()[-1] == (64, None, 6)
+    trace = opened()
+    trace.packet(CLIENT, "A", 1001, TEXT[:60], 5001, shown=[(0, 60)])
     # But a retransmission that shows them in time fills them.
     trace.packet(CLIENT, "A", 1061, TEXT[60:90], 5001, shown=[(0, 10)])
     trace.packet(CLIENT, "A", 1061, TEXT[60:90], 5001)
-    assert trace.told()[-1] == (50, TEXT[50:90], 40)
+    assert trace.told() == [(0, TEXT[:90], 90)]
 
 
 def test_a_summary_line_alone_leaves_an_ordinary_gap() -> None:
@@ -476,7 +505,7 @@ def test_what_waits_and_what_is_remembered_is_bounded() -> None:
         trace.packet(key_of(number), "A", 1001, bytes(500))
         trace.packet(key_of(number), "A", 2001, bytes(500))
         bounds = trace.flows._bounds
-        assert bounds._held <= 100_000 and bounds._size <= 50_000
+        assert bounds.overdue == [] and bounds._held <= 100_000 and bounds._size <= 50_000
         kept = {stream: None for stream in bounds._recent}
         assert sum(len(seen[1]) + 256 for stream in kept for seen in stream.recent) == bounds._size
         assert sum(len(stream.recent) for stream in kept) == len(bounds._recent)

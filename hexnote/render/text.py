@@ -40,11 +40,13 @@ _HANG = 2
 # Opaque runs over more rows than this are marked at their first and last row only.
 _FOLD = 3
 _OPAQUE = ("", "opaque", "hex")
+_LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
 _OWN_PREFIX = MARK + "  0x0000:  "
 _OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
 
-_INDENT = tuple("  " * depth for depth in range(64))
+# How far labels stand in, by depth: the eye follows a few levels, and the width has an end.
+_INDENT = tuple(" " * min(2 * depth, 4 + depth, 9) for depth in range(64))
 _BLANK = bytes(9 if c == 9 else 32 for c in range(256))
 _PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
 
@@ -361,7 +363,7 @@ class Text:
     def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int) -> List[str]:
         """A caret line with its label, beside the carets where it fits, else under them."""
         line, short, width = carets.line(c0, c1)
-        indent = "  " * depth
+        indent = _INDENT[depth]
         if carets.column + len(indent) + len(label) <= self.width:
             return [f"{line}{indent}{label}\n"]
         if width + _HANG + len(label) <= self.width:
@@ -409,7 +411,7 @@ class Text:
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride else None
         for field in part.fields:
-            node, start, end, depth, _ = field
+            node, start, end, depth, index = field
             if start >= hi:
                 break
             kind = node.kind
@@ -432,9 +434,11 @@ class Text:
             if c1 <= 16 and kind != ARRAY:
                 # The common case: whole, and in one row.
                 label = node.say(buf[start:end])
-                room = width - len(label)
-                if table.column + 2 * depth <= room:
-                    lines.append(f"{table.line(c0, c1)[0]}{_INDENT[depth]}{label}\n")
+                if index >= 0:
+                    label = _numbered(label, node, index)
+                indent = _INDENT[depth]
+                if table.column + len(indent) + len(label) <= width:
+                    lines.append(f"{table.line(c0, c1)[0]}{indent}{label}\n")
                 else:
                     lines.extend(self._beside(table, c0, c1, label, depth))
                 if node.doc and id(node) not in self._taught:
@@ -446,7 +450,7 @@ class Text:
         self, table: Carets, part: Part, field: Field, row: int, c0: int, c1: int, lines: List[str], notes: Dict[int, List[str]],
     ) -> None:
         """A whole field over several rows of sixteen, or a list: from column c0 of `row`, c1 - c0 bytes."""
-        node, start, end, depth, _ = field
+        node, start, end, depth, index = field
         buf, size = part.buf, end - start
         name = ""
         if node.kind == ARRAY:
@@ -457,12 +461,14 @@ class Text:
         elif c1 <= 32:
             label = node.say(buf[start:end])
         else:
-            label = f"{node.say(buf[start : start + 32 - c0])} ... ({_count(size, 'byte')})"
+            label = _unfinished(node.say(buf[start : start + 32 - c0]), size)
+        if index >= 0:
+            label = _numbered(label, node, index)
         lines.extend(self._beside(table, c0, min(c1, 16), label, depth))
         if node.doc and id(node) not in self._taught:
             lines.extend(self._doc(node))
         last = row + ((c1 - 1) >> 4)
-        if last - row >= _FOLD and name:
+        if last - row >= _FOLD and node.show in _LONG:
             row = last - 1
         while row < last:
             row += 1
@@ -513,7 +519,7 @@ class Text:
         node, start, end, depth, _ = field
         opaque = node.show in _OPAQUE or node.kind == MISSING
         first_row = shape.row_of(ranges[0][0])
-        fold = opaque and len(ranges) == 1 and shape.row_of(ranges[0][1] - 1) - first_row >= _FOLD
+        fold = node.show in _LONG and len(ranges) == 1 and shape.row_of(ranges[0][1] - 1) - first_row >= _FOLD
         spans = shape.ends(*ranges[0]) if fold else shape.spans(ranges)
         got = sum(b - a for a, b in ranges)
         before = max(_local(part, part.lo) - start, 0)  # bytes of the field told earlier
@@ -534,7 +540,7 @@ class Text:
         elif opaque and begins:
             first = self._opaque(node, name, size, buf[start : start + min(known, 8)], part)
         elif begins:
-            first = f"{node.say(buf[start : start + known])} ... ({_count(size, 'byte')})"
+            first = _unfinished(node.say(buf[start : start + known]), size)
         elif ends and full:
             first = f"{name} ends{since}"
         elif opaque:
@@ -625,7 +631,7 @@ class Text:
         """A numbered list of the values of an array."""
         size = node.size
         items = [node.say(raw[i : i + size]) for i in range(0, len(raw) - size + 1, size)]
-        lead = MARK + "   " + "  " * depth
+        lead = MARK + "   " + _INDENT[depth]
         digits = len(str(len(items)))
         cells = [f"{i + 1:>{digits}} {item}" for i, item in enumerate(items)]
         wide = max((len(c) for c in cells), default=0) + 3
@@ -706,6 +712,16 @@ class Text:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _numbered(label: str, node: Node, index: int) -> str:
+    """The label of an item of a vector: its name with the item's number."""
+    return f"{node.name}[{index}]{label[len(node.name):]}" if label.startswith(node.name) else label
+
+
+def _unfinished(said: str, size: int) -> str:
+    """A label whose field goes on behind what a note here may know of."""
+    return f"{said}{'' if said.endswith('...') else ' ...'} ({_count(size, 'byte')})"
 
 
 def _local(part: Part, at: int) -> int:

@@ -1,0 +1,348 @@
+"""Blocks in the making, and which packet their rows belong to.
+
+Rows say little of themselves: an offset and bytes. A block that has no summary line begins a packet,
+goes on with the last one, or shows again what was shown before; its rows are compared with those
+that came before it, never with later ones.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from typing import Callable, Deque, List, Optional
+
+from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
+from hexnote.rows import BLANKS, ROW, Geometry, Piece
+
+TOP = 65536 + 64  # no packet has an offset from here on
+PROBE = 112  # a packet's length is told by its first bytes, or not at all
+RECENT = 16  # packets whose bytes are remembered for excerpts
+
+
+class Known:
+    """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
+
+    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare")
+
+    def __init__(self, head: bool, base: int = 0) -> None:
+        self.starts: List[int] = []
+        self.parts: List[bytes] = []
+        self.next = 0  # dump offset behind the last byte shown
+        self.total = 0  # length of the packet, 0: cannot be told (yet)
+        self.head = head  # it has a summary line
+        # its first bytes, while its length is still asked for; they must be there from the first on
+        self.probe: Optional[bytes] = None if base else b""
+        self.bare = False  # a summary line without rows
+
+    def add(self, offset: int, data: bytes) -> None:
+        """Takes bytes that begin at or behind `next`."""
+        self.starts.append(offset)
+        self.parts.append(data)
+        self.next = offset + len(data)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the packet's bytes up to its length were shown."""
+        return 0 < self.total <= self.next
+
+    def agreed(self, offset: int, data: bytes) -> int:
+        """How many of the bytes `data` at `offset` were shown before just so, counted from the first."""
+        at, size = offset, len(data)
+        index = bisect_right(self.starts, at) - 1
+        if index < 0:
+            return 0
+        done = 0
+        while index < len(self.starts) and self.starts[index] <= at and done < size:
+            part = self.parts[index]
+            begin = at - self.starts[index]
+            known = part[begin : begin + size - done]
+            if not known:
+                break
+            wanted = data[done : done + len(known)]
+            if known != wanted:
+                low, high = 0, len(known)
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    if known[low:middle] == wanted[low:middle]:
+                        low = middle
+                    else:
+                        high = middle
+                return done + low
+            done += len(known)
+            at += len(known)
+            index += 1
+        return done
+
+
+class Draft:
+    """A block while its rows are still coming."""
+
+    __slots__ = (
+        "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
+        "closed", "rows", "blanked", "dress", "known", "rivals", "done",
+    )
+
+    def __init__(self, line: int) -> None:
+        self.kind = -1  # -1: not yet told
+        self.line = line
+        self.lines = 0
+        self.text: List[bytes] = []
+        self.head = 0
+        self.weak = False  # the head counts only if a row follows
+        self.offset = 0
+        self.next = -1  # -1: no rows yet
+        self.fresh = 0
+        self.data: List[bytes] = []
+        self.geometry: Optional[Geometry] = None
+        self.closed = False  # a row of less than 16 bytes has come
+        self.rows: Optional[List[Row]] = None
+        self.blanked = False
+        self.dress = "tcpdump"
+        self.known: Optional[Known] = None
+        self.rivals: List[Known] = []  # packets that have shown all these bytes before
+        self.done = False  # the packet's length is reached
+
+    def begin(self, head: bytes, weak: bool, dress: str) -> None:
+        """Takes the head, whose text is in the draft's."""
+        self.head = len(head)
+        self.lines = head.count(b"\n") or 1
+        self.weak = weak
+        self.dress = dress
+
+    def take(self, piece: Piece, length: int) -> None:
+        """Appends the rows of `piece`, whose text has `length` bytes."""
+        if self.next < 0:
+            self.offset, self.blanked, self.dress = piece.offset, piece.blanked, piece.dress
+            self.geometry = piece.geometry
+            if piece.geometry is None:
+                self.rows = []
+        elif self.rows is None and (piece.geometry is not self.geometry or self.closed):
+            self.rows = []
+            assert self.geometry is not None
+            data = b"".join(self.data)
+            line = self.line + self.lines - (len(data) + ROW - 1) // ROW
+            self._explicit(self.geometry, self.offset, data, self.head, line)
+        if self.rows is not None:
+            start = self.rows[-1].end if self.rows else self.head
+            line = self.line + self.lines
+            if piece.geometry is not None:
+                self._explicit(piece.geometry, piece.offset, piece.data, start, line)
+            else:
+                self.rows.append(Row(start, start + length, line, piece.offset, len(piece.data), piece.layout))
+        elif len(piece.data) % ROW:
+            self.closed = True
+        self.lines += (len(piece.data) + ROW - 1) // ROW
+        self.data.append(piece.data)
+        self.next = piece.offset + len(piece.data)
+
+    def _explicit(self, geometry: Geometry, offset: int, data: bytes, start: int, line: int) -> None:
+        """Appends rows read by `geometry` one by one: the first at text index `start`, on input line `line`."""
+        assert self.rows is not None
+        for count, length, layout in geometry.rows(len(data)):
+            self.rows.append(Row(start, start + length, line, offset, count, layout))
+            offset += count
+            start += length
+            line += 1
+
+    def block(self) -> Block:
+        """The block, whole."""
+        data = self.data[0] if len(self.data) == 1 else b"".join(self.data)
+        geometry = self.geometry if self.rows is None else None
+        rows: Optional[List[Row]] = self.rows
+        layout: Optional[Layout] = None
+        stride = 0
+        if geometry is not None:
+            stride, layout = geometry.stride, geometry.layout
+        elif rows is None:
+            rows = []
+        text = self.text[0] if len(self.text) == 1 else b"".join(self.text)
+        return Block(
+            self.kind, self.line, text, self.head, self.offset, data, stride, rows, layout,
+            self.blanked, self.fresh, self.dress,
+        )
+
+
+class Past:
+    """What rows have shown so far: tells which packet the next ones belong to."""
+
+    def __init__(self, measure: Callable[[bytes], int]) -> None:
+        self._measure = measure
+        self.current: Optional[Known] = None  # the packet begun last
+        self._recent: Deque[Known] = deque(maxlen=RECENT)
+        self._apart = False  # something stands between that packet's last row and here
+        self._strange = 0  # lines of it that are neither blank nor indented
+
+    def prose(self, text: bytes) -> None:
+        """Notes that a line of prose stands behind the rows of the packet."""
+        self._apart = True
+        if text[0] not in BLANKS:
+            self._strange += 1
+
+    def packet(self, data: bytes, total: int) -> None:
+        """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
+        known = Known(True)
+        known.total, known.probe = total, None
+        known.add(0, data)
+        self._recent.append(known)
+        self.current = known
+        self._apart, self._strange = False, 0
+
+    def end(self, draft: Draft) -> None:
+        """Notes a block that has ended; tells what it is, if that was open still."""
+        if draft.next < 0:
+            draft.kind = PACKET
+            self.current = Known(True)
+            self.current.bare = True
+            self._apart, self._strange = False, 0
+            return
+        if draft.kind < 0:
+            # All of it was shown before: an excerpt; but tools that print no heads print a frame seen twice so.
+            again = draft.done and not draft.offset and self._apart and not self._strange
+            draft.kind = PACKET if again and not any(known.head for known in draft.rivals) else EXCERPT
+        known = draft.known
+        if draft.kind == EXCERPT or known is None:
+            self._apart = True
+            self._strange += 2
+            return
+        data = b"".join(draft.data)
+        known.add(draft.fresh, data[draft.fresh - draft.offset :])
+        if draft.kind == PACKET or known.bare:
+            known.bare = False
+            self._recent.append(known)
+        self.current = known
+        self._apart, self._strange = False, 0
+
+    def fits(self, draft: Optional[Draft], piece: Piece) -> bool:
+        """Whether rows go on with the draft, or may begin a block where there is none."""
+        offset = piece.offset
+        if offset + len(piece.data) > TOP:
+            return False
+        if draft is not None:
+            if draft.next >= 0:
+                return offset == draft.next
+            return piece.sound and (not offset or (piece.sure and not draft.weak))
+        current = self.current
+        if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
+            return True
+        if not piece.sound:
+            return False
+        if not offset or piece.sure:
+            return True
+        if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
+            return (offset - current.next) % ROW == 0
+        return bool(self._shown(piece))
+
+    def _joins(self, current: Known, offset: int) -> bool:
+        """Whether rows at `offset` surely go on with the current packet."""
+        ahead = offset - current.next
+        if current.bare:
+            return ahead == 0 and self._strange <= 1
+        if ahead == 0:
+            return not (current.whole and self._apart)
+        return ahead > 0 and not self._apart and _within(current, offset)
+
+    def _shown(self, piece: Piece) -> List[Known]:
+        """The packets that have shown the first row before; the current one also where the row goes on with it."""
+        row = piece.data[:ROW]
+        found = []
+        for known in self._recent:
+            agreed = known.agreed(piece.offset, row)
+            if agreed == len(row) or (known is self.current and _goes_on(known, piece.offset, agreed)):
+                found.append(known)
+        return found
+
+    def _decide(self, draft: Draft, piece: Piece) -> None:
+        """Tells what a block is by its first row, as far as that can be told: else there are rivals."""
+        offset = piece.offset
+        current = self.current
+        draft.fresh = offset
+        joins = False
+        if not draft.head and current is not None:
+            joins = self._joins(current, offset)
+            if not joins:
+                draft.rivals = self._shown(piece)
+                joins = not (draft.rivals or current.bare) and offset > current.next and _within(current, offset)
+        if joins:
+            draft.kind, draft.known = MORE, current
+            return
+        if not draft.rivals:
+            draft.kind = PACKET
+        if draft.kind == PACKET or not offset:
+            draft.known = Known(draft.head > 0, offset)
+
+    def take(self, draft: Draft, piece: Piece, start: int) -> int:
+        """Adds rows, whose text begins at `start`, to a draft that they fit; gives where their text ends.
+
+        Rows beyond the packet's length are left.
+        """
+        if draft.next < 0:
+            self._decide(draft, piece)
+        if draft.known is not None:
+            piece = self._clip(draft, draft.known, piece, start)
+        if draft.kind < 0:
+            self._resolve(draft, piece)
+            if draft.kind == MORE and draft.known is not None:
+                piece = self._clip(draft, draft.known, piece, start)
+        draft.take(piece, piece.stop - start)
+        return piece.stop
+
+    def _clip(self, draft: Draft, known: Known, piece: Piece, start: int) -> Piece:
+        """Leaves the rows behind the one that reaches the packet's length, where it is reached now."""
+        offset, size = piece.offset, len(piece.data)
+        if known.probe is not None:
+            self._probe(known, offset, piece.data)
+        before = known.next if draft.kind == MORE and draft.next < known.next else draft.next
+        if not known.total or before >= known.total or offset + size < known.total:
+            return piece
+        draft.done = True
+        needed = (known.total - offset + ROW - 1) // ROW * ROW
+        if needed < size and piece.geometry is not None:
+            stop = start + needed // ROW * piece.geometry.stride
+            return piece._replace(data=piece.data[:needed], stop=stop)
+        return piece
+
+    def _probe(self, known: Known, offset: int, data: bytes) -> None:
+        """Asks for the packet's length at the end of each row, until it is known or cannot be."""
+        probe = known.probe or b""
+        skip = len(probe) - offset
+        if not 0 <= skip < len(data):
+            return
+        probe += data[skip : max(0, PROBE - offset)]
+        known.total = self.length(probe, offset + skip // ROW * ROW, offset + len(data))
+        known.probe = probe if not known.total and len(probe) < PROBE else None
+
+    def length(self, data: bytes, end: int, last: int) -> int:
+        """The packet's length by its first bytes, asked for at the ends of rows behind `end` up to `last`; or 0."""
+        total = 0
+        while not total and end < last and end < PROBE:
+            end = min(end + ROW, last)
+            if end > ROW:
+                total = self._measure(data[:end])
+        return total if 0 < total <= TOP else 0
+
+    def _resolve(self, draft: Draft, piece: Piece) -> None:
+        """Looks whether rows go on to repeat what was shown; tells what the block is where they do not."""
+        current, offset, data = self.current, piece.offset, piece.data
+        if current is not None and current in draft.rivals:
+            agreed = current.agreed(offset, data)
+            if (draft.next >= 0 and offset == current.next and not current.whole) or _goes_on(
+                current, offset, agreed, len(data)
+            ):
+                draft.kind, draft.known, draft.rivals = MORE, current, []
+                draft.fresh = current.next
+                return
+        draft.rivals = [known for known in draft.rivals if known.agreed(offset, data) == len(data)]
+        if not draft.rivals:
+            draft.kind = PACKET
+            if draft.known is None:
+                draft.known = Known(False, draft.offset if draft.next >= 0 else offset)
+
+
+def _within(known: Known, offset: int) -> bool:
+    """Whether a packet may have bytes at `offset` that were not shown."""
+    return offset < known.total if known.total else True
+
+
+def _goes_on(known: Known, offset: int, agreed: int, size: int = ROW) -> bool:
+    """Whether `size` bytes at `offset`, of which `agreed` were shown, repeat a packet's last ones and go on."""
+    return 0 < agreed < size and offset + agreed == known.next and not known.whole

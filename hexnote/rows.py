@@ -1,0 +1,272 @@
+"""Dump rows read: digits to bytes, their columns, their offsets.
+
+Two ways lead from rows to bytes. A `Geometry` reads many rows of one fixed layout with a handful
+of calls that know nothing of lines; `read_row` reads any one row, whatever its spacing, and tells
+hex from text where the columns do not. Both give the same bytes for the same rows.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from re import Match
+from re import compile as regex
+from struct import Struct
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Layout
+
+ROW = 16  # bytes in a whole row
+_BATCH = 128  # rows read by one Struct
+_WIDE = 1000  # a longer line is no row
+
+_CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
+BLANKS = b" \t\r\n"
+_HEX = b"0123456789abcdef"
+# The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
+_DIGITS = tuple(b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1))
+_ZEROS = b"0" * 512
+
+
+class Piece(NamedTuple):
+    """Rows read: contiguous bytes from dump offset `offset` on."""
+
+    offset: int
+    data: bytes
+    stop: int  # where the text goes on
+    dress: str
+    geometry: Optional[Geometry]  # None: one row, with the layout that follows
+    layout: Layout
+    blanked: bool = False  # the author blanked out leading groups
+    sure: bool = True  # the look of the row is unmistakable
+    sound: bool = True  # hex and text are told apart without doubt
+
+
+class Geometry:
+    """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
+
+    __slots__ = (
+        "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
+    )
+
+    def __init__(self, line: bytes, off: int, layout: Layout) -> None:
+        self.stride = len(line)  # length of a row, its LF included
+        self.off = off  # column of the offset's four digits
+        self.cell = off + 4  # what lies between them and the text must have the same shape in all rows
+        self.txt = layout.text  # column of the text, -1: none
+        self.tail = len(line) - len(line.rstrip(b"\r\n"))  # length of the line's end
+        self.width = (self.txt if self.txt >= 0 else self.stride) - self.cell
+        self.layout = layout
+        cell = line[self.cell : self.cell + self.width]
+        self._shape = cell.translate(_CLASS)
+        self._shapes = self._shape * 512
+        self._seps = cell.translate(None, b"0123456789abcdefABCDEF")
+        self._ends = [0] + [c + 2 - self.cell for c in layout.cols]
+        self._batches: Dict[int, Struct] = {}
+
+    @staticmethod
+    def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
+        """The layout of the whole row `piece` that `match` has found; None where others cannot be read by it."""
+        if len(piece.data) != ROW or piece.blanked or match.end("off") - match.start("off") != 4:
+            return None
+        line = match[0]
+        text = piece.layout.text
+        if line[-1:] != b"\n" or len(line.rstrip(b"\r\n")) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW):
+            return None
+        return Geometry(line, match.start("off") - match.start(), piece.layout)
+
+    def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int]:
+        """Reads the rows in buf[pos:end], the last of which may be short.
+
+        Gives their first offset, their bytes, and where the first line stands that is not the row
+        that must follow there; no bytes where that is the first one.
+        """
+        stride = self.stride
+        count, rest = divmod(end - pos, stride)
+        at = pos + self.off
+        try:
+            offset = int(buf[at : at + 4], 16)
+        except ValueError:
+            return 0, b"", pos
+        data = b""
+        stop = pos
+        if count:
+            stop += count * stride
+            first = offset >> 4
+            last = first + count
+            high, middle, low = _DIGITS
+            if (
+                buf[at + 2 : stop : stride] != low[first:last]
+                or buf[at + 1 : stop : stride] != middle[first:last]
+                or buf[at:stop:stride] != high[first:last]
+                or buf[at + 3 : stop : stride] != _ZEROS[:count]
+            ):
+                count = self._in_sequence(buf, at, count, offset)
+                stop = pos + count * stride
+                rest = 0
+            cells = self._cells(buf, pos, count)
+            if cells.translate(_CLASS) != self._shapes[: len(cells)]:
+                shape, width = self._shape, self.width
+                count = rest = 0
+                while cells[count * width : count * width + width].translate(_CLASS) == shape:
+                    count += 1
+                stop = pos + count * stride
+                cells = cells[: count * width]
+            data = unhexlify(cells.translate(None, self._seps))
+        if rest:
+            row = buf[stop:end]
+            tail = self._short(row, offset + ROW * count)
+            if tail:
+                return offset, data + tail, end
+        return offset, data, stop
+
+    def _in_sequence(self, buf: bytes, at: int, count: int, offset: int) -> int:
+        """How many of `count` rows have the offsets that must follow each other."""
+        if offset % ROW:
+            return 0
+        for r in range(count):
+            if buf[at : at + 4].lower() != b"%04x" % (offset + ROW * r):
+                return r
+            at += self.stride
+        return count
+
+    def _cells(self, buf: bytes, pos: int, count: int) -> bytes:
+        """What lies between offset and text, of `count` rows, joined."""
+        if count > _BATCH:
+            middle = pos + _BATCH * self.stride
+            return self._cells(buf, pos, _BATCH) + self._cells(buf, middle, count - _BATCH)
+        batch = self._batches.get(count)
+        if batch is None:
+            rest = self.stride - self.cell - self.width
+            batch = self._batches[count] = Struct(f"{self.cell}x{self.width}s{rest}x" * count)
+        return b"".join(batch.unpack_from(buf, pos))
+
+    def _short(self, row: bytes, offset: int) -> bytes:
+        """The bytes of a row of less than 16; none where hex and text do not match in length."""
+        end = len(row) - self.tail
+        if self.txt >= 0:
+            count = end - self.txt
+        else:
+            count = self._ends.index(end - self.cell) if end - self.cell in self._ends else 0
+        if not 0 < count < ROW or row[self.off : self.cell].lower() != b"%04x" % offset:
+            return b""
+        stop = self._ends[count]
+        digits = row[self.cell : self.cell + stop]
+        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : max(self.txt, 0)].strip(b" "):
+            return b""
+        return unhexlify(digits.translate(None, self._seps))
+
+    def rows(self, size: int) -> List[Tuple[int, int, Layout]]:
+        """(count, length of the line, layout) of each of the rows that hold `size` bytes."""
+        whole, rest = divmod(size, ROW)
+        rows = [(ROW, self.stride, self.layout)] * whole
+        if rest:
+            end = self.txt + rest if self.txt >= 0 else self.cell + self._ends[rest]
+            rows.append((rest, end + self.tail, Layout(self.layout.cols[:rest], self.txt)))
+        return rows
+
+
+# ------------------------------------------------------------------ one row, however it is spaced
+
+_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t])")
+_EXOTIC = regex(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
+_PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
+_PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
+
+
+def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: bool) -> Optional[Piece]:
+    """Reads the row at dump offset `offset` that `match` (of a terminal of `row`) has found; None: it is none.
+
+    `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
+    Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
+    which tools render them; else by the columns; else by `expected`.
+    """
+    start, stop = match.span()
+    if stop - start > _WIDE:
+        return None
+    line = match[0].rstrip(BLANKS)
+    unit = 1  # bytes of one blank
+    if b"\xc2\xa0" in line or b"\xe2\x80" in line:
+        unit = 3 if b"\xe2\x80" in line else 2
+        line = _EXOTIC.sub(_blanks, line).rstrip(BLANKS)
+    digits: List[bytes] = []
+    ends: List[int] = []
+    cols: List[int] = []
+    size, pos = 0, match.start("hex") - start
+    while size < ROW:
+        group = _GROUP.match(line, pos)
+        if group is None:
+            break
+        column, pos = group.span(1)
+        size += (pos - column) // 2
+        if size > ROW:
+            break
+        digits.append(group[1])
+        ends.append(size)
+        cols.extend(range(column, pos, 2))
+    if not ends:
+        return None
+    data = unhexlify(b"".join(digits))
+    size, sound = _divide(line, ends, cols, data, expected, unit)
+    after = line[cols[size - 1] + 2 :]
+    text = len(line) - len(after.lstrip(b" \t")) if after else -1
+    skew = match["skew"] if "skew" in match.re.groupindex else None
+    if skew:
+        unit = 2 * ends[0]
+        offset += len(skew) // (unit + 1) * unit // 2
+    layout = Layout(tuple(cols[:size]), text)
+    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound)
+
+
+def _divide(
+    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int, unit: int
+) -> Tuple[int, bool]:
+    """How many of the bytes `data`, which `cols` find, are hex and no text; and whether that is certain.
+
+    `ends`: how many there are up to the end of each group. `unit`: the bytes of one blank.
+    """
+    bare = 0
+    for size in reversed(ends):
+        text = line[cols[size - 1] + 2 :].translate(None, BLANKS)
+        if not text:
+            bare = size
+            continue
+        if agrees(text, data[:size]):
+            return size, True
+    # No text says what the bytes say. A column does: behind a gap, and as many characters as bytes.
+    gaps = []
+    for size in ends:
+        after = line[cols[size - 1] + 2 :]
+        text = after.lstrip(b" \t")
+        gap = len(after) - len(text)
+        gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
+        if gaps[-1] > unit and len(text) == size:
+            return size, True
+    if bare and max(gaps) <= unit:
+        return bare, True
+    if len(cols) == ROW:
+        return ROW, True
+    # The widest gap parts them, if it is wider than those within the hex.
+    chosen, widest = len(cols), 0
+    for size, gap in zip(ends, gaps):
+        if gap > widest and gap > (2 * unit if size == 8 else unit):
+            chosen, widest = size, gap
+    if not widest and expected in ends:
+        return expected, True
+    return chosen, widest > 0 and len(line[cols[chosen - 1] + 2 :].strip(BLANKS)) <= chosen
+
+
+def agrees(text: bytes, data: bytes) -> bool:
+    """Whether a text column, its blanks taken out, says what the bytes say; a fence may stand behind it."""
+    for wanted in (data.translate(_PRINT), data.translate(_PRINT_BLANK).replace(b" ", b"")):
+        if text == wanted or text == wanted + b"|":
+            return True
+    return False
+
+
+def plain(text: bytes) -> bytes:
+    """A text with blanks for no-break spaces."""
+    return _EXOTIC.sub(b" ", text)
+
+
+def _blanks(match: Match[bytes]) -> bytes:
+    return b" " * len(match[0])
