@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from hexnote import der, layers, notes, resources
 from hexnote.dumps import Reader as DumpReader
+from hexnote.fragments import Fragments
 from hexnote.headless import Headless
 from hexnote.messages import Messages
 from hexnote.model import EXCERPT, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
@@ -106,6 +107,7 @@ class Trace:
         self.annotated = False  # annotation lines were found in it
         self.dumps = DumpReader(self.rooms.dumps, layers.measure)
         self.flows = Flows()
+        self.fragments = Fragments()
         self.headless = Headless(self.flows, self.dumps.summary, locate)
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
@@ -156,7 +158,9 @@ class Trace:
             packet.header = block.text[: block.head]
         data = packet.data = block.data
         readable = bool(data) and block.offset == 0 and layers.strip(packet, data)
-        if readable:
+        if packet.note and packet.protocol == layers.TCP and packet.note.startswith("fragment"):
+            self._fragment(block, packet)
+        elif readable:
             flow = self.flow = self.flows.add(packet)
             self.headless.seen(packet, flow)
             stop = min(packet.end, len(data))
@@ -170,6 +174,20 @@ class Trace:
             self.flow = placed.flow
             self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
         self._end_flows()
+
+    def _fragment(self, block: Block, packet: Packet) -> None:
+        """An IP fragment: its bytes are part of the payload that begins in the datagram's first one."""
+        flow: Optional[Flow] = None
+        deliveries: List[Delivery] = []
+        for share in self.fragments.add(packet, packet.data):
+            if share.packet is share.head:
+                flow = self.flows.add(packet)
+            else:
+                flow = self.flows.follow(share.packet, share.head, share.place)
+            if flow is not None:
+                deliveries += flow.add(share.packet, share.data, share.packet.start)
+        self.flow = flow
+        self._tell(block, packet, flow, deliveries, packet.note)
 
     def _more(self, block: Block) -> None:
         packet, flow = self.packet, self.flow

@@ -11,7 +11,7 @@ import struct
 from typing import Dict, List, Optional, Tuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hexnote import checksums, layers
@@ -142,7 +142,9 @@ def test_bytes_of_no_known_link_are_skipped_where_a_checksum_vouches() -> None:
 
 def test_what_is_no_ip_is_no_ip() -> None:
     arp = ETHER + bytes.fromhex("08060001080006040001") + ETHER[:6] + V4[0] + bytes(6) + V4[1] + bytes(18)
-    for data in (arp, b"\x46" + arp[1:], b"\x62" + arp[1:6] + b"\x06" + arp[7:], b"", b"\0" * 60, b"\xff" * 60):
+    assert arp[12:14] == b"\x08\x06"
+    like_ip4 = b"\x46\0\0\x40\0\0\x02\0\0\x06\0\0" + arp[12:]
+    for data in (arp, like_ip4, b"\x46" + arp[1:], b"\x62" + arp[1:6] + b"\x06" + arp[7:], b"", b"\0" * 60, b"\xff" * 60):
         assert layers.measure(data) == 0
         readable, packet = read(data)
         assert not readable and packet.note and packet.protocol is None
@@ -206,6 +208,11 @@ WORDS = st.lists(st.sampled_from([b"\0\0", b"\xff\xff", b"\0\1", b"\x20\1"]), mi
 
 
 @given(st.one_of(st.binary(min_size=16, max_size=16), WORDS))
+@example(bytes.fromhex("00010002000000000000000000000000"))
+@example(bytes.fromhex("00000000000000000000ffff01020304"))
+@example(bytes.fromhex("00000000000000000000000001020304"))
+@example(bytes.fromhex("00010000000000000000ffff01020304"))
+@example(bytes(16))
 def test_addresses_are_written_as_the_system_writes_them(raw: bytes) -> None:
     assert layers.address(raw) == socket.inet_ntop(socket.AF_INET6, raw)
     assert layers.address(raw[:4]) == socket.inet_ntoa(raw[:4])
