@@ -27,7 +27,8 @@ def _numbers(*values: int) -> bytes:
 
 
 def sample() -> bytes:
-    """The body of a ClientHello such as a browser sends: GREASE, 14 suites, 17 extensions."""
+    """The body of a ClientHello such as a browser sends: GREASE, 12 suites, 17 extensions."""
+    shares = ((0x2A2A, 1), (0x11EC, 1216), (29, 32))
     extensions: List[Tuple[int, bytes]] = [
         (0x1A1A, b""),
         (0, _vector(2, b"\0" + _vector(2, b"www.example.com"))),
@@ -40,14 +41,14 @@ def sample() -> bytes:
         (5, b"\1\0\0\0\0"),
         (13, _vector(2, _numbers(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601))),
         (18, b""),
-        (51, _vector(2, b"".join(_numbers(g) + _vector(2, bytes(n)) for g, n in ((0x2A2A, 1), (0x11EC, 1216), (29, 32))))),
+        (51, _vector(2, b"".join(_numbers(g) + _vector(2, bytes(n)) for g, n in shares))),
         (45, _vector(1, b"\1")),
         (43, _vector(1, _numbers(0x3A3A, 0x0304, 0x0303))),
         (27, _vector(1, _numbers(2))),
         (0x44CD, _vector(2, _vector(1, b"h2"))),
         (0x4A4A, b"\0"),
     ]  # fmt: skip
-    suites = (0x1A1A, 0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x9C, 0x9D)
+    suites = (0x1A1A, 0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0x9C, 0x9D)
     return (
         b"\3\3" + bytes(range(32)) + _vector(1, bytes(range(32))) + _vector(2, _numbers(*suites)) + _vector(1, b"\0")
         + _vector(2, b"".join(_numbers(kind) + _vector(2, data) for kind, data in extensions))

@@ -147,12 +147,19 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
         return Summary(width, name == "diagnose")
     from hexnote.render.text import Text
 
-    color = wants_color(options, output)
-    if color and sys.platform == "win32":
+    palette = None
+    if wants_color(options, output):
         import colorama
 
-        colorama.just_fix_windows_console()
-    return Text(width, options.depth == "full", options.headers, color)
+        if sys.platform == "win32":
+            colorama.just_fix_windows_console()
+        fore = colorama.Fore
+        palette = {
+            "heading": colorama.Style.BRIGHT, "length": fore.CYAN, "name": fore.GREEN, "value": fore.YELLOW, "bytes": fore.BLUE,
+            "teaching": colorama.Style.DIM, "note": fore.CYAN, "warning": fore.MAGENTA, "error": fore.RED,
+            "reset": colorama.Style.RESET_ALL,
+        }  # fmt: skip
+    return Text(width, options.depth == "full", options.headers, palette)
 
 
 def read(fd: int) -> Iterator[bytes]:

@@ -50,7 +50,7 @@ class Annotator:
         self.errors = False  # a finding of severity error was made
         self._trace: Optional[Trace] = None
         self._held = b""  # the output's last LF, where it may have to go
-        self._cut = False  # the input's last LF was not part of its text
+        self._cut = False  # the input has no final LF, the output so far has one
 
     def begin(self, file: str) -> None:
         """A new input begins; the one before it ends."""
@@ -69,12 +69,11 @@ class Annotator:
     def end(self) -> bytes:
         """The input ends; more may follow."""
         self._finish()
-        return self._take(False)
+        return self._take(self._cut)
 
     def close(self) -> bytes:
-        """All inputs are done."""
+        """All inputs are done. Where the last one has no final LF, its output has none either."""
         self._finish()
-        self.renderer.close()
         made = self._take(False)
         return made[:-1] if self._cut and made.endswith(b"\n") else made
 
@@ -91,8 +90,8 @@ class Annotator:
     def _finish(self) -> None:
         if self._trace is not None:
             self._trace.close()
-            self._cut = self._trace.strip.cut
             self.renderer.end()
+            self._cut = self._trace.strip.cut or self.renderer.unfinished
             self._trace = None
 
 

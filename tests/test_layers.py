@@ -144,7 +144,8 @@ def test_what_is_no_ip_is_no_ip() -> None:
     arp = ETHER + bytes.fromhex("08060001080006040001") + ETHER[:6] + V4[0] + bytes(6) + V4[1] + bytes(18)
     assert arp[12:14] == b"\x08\x06"
     like_ip4 = b"\x46\0\0\x40\0\0\x02\0\0\x06\0\0" + arp[12:]
-    for data in (arp, like_ip4, b"\x46" + arp[1:], b"\x62" + arp[1:6] + b"\x06" + arp[7:], b"", b"\0" * 60, b"\xff" * 60):
+    like_ip6 = b"\x62" + arp[1:6] + b"\x06" + arp[7:]
+    for data in (arp, like_ip4, like_ip6, b"\x46" + arp[1:], b"", b"\0" * 60, b"\xff" * 60):
         assert layers.measure(data) == 0
         readable, packet = read(data)
         assert not readable and packet.note and packet.protocol is None

@@ -36,6 +36,7 @@ def _number(value: Optional[int]) -> str:
 class Json:
     """The renderer. Objects come as soon as what they tell is complete, or given up."""
 
+    unfinished = False  # the output always ends in LF
     live = False  # parts of units are of no use: only whole ones are printed
     keep = True  # opaque bodies are wanted with all their bytes
 
@@ -85,9 +86,6 @@ class Json:
 
     def end(self) -> None:
         """The input ends."""
-
-    def close(self) -> None:
-        """All inputs are done."""
 
     def take(self) -> bytes:
         """What was written since the last call."""

@@ -49,6 +49,7 @@ class Sheet:
 class Summary:
     """The renderer: prints a connection when it is over, findings last."""
 
+    unfinished = False  # the output always ends in LF
     live = False
     keep = False
 
@@ -119,9 +120,6 @@ class Summary:
 
     def end(self) -> None:
         """The input ends."""
-
-    def close(self) -> None:
-        """All inputs are done."""
 
     def take(self) -> bytes:
         """What was written since the last call."""

@@ -184,14 +184,17 @@ class Text:
     live = True  # wants parts of units as they come
     keep = False  # does not want opaque bodies whole
 
-    def __init__(self, width: int = 100, full: bool = False, headers: bool = False, colour: bool = False) -> None:
+    def __init__(
+        self, width: int = 100, full: bool = False, headers: bool = False, palette: Optional[Dict[str, str]] = None,
+    ) -> None:
+        """`palette`: terminal codes by kind of note (see `_shade`); None: no colour."""
         self.width = max(width, 40)
         self.level = 1 if full else 0
         self.headers = headers
-        self.colour = colour
+        self.palette = palette
         self.out: List[bytes] = []
         self._open = False  # the last echoed line has no LF: the input ends here
-        self._wrote = False  # annotations were written behind such a line
+        self.unfinished = False  # annotations were written behind such a line
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
         self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
         self._taught: set[int] = set()  # nodes whose teaching note was given
@@ -202,6 +205,7 @@ class Text:
     def begin(self, file: str) -> None:
         """A new input begins."""
         self._taught.clear()
+        self.unfinished = False
 
     def prose(self, item: Prose) -> None:
         """Lines that are no dump."""
@@ -272,11 +276,6 @@ class Text:
     def end(self) -> None:
         """The input ends."""
 
-    def close(self) -> None:
-        """All inputs are done: the output ends as the input did."""
-        if self._wrote and self.out and self.out[-1].endswith(b"\n"):
-            self.out[-1] = self.out[-1][:-1]
-
     def take(self) -> bytes:
         """What was written since the last call."""
         made = b"".join(self.out)
@@ -295,7 +294,7 @@ class Text:
             # Only the very last line can lack its LF: the annotations go without one instead.
             self.out.append(b"\n")
             self._open = False
-            self._wrote = True
+            self.unfinished = True
         self.out.append("".join(lines).encode("ascii", "backslashreplace"))
 
     def _plain(self, text: str, indent: int = 1) -> None:
@@ -360,15 +359,23 @@ class Text:
         self._carets[key] = made
         return made
 
-    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int) -> List[str]:
+    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, shade: str = "") -> List[str]:
         """A caret line with its label, beside the carets where it fits, else under them."""
         line, short, width = carets.line(c0, c1)
         indent = _INDENT[depth]
         if carets.column + len(indent) + len(label) <= self.width:
-            return [f"{line}{indent}{label}\n"]
-        if width + _HANG + len(label) <= self.width:
-            return [f"{short[:-1]}{' ' * _HANG}{label}\n"]
-        return [short, *self._sentence(label, 3 + len(indent))]
+            lines = [f"{line}{indent}{label}\n"]
+        elif width + _HANG + len(label) <= self.width:
+            lines = [f"{short[:-1]}{' ' * _HANG}{label}\n"]
+        else:
+            lines = [short, *self._sentence(label, 3 + len(indent))]
+        return self._dye(lines, shade) if shade and self.palette else lines
+
+    def _dye(self, lines: List[str], shade: str) -> List[str]:
+        """Lines with the colour of a kind of note, behind the marker."""
+        code = (self.palette or {}).get(shade, "")
+        reset = (self.palette or {}).get("reset", "")
+        return [f"{MARK}{code}{line[2:-1]}{reset}\n" for line in lines] if code else lines
 
     # ---------------------------------------------------------------- the notes of a block
 
@@ -393,9 +400,9 @@ class Text:
             if self._lost:
                 lines.extend(self._lost_lines())
             if kind == HEADER:
-                lines.extend(self._record_heading(part, connection))
+                lines.extend(self._dye(self._record_heading(part, connection), "heading"))
             elif kind == MESSAGE and part.begins and part.message is not None:
-                lines.extend(self._message_heading(part))
+                lines.extend(self._dye(self._message_heading(part), "heading"))
             if part.pieces is None:
                 self._fields(shape, delta, part, packet, notes)
             else:
@@ -407,7 +414,7 @@ class Text:
         lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
         buf = part.buf
         have = min(len(buf), hi)
-        level, width = self.level, self.width
+        level, width, dyed = self.level, self.width, self.palette is not None
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride else None
         for field in part.fields:
@@ -437,10 +444,10 @@ class Text:
                 if index >= 0:
                     label = _numbered(label, node, index)
                 indent = _INDENT[depth]
-                if table.column + len(indent) + len(label) <= width:
+                if table.column + len(indent) + len(label) <= width and not dyed:
                     lines.append(f"{table.line(c0, c1)[0]}{indent}{label}\n")
                 else:
-                    lines.extend(self._beside(table, c0, c1, label, depth))
+                    lines.extend(self._beside(table, c0, c1, label, depth, _shade(node)))
                 if node.doc and id(node) not in self._taught:
                     lines.extend(self._doc(node))
                 continue
@@ -464,7 +471,7 @@ class Text:
             label = _unfinished(node.say(buf[start : start + 32 - c0]), size)
         if index >= 0:
             label = _numbered(label, node, index)
-        lines.extend(self._beside(table, c0, min(c1, 16), label, depth))
+        lines.extend(self._beside(table, c0, min(c1, 16), label, depth, _shade(node)))
         if node.doc and id(node) not in self._taught:
             lines.extend(self._doc(node))
         last = row + ((c1 - 1) >> 4)
@@ -477,9 +484,9 @@ class Text:
             if row < last:
                 lines.append(table.line(0, 16)[1])
             elif name and c1 > 32:
-                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, f"{name} ends", depth))
+                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, f"{name} ends", depth, _shade(node)))
             elif c1 > 32 and node.kind != ARRAY:
-                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, node.say(buf[start:end]), depth))
+                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, node.say(buf[start:end]), depth, _shade(node)))
             else:
                 lines.append(table.line(0, ((c1 - 1) & 15) + 1)[1])
         if node.kind == ARRAY:
@@ -564,7 +571,7 @@ class Text:
                 lines = notes[row] = []
             carets = shape.table(row) or self._own
             if label:
-                lines.extend(self._beside(carets, c0, c1, label, depth))
+                lines.extend(self._beside(carets, c0, c1, label, depth, _shade(node)))
             else:
                 lines.append(carets.line(c0, c1)[1])
             if i == 0 and begins and node.doc and id(node) not in self._taught:
@@ -625,7 +632,7 @@ class Text:
     def _doc(self, node: Node) -> List[str]:
         self._taught.add(id(node))
         text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
-        return self._sentence(text, 5)
+        return self._dye(self._sentence(text, 5), "teaching")
 
     def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
         """A numbered list of the values of an array."""
@@ -658,8 +665,8 @@ class Text:
             self._annotate(self._lost_lines())
 
     def _finding(self, finding: Finding) -> None:
-        for line in finding_lines(finding):
-            self._plain(line[0], line[1])
+        for text, indent in finding_lines(finding):
+            self._annotate(self._dye(self._sentence(text, indent), finding.severity))
 
     # ---------------------------------------------------------------- the TCP/IP review
 
@@ -712,6 +719,15 @@ class Text:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _shade(node: Node) -> str:
+    """The kind of a field's note, as far as colour goes."""
+    if node.suffix == ".length" or node.name == "length" or node.show == "length":
+        return "length"
+    if node.names is not None or node.kind == ARRAY:
+        return "name"
+    return "bytes" if node.show in _LONG else "value"
 
 
 def _numbered(label: str, node: Node, index: int) -> str:
