@@ -23,8 +23,9 @@ from hexnote.rows import plain
 
 Measure = Callable[[bytes], int]
 
-_KINDS = ("head", "lead", "row", "run", "summary")
+_KINDS = ("head", "lead", "aside", "row", "run", "summary")
 _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E", "W": "C"}
+_WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
 
 
 class Stream(ContextualLexer):
@@ -179,7 +180,10 @@ def _summary(groups: Mapping[str, Optional[bytes]]) -> Summary:
         value = groups.get(name)
         return None if value is None else int(value)
 
-    letters = {_LETTERS.get(c, "") for c in text("flags") or ""}
+    letters = set()
+    for word in (text("flags") or "").replace(",", " ").split():
+        whole = _WORDS.get(word[:3].lower())
+        letters |= {whole} if whole else {_LETTERS.get(c, "") for c in word}
     ack = number("ack")
     if ack is not None:
         letters.add("A")

@@ -36,7 +36,7 @@ class Terminal(NamedTuple):
     """A terminal of a dress."""
 
     name: str
-    kind: str  # the rule that it belongs to: "head", "lead", "row", "run" or "summary"
+    kind: str  # the rule that it belongs to: "head", "lead", "aside", "row", "run" or "summary"
     priority: int
     source: str  # of its pattern, with named groups
 
@@ -84,7 +84,7 @@ class Lexer:
     def __init__(self, vocabulary: Vocabulary, past: Past, slow: bool) -> None:
         rows = ("row",) if slow else ("run", "row")
         self._vocabulary = vocabulary
-        self._any = vocabulary.scanner(*rows, "head", "lead", "line")
+        self._any = vocabulary.scanner(*rows, "head", "lead", "aside", "line")
         self._rows = vocabulary.scanner(*rows)
         self._row = vocabulary.scanner("row")
         self._past = past
@@ -95,6 +95,7 @@ class Lexer:
         self._pos = 0  # those before it are taken
         self._begin = 0  # where the draft's text begins in the buffer
         self._draft: Optional[Draft] = None
+        self._aside = False  # rows that follow are no packet's
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
 
@@ -115,7 +116,7 @@ class Lexer:
             if stop - pos > LONG:
                 kind = "line"
             if match is not None and (kind == "run" or kind == "row"):
-                piece = self._piece(match, kind)
+                piece = self._piece(match, kind) if not self._aside else None
                 if piece is not None and self._past.fits(draft, piece):
                     if draft is None:
                         self._begin = pos
@@ -125,9 +126,11 @@ class Lexer:
                         yield from self._finish(draft)
                     continue
                 kind = "line"
+            elif kind != "line" or (self._aside and buf[pos:stop].strip()):
+                self._aside = kind == "aside"
             if draft is not None:
                 yield from self._finish(draft)
-            elif kind == "line":
+            elif kind == "line" or kind == "aside":
                 if name != "LINE":
                     stop = buf.find(b"\n", pos) + 1 or end
                 self._pos = stop
@@ -240,8 +243,9 @@ class Lexer:
         groups = self._vocabulary.pattern(name).match(self._buf, match.start(), match.end())
         if groups is None:
             return None
-        sure = "off" in groups.re.groupindex
-        offset = int(groups["off" if sure else "hint"], 16)
+        names = groups.re.groupindex
+        sure = "off" in names
+        offset = int(groups["dec"]) if "dec" in names else int(groups["off" if sure else "hint"], 16)
         known = self._draft.known if self._draft is not None else self._past.current
         expected = known.total - offset if known is not None and known.total and offset else 0
         piece = read_row(groups, self._vocabulary.dress[name], offset, expected, sure)

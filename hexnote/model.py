@@ -10,7 +10,7 @@ Three coordinates are in use, and a name always says which:
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 Value = Union[int, str, None]
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     end: int
     line: int  # 1-based input line number
     offset: int  # dump offset of its first byte
-    count: int  # bytes in the row
+    size: int  # bytes in the row
     layout: Layout
 
 
@@ -267,14 +267,16 @@ Decoder = Callable[..., None]
 class Connection:
     """A TCP connection: two directions, 0 from the client and 1 from the server."""
 
-    __slots__ = ("number", "ends", "closed", "session", "readers", "streams", "summaries", "first", "reviewed", "pseudo")
+    __slots__ = ("number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.ends: Tuple[str, str] = ("", "")  # "address:port" of the client and of the server
         self.closed = ""  # how it ended, in words; "" while open
+        self.session: Any = None  # what the two ends have agreed; None before the first byte
+        self.readers: Any = ()  # of records, one a side
         self.first: Optional[Packet] = None
-        self.reviewed = False
+        self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
 
 

@@ -133,8 +133,8 @@ class Trace:
         self._close_packet()
         for flow, deliveries in self.flows.finish():
             self._end_flow(flow, deliveries)
-        for flow in self.headless.finish():
-            self._end_flow(flow, [])
+        for fragment in self.headless.finish():
+            self._end_flow(fragment, [])
 
     def _item(self, item: Any) -> None:
         if isinstance(item, Prose):
@@ -219,14 +219,13 @@ class Trace:
 
     # ---------------------------------------------------------------- streams to parts
 
-    def _connection(self, flow: Flow) -> Connection:
+    def _connection(self, flow: Any) -> Connection:
         connection: Connection = flow.connection
-        if not hasattr(connection, "session"):
+        if connection.session is None:
             session = connection.session = Session(self.rooms.schema.key_exchange)
             connection.readers = [
                 Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep) for side in (0, 1)
             ]
-            connection.reviewed = False
         return connection
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
@@ -288,7 +287,7 @@ class Trace:
         data = delivery.data
         if not reader.fed:
             connection.session.whole[delivery.side] = flow.streams[delivery.side].whole
-        if data is not None:
+        if data is not None and delivery.packet is not None:
             reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
         reader.feed(delivery.offset, data, delivery.length, parts)
         for part in parts:
@@ -296,13 +295,13 @@ class Trace:
                 findings += from_part(part, connection)
         return parts
 
-    def _end_flow(self, flow: Flow, deliveries: List[Delivery]) -> None:
+    def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""
         connection = self._connection(flow)
         findings: List[Finding] = []
         self._late(connection, flow, deliveries, findings)
         for reader in connection.readers:
-            parts = []
+            parts: List[Part] = []
             reader.close(parts)
             if parts:
                 self.renderer.lost(parts, connection)

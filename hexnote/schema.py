@@ -252,12 +252,9 @@ class _Build(Transformer[Token, Any]):
 
     def enum(self, items: List[Any]) -> Any:
         show = items.pop() if isinstance(items[-1], tuple) else None
-        names: Dict[int, Any] = {}
-        for token, low, _ in items[:-1]:
-            if token is not None:
-                names[low] = token
+        entries = [(token, low) for token, low, _ in items[:-1] if token is not None]
         largest = max(high for _, _, high in items[:-1])
-        return Enum(items[-1], names, (max(largest.bit_length(), 1) + 7) // 8, show[0] if show else None)
+        return Enum(items[-1], entries, (max(largest.bit_length(), 1) + 7) // 8, show[0] if show else None)
 
     def extension(self, items: List[Any]) -> Any:
         return Extension(items[0], _number(items[1]), items[2:])

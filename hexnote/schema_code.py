@@ -100,8 +100,7 @@ class Compiler:
                 for messages, _ in each.arms:
                     self.arm(each, str(messages[0]))
             elif isinstance(each, Enum):
-                if each.registry is not None and not self._library.names(each.registry):
-                    raise self._library.error(each.file, each.registry, f"no table registry/{each.registry}.tsv")
+                self._check_enum(each)
             else:
                 self._pieces([each], _Scope(each.file, set()))
         except FormatError as error:
@@ -109,6 +108,19 @@ class Compiler:
         finally:
             self._open.clear()
         return found
+
+    def _check_enum(self, each: Enum) -> None:
+        if each.registry is not None and not self._library.names(each.registry):
+            raise self._library.error(each.file, each.registry, f"no table registry/{each.registry}.tsv")
+        names: Set[str] = set()
+        values: Set[int] = set()
+        for name, value in each.entries:
+            if name in names:
+                raise self._library.error(each.file, name, f"{str(name)!r} stands here twice")
+            if value in values:
+                raise self._library.error(each.file, name, f"{value} has a name already")
+            names.add(str(name))
+            values.add(value)
 
     def arm(self, extension: Extension, message: str) -> Optional[Step]:
         """The step for an extension's content in a message; None where its format is not known."""

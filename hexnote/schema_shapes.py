@@ -120,7 +120,7 @@ class Shapes:
     def enum_names(self, enum: Enum) -> Dict[int, str]:
         """An enum's names by value: its own, or its registry's."""
         if enum.registry is None:
-            return {value: str(name) for value, name in enum.names.items()}
+            return {value: str(name) for name, value in enum.entries}
         names: Dict[int, str] = self.library.names(enum.registry)
         return names
 

@@ -5,7 +5,7 @@ Names are `Word`s: strings that know where they stand, so that a complaint can p
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 # How many bytes a member takes, other than its type's own size.
 PLAIN = 0  # no brackets
@@ -95,12 +95,12 @@ class Struct:
 class Enum:
     """`enum { name(1), range(2..3), (0xFFFF) } Name as registry;`"""
 
-    __slots__ = ("file", "name", "names", "size", "registry", "doc")
+    __slots__ = ("file", "name", "entries", "size", "registry", "doc")
 
-    def __init__(self, name: Word, names: Dict[int, Word], size: int, registry: Optional[Word]) -> None:
+    def __init__(self, name: Word, entries: List[Tuple[Word, int]], size: int, registry: Optional[Word]) -> None:
         self.file = ""
         self.name = name
-        self.names = names
+        self.entries = entries
         self.size = size  # bytes
         self.registry = registry
         self.doc = ""

@@ -69,7 +69,7 @@ def told(items: List[Item], layouts: bool = True) -> List[Any]:
         values.append(
             (
                 item.kind, item.line, item.text, item.head, item.offset, item.fresh, item.data, item.blanked, item.dress,
-                [r[:5] + (r.layout.cols[: r.count], r.layout.text) for r in rows], layouts and item.stride,
+                [r[:5] + (r.layout.cols[: r.size], r.layout.text) for r in rows], layouts and item.stride,
             )
         )
     return values
@@ -90,10 +90,10 @@ def check(text: bytes) -> List[Item]:
                 assert (row.start, row.offset) == (place, offset)
                 raw = item.text[row.start : row.end]
                 assert row.end == len(item.text) or raw.endswith(b"\n")
-                digits = b"".join(raw[c : c + 2] for c in row.layout.cols[: row.count])
+                digits = b"".join(raw[c : c + 2] for c in row.layout.cols[: row.size])
                 begin = offset - item.offset
-                assert bytes.fromhex(digits.decode()) == item.data[begin : begin + row.count]
-                place, offset = row.end, offset + row.count
+                assert bytes.fromhex(digits.decode()) == item.data[begin : begin + row.size]
+                place, offset = row.end, offset + row.size
             assert place == len(item.text) and offset == item.offset + len(item.data)
     return items
 

@@ -103,7 +103,7 @@ class Shape:
         else:
             for r in block.rows or ():
                 self.starts.append(r.offset)
-                table = tables(block.text[r.start : r.end][: r.layout.cols[0]], r.layout) if r.count else None
+                table = tables(block.text[r.start : r.end][: r.layout.cols[0]], r.layout) if r.size else None
                 self.tables.append(table)
                 self.odd = self.odd or table is None
 
@@ -326,7 +326,7 @@ class Text:
             lines = notes[row]
             if shape.odd and shape.table(row) is None:
                 at = block.row(row)
-                lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.count], 0), *lines]
+                lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.size], 0), *lines]
             if self._open:
                 self._annotate(lines)
             else:
