@@ -226,7 +226,7 @@ class Past:
             return True
         if not piece.sound:
             return False
-        if not offset or piece.sure:
+        if piece.sure or (not offset and len(piece.data) >= ROW):
             return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
             return (offset - current.next) % ROW == 0

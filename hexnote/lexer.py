@@ -95,7 +95,7 @@ class Lexer:
         self._pos = 0  # those before it are taken
         self._begin = 0  # where the draft's text begins in the buffer
         self._draft: Optional[Draft] = None
-        self._aside = False  # rows that follow are no packet's
+        self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
 
@@ -116,8 +116,8 @@ class Lexer:
             if stop - pos > LONG:
                 kind = "line"
             if match is not None and (kind == "run" or kind == "row"):
-                piece = self._piece(match, kind) if not self._aside else None
-                if piece is not None and self._past.fits(draft, piece):
+                piece = self._piece(match, kind)
+                if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece):
                     if draft is None:
                         self._begin = pos
                         draft = self._draft = Draft(self.line)

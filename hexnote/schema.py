@@ -9,27 +9,20 @@ the file of its registry's name, under `tls/extensions`.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from lark import Lark, Token, Transformer
+from lark import Lark
 from lark.exceptions import UnexpectedInput
 
 from hexnote.model import Decoder
 from hexnote.schema_code import Compiler, snake
 from hexnote.schema_steps import Env, Hook
+from hexnote.schema_text import Build, Mistake
 from hexnote.schema_types import (
-    AMOUNT,
-    BOUNDS,
-    PLAIN,
-    REST,
     Definition,
-    Enum,
     Extension,
     FormatError,
-    Member,
-    Select,
     Struct,
-    Tail,
     Word,
     complaint,
 )
@@ -184,9 +177,14 @@ class Schema:
 
     def _parse(self, file: str, text: str) -> Dict[str, Definition]:
         if self._lark is None:
-            self._lark = Lark(self._presentation, parser="lalr", transformer=_Build(), maybe_placeholders=False)
+            # The basic lexer makes one pattern of all terminals, the contextual one for each state of the parser.
+            self._lark = Lark(
+                self._presentation, parser="lalr", lexer="basic", transformer=Build(), maybe_placeholders=False,
+            )
         try:
             parsed: Any = self._lark.parse(text)
+        except Mistake as mistake:
+            raise self.error(file, mistake.word, mistake.what) from None
         except UnexpectedInput as error:
             token = getattr(error, "token", None)
             line, column = max(getattr(error, "line", 1), 1), max(getattr(error, "column", 1), 1)
@@ -206,127 +204,3 @@ class Schema:
                 raise self.error(file, each.name, f"{name!r} is defined twice")
             made[name] = each
         return made
-
-
-# ---------------------------------------------------------------- parsing
-
-
-def _number(token: str) -> int:
-    return int(token, 0)
-
-
-def _clean(doc: Token) -> str:
-    """A doc comment's text: stars and line breaks taken out."""
-    words = [line.strip().lstrip("*").strip() for line in str(doc)[3:-2].split("\n")]
-    return " ".join(" ".join(words).split())
-
-
-def _documented(items: Sequence[Any]) -> List[Any]:
-    """Hang each doc comment on what follows it."""
-    out: List[Any] = []
-    doc = ""
-    for item in items:
-        if isinstance(item, Token):
-            doc = _clean(item)
-            continue
-        if doc and not isinstance(item, (Select, Tail)):
-            item.doc = doc
-        doc = ""
-        out.append(item)
-    return out
-
-
-def _flat(groups: Sequence[Any]) -> List[Any]:
-    return [member for group in groups for member in group]
-
-
-class _Build(Transformer[Token, Any]):
-    """Makes definitions while the text is parsed; each method is a rule of the grammar."""
-
-    def start(self, items: List[Any]) -> Any:
-        return _documented(items)
-
-    def struct(self, items: List[Any]) -> Any:
-        show = items.pop() if isinstance(items[-1], tuple) else None
-        return Struct(items[-1], _flat(items[:-1]), str(show[0]) if show else "")
-
-    def enum(self, items: List[Any]) -> Any:
-        show = items.pop() if isinstance(items[-1], tuple) else None
-        entries = [(token, low) for token, low, _ in items[:-1] if token is not None]
-        largest = max(high for _, _, high in items[:-1])
-        return Enum(items[-1], entries, (max(largest.bit_length(), 1) + 7) // 8, show[0] if show else None)
-
-    def extension(self, items: List[Any]) -> Any:
-        return Extension(items[0], _number(items[1]), items[2:])
-
-    def member(self, items: List[Any]) -> Any:
-        return _documented(items)
-
-    def optional(self, items: List[Any]) -> Any:
-        return [Tail(_flat(items))]
-
-    def field(self, items: List[Any]) -> Any:
-        how, low, high = items[2] if len(items) > 2 and len(items[2]) == 3 else (PLAIN, None, None)
-        show, argument = items[-1] if len(items[-1]) == 2 and isinstance(items[-1], tuple) else (None, None)
-        return Member(items[0], items[1], how, low, high, show, argument)
-
-    def amount(self, items: List[Any]) -> Any:
-        return (AMOUNT, items[0], None) if items else (REST, None, None)
-
-    def bounds(self, items: List[Any]) -> Any:
-        return (BOUNDS, items[0], items[1])
-
-    def show(self, items: List[Any]) -> Tuple[Any, Any]:
-        return items[0], items[1] if len(items) > 1 else None
-
-    def select(self, items: List[Any]) -> Any:
-        made = Select(items[0])
-        for item in items[1:]:
-            if isinstance(item, Token):
-                continue  # the RFCs name the variants as one; here each arm's members have their own names
-            labels, members = item
-            if labels is None:
-                made.otherwise = members
-            else:
-                made.cases.append((labels, members))
-        return made
-
-    def ref(self, items: List[Any]) -> Any:
-        return items[0]
-
-    def case(self, items: List[Any]) -> Any:
-        labels = [i for i in items if isinstance(i, tuple)]
-        return labels, _flat(items[len(labels) :])
-
-    def otherwise(self, items: List[Any]) -> Any:
-        return None, _flat(items)
-
-    def label(self, items: List[Any]) -> Any:
-        return items[0], _number(items[1]) if len(items) > 1 else None
-
-    def entry(self, items: List[Any]) -> Any:
-        low = _number(items[1])
-        return items[0], low, _number(items[2]) if len(items) > 2 else low
-
-    def width(self, items: List[Any]) -> Any:
-        return None, 0, _number(items[0])
-
-    def arm(self, items: List[Any]) -> Any:
-        return items[:-1], items[-1]
-
-    def message(self, items: List[Any]) -> Any:
-        return items[0] if items else Token("NAME", "default")
-
-    def sum(self, items: List[Any]) -> Any:
-        made = [(1, items[0])]
-        for sign, product in zip(items[1::2], items[2::2]):
-            made.append((-1 if sign == "-" else 1, product))
-        return made
-
-    def product(self, items: List[Any]) -> Any:
-        return items
-
-    def atom(self, items: List[Any]) -> Any:
-        if items[0].type == "NAME":
-            return items[0]
-        return _number(items[0]) ** _number(items[1]) if len(items) > 1 else _number(items[0])

@@ -7,7 +7,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 
 from hexnote import schema_steps as steps
 from hexnote import schema_vectors as vectors
-from hexnote.model import ARRAY, GROUP, LEAF, Node
+from hexnote.model import GROUP, LEAF, Node
+from hexnote.schema_nodes import Nodes
 from hexnote.schema_shapes import Library, Shape, Shapes, bit_width, constant
 from hexnote.schema_steps import Env, Hook, Kit, Step
 from hexnote.schema_types import (
@@ -76,7 +77,7 @@ class Compiler:
         self._library = library
         self._shapes = Shapes(library)
         self._hooks = hooks
-        self._dress = dress
+        self._nodes = Nodes(self._shapes, dress)
         self._kit = Kit(dress)
         self._bodies: Dict[int, Tuple[Struct, List[Piece]]] = {}
         self._open: List[Struct] = []
@@ -87,7 +88,7 @@ class Compiler:
     def root(self, struct: Struct) -> Step:
         """The step for a struct that is a frame of its own."""
         name = struct.alias or snake(struct.name)
-        node = self._node(name, GROUP if struct.members else LEAF, type=struct.name, doc=struct.doc)
+        node = self._nodes.node(name, GROUP if struct.members else LEAF, type=struct.name, doc=struct.doc)
         return steps.frame(self._kit, node, self._body(struct))
 
     def check(self, each: Definition) -> List[str]:
@@ -132,12 +133,12 @@ class Compiler:
 
     def _arm(self, extension: Extension, what: Union[Word, Member]) -> Step:
         if isinstance(what, Member):
-            node = self._node(extension.name, GROUP, type=extension.name, doc=extension.doc)
+            node = self._nodes.node(extension.name, GROUP, type=extension.name, doc=extension.doc)
             shape = self._shapes.shape(what, extension.file)
             if shape.how == BOUNDS and not isinstance(shape.base, Struct) and not shape.item and not self._hook(shape):
                 low, high, width = self._shapes.bounds(shape, extension.file)
-                leaf = self._leaf(what.name, shape, 0 if shape.base == "opaque" else shape.size)
-                return vectors.whole(self._kit, node, self._length(what.name, width), leaf, width, low, high)
+                leaf = self._nodes.leaf(what.name, shape, 0 if shape.base == "opaque" else shape.size)
+                return vectors.whole(self._kit, node, self._nodes.length(what.name, width), leaf, width, low, high)
             body = self._sequence(self._pieces([what], _Scope(extension.file, set())))
         else:
             struct = self._library.find(what, extension.file)
@@ -145,7 +146,7 @@ class Compiler:
                 raise self._shapes.unknown(extension.file, what)
             body = self._body(struct)
             kind = GROUP if struct.members else LEAF
-            node = self._node(extension.name, kind, type=struct.name, doc=extension.doc or struct.doc)
+            node = self._nodes.node(extension.name, kind, type=struct.name, doc=extension.doc or struct.doc)
         return steps.frame(self._kit, node, body)
 
     def _content(self, kind: int, message: str) -> Optional[Step]:
@@ -217,7 +218,7 @@ class Compiler:
         size = sum(w for _, w in bits) // 8
         doc = " ".join(m.doc for m, _ in bits if m.doc)
         named = tuple((str(m.name), w) for m, w in bits)
-        node = self._node(widest.name, LEAF, show=widest.show or "uint", doc=doc, bits=named, width=size)
+        node = self._nodes.node(widest.name, LEAF, show=widest.show or "uint", doc=doc, bits=named, width=size)
         return _Run([(node, 0, size, 0)], [], size)
 
     def _member(self, member: Member, scope: _Scope) -> Piece:
@@ -230,26 +231,26 @@ class Compiler:
             return self._opaques(name, shape, shape.item, scope)
         if base == "varint":
             shape.show = shape.show or Word("varint")
-            return steps.varint(self._kit, self._leaf(name, shape), self._slot(name, scope))
+            return steps.varint(self._kit, self._nodes.leaf(name, shape), self._slot(name, scope))
         if shape.how == PLAIN:
             if base == "opaque":
                 raise self._library.error(scope.file, member.name, "how many bytes? [n], [], or <floor..ceiling>")
-            return self._fixed(name, self._leaf(name, shape), shape, shape.size, scope)
+            return self._fixed(name, self._nodes.leaf(name, shape), shape, shape.size, scope)
         hook = self._hook(shape)
         item = 0 if base == "opaque" else shape.size
         if shape.how == BOUNDS:
             low, high, width = self._shapes.bounds(shape, scope.file)
-            length = self._length(name, width)
-            node = self._leaf(name, shape, item)
+            length = self._nodes.length(name, width)
+            node = self._nodes.leaf(name, shape, item)
             if hook is not None:
                 return vectors.framed(self._kit, length, node, width, low, high, vectors.hooked(hook, node))
             return vectors.blob(self._kit, length, node, width, low, high)
         if shape.how == AMOUNT:
             size = constant(shape.low)
             if size is not None:
-                node = self._leaf(name, shape, 0 if size == item else item)
+                node = self._nodes.leaf(name, shape, 0 if size == item else item)
                 return self._fixed(name, node, shape, size, scope)
-        node = self._leaf(name, shape, item)
+        node = self._nodes.leaf(name, shape, item)
         inner = vectors.hooked(hook, node) if hook is not None else vectors.rest(node)
         if shape.how == REST:
             return inner
@@ -268,16 +269,17 @@ class Compiler:
         if shape.how != PLAIN and isinstance(last, Member) and last.show == "extension":
             return self._extensions(name, struct, shape, scope)
         pieces = self._struct(struct)
-        group = self._node(name, GROUP, type=struct.name, doc=shape.doc or (struct.doc if shape.how == PLAIN else ""))
+        doc = shape.doc or (struct.doc if shape.how == PLAIN else "")
+        group = self._nodes.node(name, GROUP, type=struct.name, doc=doc)
         if shape.how == PLAIN:
             if not pieces:
-                return steps.empty(self._node(name, LEAF, type=struct.name, doc=shape.doc or struct.doc))
+                return steps.empty(self._nodes.node(name, LEAF, type=struct.name, doc=shape.doc or struct.doc))
             if len(pieces) == 1 and isinstance(pieces[0], _Run):
                 run = pieces[0]
                 fields = [(group, 0, run.size, 0)] + [(n, a, b, d + 1) for n, a, b, d in run.fields]
                 return _Run(fields, run.captures, run.size)
             return steps.structure(group, self._sequence(pieces))
-        item = self._node(name, GROUP, type=struct.name, doc=struct.doc)
+        item = self._nodes.node(name, GROUP, type=struct.name, doc=struct.doc)
         items = vectors.structs(self._kit, item, self._sequence(pieces))
         return self._vector(name, group, shape, items, scope)
 
@@ -289,24 +291,25 @@ class Compiler:
         if first.size != 2 or data.argument != kind.name or self._shapes.bounds(second, scope.file)[1] != 0xFFFF:
             what = "`as extension FIELD`: FIELD of two bytes, then <0..2^16-1>"
             raise self._library.error(struct.file, data.name, what)
+        item = self._nodes.node(name, GROUP, type=struct.name, doc=struct.doc)
         items = vectors.extensions(
-            self._kit, self._node(name, GROUP, type=struct.name, doc=struct.doc), self._leaf(kind.name, first),
-            self._length(data.name, 2), self._leaf(data.name, second), self._content,
+            self._kit, item, self._nodes.leaf(kind.name, first),
+            self._nodes.length(data.name, 2), self._nodes.leaf(data.name, second), self._content,
         )
-        return self._vector(name, self._node(name, GROUP, type=struct.name, doc=shape.doc), shape, items, scope)
+        return self._vector(name, self._nodes.node(name, GROUP, type=struct.name, doc=shape.doc), shape, items, scope)
 
     def _opaques(self, name: str, shape: Shape, item: Shape, scope: _Scope) -> Piece:
         """A vector whose items have a length each."""
         low, high, width = self._shapes.bounds(item, scope.file)
-        group = self._node(name, GROUP, type=item.type, doc=shape.doc)
-        leaf = self._node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
-        body = vectors.blobs(self._kit, self._length(name, width), leaf, width, low, high, self._hook(item))
+        group = self._nodes.node(name, GROUP, type=item.type, doc=shape.doc)
+        leaf = self._nodes.node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
+        body = vectors.blobs(self._kit, self._nodes.length(name, width), leaf, width, low, high, self._hook(item))
         return self._vector(name, group, shape, body, scope)
 
     def _vector(self, name: str, group: Node, shape: Shape, items: Step, scope: _Scope) -> Step:
         if shape.how == BOUNDS:
             low, high, width = self._shapes.bounds(shape, scope.file)
-            return vectors.vector(self._kit, group, self._length(name, width), width, low, high, items)
+            return vectors.vector(self._kit, group, self._nodes.length(name, width), width, low, high, items)
         covering = vectors.covering(group, items)
         if shape.how == REST:
             return covering
@@ -378,7 +381,7 @@ class Compiler:
                     raise self._library.error(scope.file, label, f"case {str(label)!r} stands here twice")
                 cases[value] = arm
         otherwise = self._sequence(self._pieces(select.otherwise, scope))
-        lost = self._node(_first_name(select), LEAF)
+        lost = self._nodes.node(_first_name(select), LEAF)
         return steps.choose(self._kit, lost, slot, outside, cases, ranges, otherwise)
 
     def _label(self, label: Word, field: Word, scope: _Scope) -> Any:
@@ -393,40 +396,6 @@ class Compiler:
             if name == label:
                 return value
         raise self._library.error(scope.file, label, f"{str(field)!r} has no value {str(label)!r}")
-
-    # ---------------------------------------------------------------- nodes
-
-    def _leaf(self, name: str, shape: Shape, item: int = 0) -> Node:
-        """The Node of a value, or of many values of `item` bytes each."""
-        names = None
-        show = str(shape.show or "")
-        if isinstance(shape.base, Enum):
-            names = self._shapes.enum_names(shape.base)
-            show = show or ("version" if shape.base.registry == "versions" else "enum")
-        elif not show or show in ("der", "extension"):
-            show = "opaque" if shape.base == "opaque" else "uint"
-        kind = ARRAY if item else LEAF
-        return self._node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
-
-    def _length(self, name: str, width: int) -> Node:
-        return self._node(name, LEAF, show="length", suffix=".length", width=width)
-
-    def _node(
-        self, name: str, kind: int, size: int = 0, show: str = "", names: Optional[Dict[int, str]] = None,
-        doc: str = "", suffix: str = "", type: str = "", bits: Tuple[Tuple[str, int], ...] = (), width: int = 0,
-    ) -> Node:
-        told, rfc = _source(doc)
-        node = Node(str(name), kind, size, str(show), names, told, rfc, 0, suffix, str(type), bits)
-        self._dress(node, width)
-        return node
-
-
-def _source(doc: str) -> Tuple[str, str]:
-    """A teaching note without its last words, the source: ("...", "RFC 5246 section 7.4.1.3")."""
-    at = max(doc.rfind(" RFC "), doc.rfind(" draft-"))
-    if at < 0 or not doc[:at].endswith((".", "?", ")")):
-        return doc, ""
-    return doc[:at], doc[at + 1 :].rstrip(".").replace("§", "section ")
 
 
 def snake(name: str) -> str:

@@ -148,17 +148,20 @@ Piece = Tuple[int, int]  # stream offset, length
 def pieces(field: Object, records: List[Object]) -> List[Piece]:
     """Where a field's own bytes lie: it runs on behind the headers of the records that it crosses.
 
-    `records` are those of its direction, by offset."""
+    `records` are those of its direction, by offset; what begins in a handshake record goes on in handshake records."""
     out: List[Piece] = []
-    at, left = field["offset"], field["length"]
+    at, left, kind = field["offset"], field["length"], None
     for record in records:
         lo, hi = record["offset"], record["offset"] + record["length"]
         if hi <= at or not left:
+            continue
+        if out and record["type"] != kind:
             continue
         if out:
             at = lo + 5
         elif lo > at:
             break
+        kind = record["type"]
         take = min(left, hi - at)
         if take > 0:
             out.append((at, take))

@@ -68,8 +68,8 @@ def told(items: List[Item], layouts: bool = True) -> List[Any]:
         rows = [item.row(r) for r in range(item.row_count())]
         values.append(
             (
-                item.kind, item.line, item.text, item.head, item.offset, item.fresh, item.data, item.blanked, item.dress,
-                [r[:5] + (r.layout.cols[: r.size], r.layout.text) for r in rows], layouts and item.stride,
+                item.kind, item.line, item.text, item.head, item.offset, item.fresh, item.data, item.blanked,
+                item.dress, [r[:5] + (r.layout.cols[: r.size], r.layout.text) for r in rows], layouts and item.stride,
             )
         )
     return values
@@ -115,6 +115,10 @@ def new(offset: int, data: bytes) -> bytes:
     return b"\t0x%04x:  %-39s  %s\n" % (offset, groups(data), graph(data))
 
 
+def printed(data: bytes) -> bytes:
+    return bytes(c if 32 <= c < 127 else 46 for c in data)
+
+
 LAYOUTS: Dict[str, Layout] = {
     "new": new,
     "blanks": lambda o, d: new(o, d).replace(b"\t", b"        "),
@@ -131,6 +135,8 @@ LAYOUTS: Dict[str, Layout] = {
     "quoted": lambda o, d: b"> > " + new(o, d),
     "piped": lambda o, d: b"| " + new(o, d)[:-1] + b" |\n",
     "numbered": lambda o, d: b"    12\t" + new(o, d),
+    "tshark": lambda o, d: b"%04x  %-48s  %s\n" % (o, d.hex(" ").encode() + b" ", printed(d)),
+    "snoop": lambda o, d: b"\t%4d: %-40s   %s\n" % (o, groups(d) + b" ", printed(d)),
     "no-break": lambda o, d: new(o, d).replace(b" ", b"\xc2\xa0"),
 }
 EXACT = ("new", "blanks", "crlf", "plain", "upper")
@@ -138,7 +144,8 @@ EXACT = ("new", "blanks", "crlf", "plain", "upper")
 
 def packet(payload: bytes, ident: int = 1, pad: bytes = b"") -> bytes:
     """An IPv4 datagram with a TCP header, and bytes behind it."""
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), ident, 0x4000, 64, 6, 0, b"\x0a\0\0\1", b"\xc0\0\2\1")
+    ends = b"\x0a\0\0\1\xc0\0\2\1"
+    head = struct.pack(">BBHHHBBH8s", 0x45, 0, 40 + len(payload), ident, 0x4000, 64, 6, 0, ends)
     total = sum(struct.unpack(">10H", head))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
@@ -175,7 +182,7 @@ def kinds(items: List[Item]) -> List[Tuple[int, int, int, int]]:
 @pytest.mark.parametrize("headed", [True, False])
 def test_every_layout_gives_the_bytes(name: str, headed: bool) -> None:
     rng = random.Random(name)
-    packets = [packet(bytes(rng.choices(b"abcdef09 zX\0\xff", k=size)), i) for i, size in enumerate(sizes(rng, 30))]
+    packets = [packet(bytes(rng.choices(b"abcd09 z\0\xff", k=size)), i) for i, size in enumerate(sizes(rng, 30))]
     end = b"\r\n" if name == "crlf" else b"\n"
     text = b"".join((HEAD[:-1] + end if headed else b"") + dump(data, LAYOUTS[name]) for data in packets)
     got = blocks_of(check(text))
@@ -185,7 +192,9 @@ def test_every_layout_gives_the_bytes(name: str, headed: bool) -> None:
         assert all(b.stride > 0 for b in got if len(b.data) >= 48)
 
 
-@pytest.mark.parametrize("name", ["new", "blanks", "tabs", "collapsed", "openbsd", "quoted", "piped"])
+@pytest.mark.parametrize(
+    "name", ["new", "blanks", "tabs", "collapsed", "openbsd", "quoted", "piped", "tshark", "snoop"]
+)
 def test_text_that_looks_like_hex_is_not_read_as_hex(name: str) -> None:
     """The last row is the hard one: no offset follows that would tell how many bytes it has."""
     rng = random.Random(5)
@@ -287,9 +296,21 @@ def test_text_between_summary_and_rows() -> None:
     assert kinds(check(text)) == [(PACKET, 0, 0, 0), (MORE, 0, 0, len(data))]
 
 
+def test_what_wireshark_put_together_is_no_packet() -> None:
+    tshark = LAYOUTS["tshark"]
+    data, other = packet(bytes(40)), packet(bytes(50), 2)
+    text = b"Frame (80 bytes):\n" + dump(data, tshark) + b"Reassembled TCP (64 bytes):\n" + dump(bytes(64), tshark)
+    text += b"\nFrame (90 bytes):\n" + dump(other, tshark) + b"\n"
+    assert [b.data for b in blocks_of(check(text))] == [data, other]
+    text = HEAD + dump(data, last=0x30) + b"The rest (16 bytes):\n" + dump(data, first=0x30)
+    assert [k[0] for k in kinds(check(text))] == [PACKET, MORE]
+
+
 @pytest.mark.parametrize("line", [
-    b"offset 0x0030 is where TLS begins\n", b"0x0030\n", b"0x0030:\n", b"0x0030: is\n", b"0000\n", b"2024: was a year\n",
-    b"0xfafa0030:  4500 003c\n", b"cafe: 1234\n", b"0x0030:  0981 is the timestamp\n", b"\t0x0000:  45 00 and so on\n",
+    b"offset 0x0030 is where TLS begins\n", b"0x0030\n", b"0x0030:\n", b"0x0030: is\n", b"0000\n",
+    b"2024: was a year\n", b"0xfafa0030:  4500 003c\n", b"0000: 16                       .\n",
+    b"0000 - 16 03 01 01 36 01 00 01   ....6...\n", b"cafe: 1234\n", b"0x0030:  0981 is the timestamp\n",
+    b"\t0x0000:  45 00 and so on\n",
 ])
 def test_prose_that_looks_like_rows(line: bytes) -> None:
     assert all(isinstance(item, Prose) for item in check(b"Some text\n" + line + b"more\n"))
@@ -335,14 +356,19 @@ def test_memory_is_bounded() -> None:
 
 # ------------------------------------------------------------------ any text, cut anywhere
 
+BEEF = packet(b"beef" * 12, 3)
 SEED = b"".join(
     [
         b"> prose\n", HEAD, dump(packet(bytes(range(70)), 1)), HEAD, dump(packet(b"cafe", 2), LAYOUTS["collapsed"]),
         TALK, dump(packet(bytes(range(70)), 1), first=0x20, last=0x30), HEAD, HEAD,
-        dump(packet(b"beef" * 12, 3), last=0x30), b"(snip)\n", dump(packet(b"beef" * 12, 3), first=0x50), b"\t0x0030:  ",
-        b"          6261 6263\n12:00:00.1 IP (tos 0x0, ttl 64)\n    a.1 > b.2: Flags [S], seq 1\n", b"\t0x0000:  4500\n",
+        dump(BEEF, last=0x30), b"(snip)\n", dump(BEEF, first=0x50), b"\t0x0030:  ", b"          6261 6263\n",
+        b"12:00:00.1 IP (tos 0x0, ttl 64)\n    a.1 > b.2: Flags [S], seq 1\n", b"\t0x0000:  4500\n",
         dump(packet(b"abc", 4), LAYOUTS["tabs"]), dump(packet(b"abc", 5), LAYOUTS["crlf"]),
-        dump(packet(b"abc" * 20, 6), LAYOUTS["plain"]), b"\n", dump(packet(b"abc" * 20, 6), LAYOUTS["openbsd"]),
+        dump(packet(b"abc" * 20, 6), LAYOUTS["plain"]), b"\n", dump(packet(b"a c", 7), LAYOUTS["tshark"]),
+        b"Decrypted (20 bytes):\n", dump(b"0123456789abcdef0123", LAYOUTS["tshark"]), b"\n",
+        b"  1   0.00003 192.0.2.1 -> 192.0.2.2 TCP D=443 S=43690 Syn Seq=7 Len=0 Win=5\n\n",
+        dump(packet(b"a c", 8), LAYOUTS["snoop"]), b"\n", dump(packet(b"q" * 30, 9), LAYOUTS["quoted"]),
+        dump(packet(b"abc" * 20, 6), LAYOUTS["openbsd"]),
     ]
 )
 LINES = SEED.splitlines(True)
@@ -351,7 +377,8 @@ LINES = SEED.splitlines(True)
 def texts() -> st.SearchStrategy[bytes]:
     """Texts of lines that mean something, in any order, with damage."""
     lines = st.lists(st.sampled_from(LINES), max_size=30).map(b"".join)
-    parts = st.tuples(st.integers(0, len(LINES)), st.integers(1, 25)).map(lambda p: b"".join(LINES[p[0] : p[0] + p[1]]))
+    places = st.tuples(st.integers(0, len(LINES)), st.integers(1, 25))
+    parts = places.map(lambda place: b"".join(LINES[place[0] : place[0] + place[1]]))
     hexes = st.lists(st.sampled_from(b"0123af x:\t\n>.-|\r\0\xc2\xa0"), max_size=200).map(bytes)
     return st.lists(st.one_of(lines, parts, hexes, st.binary(max_size=60)), max_size=4).map(b"".join)
 
@@ -398,7 +425,8 @@ ENDS = ("10.0.0.1", "40000", "192.0.2.1", "443")
 
 
 @pytest.mark.parametrize("line, expected", [
-    ("12:26:40.000066 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S], seq 1356394053, win 502, options [mss 1460], length 0",
+    ("12:26:40.000066 IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [S], seq 1356394053, win 502, "
+     "options [mss 1460], length 0",
      ("12:26:40.000066", *ENDS, "S", 1356394053, None, None, 0)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: Flags [P.], seq 1:75, ack 1, win 500, length 74",
      (None, *ENDS, "PA", 1, 75, 1, 74)),
@@ -418,12 +446,19 @@ ENDS = ("10.0.0.1", "40000", "192.0.2.1", "443")
     ("22:13:20.153756 IP6 2001:db8::1.40000 > 2001:db8::2.https: Flags [P.], seq 1:75, ack 1, win 500, length 74",
      ("22:13:20.153756", "2001:db8::1", "40000", "2001:db8::2", "https", "PA", 1, 75, 1, 74)),
     ("22:13:20.153756 IP (tos 0x0, ttl 64, id 4, offset 0, flags [DF], proto TCP (6), length 126)\n"
-     "    10.0.0.1.40000 > 192.0.2.1.443: Flags [P.], cksum 0x5302 (incorrect -> 0x5303), seq 1:75, ack 1, win 5, length 74",
+     "    10.0.0.1.40000 > 192.0.2.1.443: Flags [P.], cksum 0x5302 (incorrect -> 0x5303), seq 1:75, ack 1, win 5, "
+     "length 74",
      ("22:13:20.153756", *ENDS, "PA", 1, 75, 1, 74)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: P 1:143(142) ack 1 win 33323", (None, *ENDS, "PA", 1, 143, 1, 142)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: . ack 1 win 33323", (None, *ENDS, "A", None, None, 1, None)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: S 2327361744:2327361744(0) win 65535",
      (None, *ENDS, "S", 2327361744, 2327361744, None, 0)),
+    ("  4   0.00003 10.0.0.1 -> 192.0.2.1 TCP D=443 S=40000 Push Ack=1001 Seq=7 Len=74 Win=33323",
+     ("0.00003", *ENDS, "PA", 7, None, 1001, 74)),
+    ("    2   0.010100 10.0.0.1 \u2192 192.0.2.1 TCP 58 40000 \u2192 443 [SYN, ACK] Seq=0 Ack=1 Win=5792 Len=0",
+     ("0.010100", *ENDS, "SA", 0, None, 1, 0)),
+    ("0.951319 wan1 -- 10.0.0.1.40000 -> 192.0.2.1.443: psh 814810657 ack 3631359721 ",
+     ("0.951319", *ENDS, "PA", 814810657, None, 3631359721, None)),
     ("10.0.0.1.40000 > 192.0.2.1.443: P 1:5(4) ack 1 win 17424 (DF)", (None, *ENDS, "PA", 1, 5, 1, 4)),
 ])
 def test_summaries(line: str, expected: Tuple[Any, ...]) -> None:
@@ -473,14 +508,14 @@ def frames(path: str) -> Iterator[bytes]:
 @pytest.mark.skipif(not os.path.isdir(FORMATS), reason="the corpus is not here")
 @pytest.mark.parametrize("name", [
     "X", "XX", "x", "vX", "expand", "crlf", "collapsed", "old37X", "obX", "forti3", "noascii", "quoted", "pipe",
-    "numbered", "nbsp",
+    "numbered", "nbsp", "tsx", "tsPx", "tsVx", "snoop",
 ])
 def test_one_flow_in_many_dresses(name: str) -> None:
     with open(os.path.join(FORMATS, name + ".txt"), "rb") as file:
         text = file.read()
     got = [block for block in blocks_of(check(text)) if block.kind == PACKET]
     wanted = list(frames(os.path.join(FORMATS, "flow.pcap")))
-    whole = name in ("XX", "forti3")
+    whole = name in ("XX", "forti3", "snoop") or name.startswith("ts")
     assert [block.data for block in got if block.data] == [frame if whole else frame[14:] for frame in wanted]
 
 

@@ -23,7 +23,9 @@ def schema(files: Dict[str, str], hooks: Optional[Dict[str, Any]] = None) -> Sch
     """A schema of these files alone."""
 
     def listing(folder: str) -> List[str]:
-        return sorted(f[len(folder) + 1 :] for f in files if f.startswith(folder + "/") and "/" not in f[len(folder) + 1 :])
+        return sorted(
+            f[len(folder) + 1 :] for f in files if f.startswith(folder + "/") and "/" not in f[len(folder) + 1 :]
+        )
 
     return Schema(PRESENTATION, files.get, listing, hooks or {}, notes.dress)
 
@@ -33,7 +35,9 @@ def small(text: str, hooks: Optional[Dict[str, Any]] = None, **more: str) -> Sch
     return schema({"tls/t.tls": text, **{f"registry/{k}.tsv": v for k, v in more.items()}}, hooks)
 
 
-def decode(made: Schema, raw: Any, end: Optional[int] = None, ctx: Optional[Context] = None, name: str = "T") -> List[Field]:
+def decode(
+    made: Schema, raw: Any, end: Optional[int] = None, ctx: Optional[Context] = None, name: str = "T"
+) -> List[Field]:
     out: List[Field] = []
     made.decoder(name)(raw, 0, len(raw) if end is None else end, ctx or Context(), out)
     return out
@@ -91,7 +95,8 @@ def test_vectors_of_structs_numbers_and_opaques() -> None:
     fields = decode(made, b"\0\4abcd" + b"\4\0\1\0\2" + b"\5\1a\2bc")
     assert paths(fields) == [
         ("t", 0, 17),
-        ("t.pairs", 0, 6), ("t.pairs.length", 0, 2), ("t.pairs[0]", 2, 4), ("t.pairs[0].x", 2, 3), ("t.pairs[0].y", 3, 4),
+        ("t.pairs", 0, 6), ("t.pairs.length", 0, 2), ("t.pairs[0]", 2, 4), ("t.pairs[0].x", 2, 3),
+        ("t.pairs[0].y", 3, 4),
         ("t.pairs[1]", 4, 6), ("t.pairs[1].x", 4, 5), ("t.pairs[1].y", 5, 6),
         ("t.numbers.length", 6, 7), ("t.numbers", 7, 11),
         ("t.names", 11, 17), ("t.names.length", 11, 12), ("t.names[0].length", 12, 13), ("t.names[0]", 13, 14),
@@ -175,7 +180,9 @@ def test_doc_comments_are_teaching_notes_with_their_source() -> None:
 
 
 def test_names_of_registries_and_enums() -> None:
-    made = small("enum { (0xFFFF) } S as suites; enum { yes(1), (255) } E; struct { S s; E e; } T;", suites="0x0035\tTLS_X\n")
+    made = small(
+        "enum { (0xFFFF) } S as suites; enum { yes(1), (255) } E; struct { S s; E e; } T;", suites="0x0035\tTLS_X\n"
+    )
     _, s, e = (f[0] for f in decode(made, b"\0\x35\1"))
     assert (s.value(b"\0\x35"), s.title(b"\0\x35"), s.title(b"\0\x36")) == (0x35, "TLS_X", None)
     assert e.title(b"\1") == "yes" and e.say(b"\1") == "e = yes (0x01)" and e.say(b"\2") == "e = unknown (0x02)"
@@ -184,11 +191,14 @@ def test_names_of_registries_and_enums() -> None:
 def test_a_hook_reads_what_it_is_asked_to() -> None:
     seen: List[Tuple[int, int, int]] = []
 
-    def hook(buf: Any, pos: int, end: int, ctx: Context, out: List[Any], depth: int, node: Any, index: int = -1) -> None:
+    def hook(
+        buf: Any, pos: int, end: int, ctx: Context, out: List[Any], depth: int, node: Any, index: int = -1
+    ) -> None:
         seen.append((pos, end, index))
         out.append((node, pos, end, depth, index))
 
-    text = "struct { Cert list<0..255>; opaque one<0..255> as der Thing; opaque rest[] as der Thing; } T; opaque Cert<1..255> as der Thing;"
+    text = """struct { Cert list<0..255>; opaque one<0..255> as der Thing; opaque rest[] as der Thing; } T;
+        opaque Cert<1..255> as der Thing;"""
     made = small(text, {"Thing": hook})
     assert paths(decode(made, b"\5\1a\2bc" + b"\1x" + b"yz"))[1:] == paths(decode(small(text), b"\5\1a\2bc\1xyz"))[1:]
     assert seen == [(2, 3, 0), (4, 6, 1), (7, 8, -1), (8, 10, -1)]
@@ -223,14 +233,18 @@ def test_a_mistake_is_told_with_its_place_and_a_caret(text: str, place: str, wha
     assert len(found) == 1, found
     first, line, caret = found[0].split("\n")
     assert first.startswith(f"grammars/tls/t.tls:{place}: ") and what in first
-    assert caret.index("^") == 1 + int(place.split(":")[1]) and line[2:] == text.split("\n")[int(place.split(":")[0]) - 1]
+    assert (
+        caret.index("^") == 1 + int(place.split(":")[1]) and line[2:] == text.split("\n")[int(place.split(":")[0]) - 1]
+    )
 
 
 def test_extensions_must_be_where_they_are_looked_for() -> None:
     registry = {"registry/extension_types.tsv": "0x0001\tone\n0x0002\ttwo\n"}
     right = "extension one(1) { default: opaque x[]; }"
     assert schema({**registry, "tls/extensions/one.tls": right}).check() == []
-    wrong = schema({**registry, "tls/extensions/one.tls": right, "tls/extensions/two.tls": right.replace("one", "two")}).check()
+    wrong = schema(
+        {**registry, "tls/extensions/one.tls": right, "tls/extensions/two.tls": right.replace("one", "two")}
+    ).check()
     assert any("codepoint 1 is tls/extensions/one.tls's already" in w for w in wrong)
     assert schema({**registry, "tls/extensions/uno.tls": right}).check()
     with pytest.raises(FormatError, match="no struct 'Nothing'"):
@@ -250,7 +264,13 @@ def test_lengths_that_break_their_frame() -> None:
 
 def test_bounds_left_overs_and_frames_too_short() -> None:
     made = small("struct { opaque a<2..3>; uint16 n<0..255>; uint16 b; } T;")
-    for raw, what in ((b"\1x\0ab", "allows 2 to 3"), (b"\2xy\1pab", "no multiple of 2"), (b"\2xy\0abc", "left over"), (b"\2xy\0a", "takes 2 bytes"), (b"\2xy\0", "ends before b")):
+    for raw, what in (
+        (b"\1x\0ab", "allows 2 to 3"),
+        (b"\2xy\1pab", "no multiple of 2"),
+        (b"\2xy\0abc", "left over"),
+        (b"\2xy\0a", "takes 2 bytes"),
+        (b"\2xy\0", "ends before b"),
+    ):
         ctx = Context()
         fields = decode(made, raw, ctx=ctx)
         check_tiled(fields, 0, len(raw))
@@ -267,7 +287,9 @@ def test_items_of_no_bytes_do_not_go_on_for_ever() -> None:
 
 
 def test_a_declared_length_costs_nothing_where_no_bytes_are() -> None:
-    made = small("struct { Item items<0..2^24-1>; Name names<0..2^24-1>; } T; struct { uint8 x; } Item; opaque Name<0..255>;")
+    made = small(
+        "struct { Item items<0..2^24-1>; Name names<0..2^24-1>; } T; struct { uint8 x; } Item; opaque Name<0..255>;"
+    )
     fields = decode(made, b"\xff\xff\xff" + b"a", 3 + 0xFFFFFF + 3 + 9)
     assert len(fields) < 10 and fields[-1][0].kind == MISSING
     check_tiled(fields, 0, 3 + 0xFFFFFF + 3 + 9)

@@ -8,7 +8,7 @@ row and told at its last.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     ARRAY,
@@ -137,8 +137,10 @@ class Shape:
         return out
 
     def ends(self, a: int, b: int) -> List[Tuple[int, int, int]]:
-        """The same for the first and the last row that [a, b) touches, which are two."""
+        """The same for the first and the last row that [a, b) touches."""
         one, other = self.row_of(a), self.row_of(b - 1)
+        if one == other:
+            return self.spans([(a, b)])
         first, last = self.start(one), self.start(other)
         return [(one, a - first, self.stop(one) - first), (other, 0, b - last)]
 
@@ -413,6 +415,8 @@ class Text:
         shift = part.base + delta
         lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
         buf = part.buf
+        if not isinstance(buf, bytes):
+            buf = _peek(buf, 0, len(buf))  # what lies behind a hole is told field by field
         have = min(len(buf), hi)
         level, width, dyed = self.level, self.width, self.palette is not None
         first = shift - shape.offset  # block offset = local offset + first
@@ -432,13 +436,13 @@ class Text:
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
                 continue
             at = start + first
-            row = at >> 4
             c0 = at & 15
             c1 = c0 + end - start
-            lines = notes.get(row)
-            if lines is None:
-                lines = notes[row] = []
             if c1 <= 16 and kind != ARRAY:
+                row = at >> 4
+                lines = notes.get(row)
+                if lines is None:
+                    lines = notes[row] = []
                 # The common case: whole, and in one row.
                 label = node.say(buf[start:end])
                 if index >= 0:
@@ -451,46 +455,7 @@ class Text:
                 if node.doc and id(node) not in self._taught:
                     lines.extend(self._doc(node))
                 continue
-            self._rows(table, part, field, row, c0, c1, lines, notes)
-
-    def _rows(
-        self, table: Carets, part: Part, field: Field, row: int, c0: int, c1: int, lines: List[str], notes: Dict[int, List[str]],
-    ) -> None:
-        """A whole field over several rows of sixteen, or a list: from column c0 of `row`, c1 - c0 bytes."""
-        node, start, end, depth, index = field
-        buf, size = part.buf, end - start
-        name = ""
-        if node.kind == ARRAY:
-            label = f"{self._name(node, part)}: {_count(size // node.size, 'value')}, listed below"
-        elif node.show in _OPAQUE:
-            name = self._name(node, part)
-            label = self._opaque(node, name, size, buf[start : min(end, start + 8)], part)
-        elif c1 <= 32:
-            label = node.say(buf[start:end])
-        else:
-            label = _unfinished(node.say(buf[start : start + 32 - c0]), size)
-        if index >= 0:
-            label = _numbered(label, node, index)
-        lines.extend(self._beside(table, c0, min(c1, 16), label, depth, _shade(node)))
-        if node.doc and id(node) not in self._taught:
-            lines.extend(self._doc(node))
-        last = row + ((c1 - 1) >> 4)
-        if last - row >= _FOLD and node.show in _LONG:
-            row = last - 1
-        while row < last:
-            row += 1
-            lines = notes.get(row) or []
-            notes[row] = lines
-            if row < last:
-                lines.append(table.line(0, 16)[1])
-            elif name and c1 > 32:
-                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, f"{name} ends", depth, _shade(node)))
-            elif c1 > 32 and node.kind != ARRAY:
-                lines.extend(self._beside(table, 0, ((c1 - 1) & 15) + 1, node.say(buf[start:end]), depth, _shade(node)))
-            else:
-                lines.append(table.line(0, ((c1 - 1) & 15) + 1)[1])
-        if node.kind == ARRAY:
-            lines.extend(self._list(node, buf[start:end], depth))
+            self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
 
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
@@ -523,18 +488,21 @@ class Text:
         self, shape: Shape, part: Part, field: Field, ranges: List[Tuple[int, int]], packet: Packet, notes: Dict[int, List[str]],
     ) -> None:
         """A field over several rows or packets, or a list: named at its first row, told where it ends."""
-        node, start, end, depth, _ = field
+        node, start, end, depth, index = field
         opaque = node.show in _OPAQUE or node.kind == MISSING
         first_row = shape.row_of(ranges[0][0])
-        fold = node.show in _LONG and len(ranges) == 1 and shape.row_of(ranges[0][1] - 1) - first_row >= _FOLD
+        # How far the field goes in this packet, as lengths tell it, whether shown or not.
+        wire = _wire(part, packet)
+        stop = end if wire < 0 else min(end, wire)
+        told = max(_local(part, part.lo) - start, 0)  # bytes of the field told earlier
+        reach = ranges[0][0] + stop - start - told if part.pieces is None else ranges[-1][1]
+        fold = node.show in _LONG and len(ranges) == 1 and shape.row_of(reach - 1) - first_row >= _FOLD
         spans = shape.ends(*ranges[0]) if fold else shape.spans(ranges)
-        got = sum(b - a for a, b in ranges)
-        before = max(_local(part, part.lo) - start, 0)  # bytes of the field told earlier
-        begins = before == 0
+        begins = told == 0
         ends = _local(part, part.hi) >= end
         # A note at the first row may know of bytes up to the end of the next row.
         horizon = shape.stop(first_row + 1)
-        known = before + sum(max(min(b, horizon) - a, 0) for a, b in ranges)
+        known = told + sum(max(min(b, horizon) - a, 0) for a, b in ranges)
         full = start + known >= end
         buf = part.buf
         name = self._name(node, part)
@@ -543,18 +511,18 @@ class Text:
         if node.kind == ARRAY:
             first = f"{name}: {_count(size // node.size, 'value')}, listed below" if begins else f"{name} go on{since}"
         elif full and not opaque:
-            first = node.say(buf[start:end]) + since
+            first = node.say(_peek(buf, start, end)) + since
         elif opaque and begins:
-            first = self._opaque(node, name, size, buf[start : start + min(known, 8)], part)
+            first = self._opaque(node, name, size, _peek(buf, start, start + min(known, 8)), part)
         elif begins:
-            first = _unfinished(node.say(buf[start : start + known]), size)
+            first = _unfinished(node.say(_peek(buf, start, start + known)), size)
         elif ends and full:
             first = f"{name} ends{since}"
         elif opaque:
-            first = f"{name} goes on: bytes {before} to {before + got} of {size}"
+            first = f"{name} goes on: bytes {told} to {stop - start} of {size}" if wire >= 0 else f"{name} goes on at byte {told} of {size}"
         else:
             first = f"{name} goes on{since}"
-        if begins and not ends and node.kind != MISSING:
+        if begins and node.kind != MISSING and 0 <= wire < end:
             first += ", goes on in a later packet"
         last = len(spans) - 1
         for i, (row, c0, c1) in enumerate(spans):
@@ -563,13 +531,15 @@ class Text:
                 label = first
             elif i == last:
                 if ends and (fold or not full):
-                    label = f"{name} ends" if opaque or node.kind == ARRAY else node.say(buf[start:end])
+                    label = "" if node.kind == ARRAY else f"{name} ends" if opaque else node.say(_peek(buf, start, end))
                 elif fold:
                     break  # its end is not in sight: the first row has said all
             lines = notes.get(row)
             if lines is None:
                 lines = notes[row] = []
             carets = shape.table(row) or self._own
+            if label and index >= 0:
+                label = _numbered(label, node, index)
             if label:
                 lines.extend(self._beside(carets, c0, c1, label, depth, _shade(node)))
             else:
@@ -577,7 +547,7 @@ class Text:
             if i == 0 and begins and node.doc and id(node) not in self._taught:
                 lines.extend(self._doc(node))
             if i == last and ends and node.kind == ARRAY:
-                lines.extend(self._list(node, buf[start:end], depth))
+                lines.extend(self._list(node, _peek(buf, start, end), depth))
 
     # ---------------------------------------------------------------- words
 
@@ -642,6 +612,9 @@ class Text:
         digits = len(str(len(items)))
         cells = [f"{i + 1:>{digits}} {item}" for i, item in enumerate(items)]
         wide = max((len(c) for c in cells), default=0) + 3
+        if len(lead) + wide - 3 > self.width:
+            rest = len(lead) + digits + 1
+            return [line for cell in cells for line in self._hanging(cell, len(lead) - 2, rest - 2)]
         columns = max((self.width - len(lead)) // wide, 1)
         rows = (len(cells) + columns - 1) // columns
         lines = []
@@ -649,6 +622,16 @@ class Text:
             line = lead + "".join(cells[i].ljust(wide) for i in range(r, len(cells), rows)).rstrip()
             lines.append(line + "\n")
         return lines
+
+    def _hanging(self, text: str, indent: int, hang: int) -> List[str]:
+        """A sentence whose further lines stand in by `hang` columns behind the marker."""
+        if len(MARK) + indent + len(text) <= self.width:
+            return [f"{MARK}{' ' * indent}{text}\n"]
+        from textwrap import wrap
+
+        lines = wrap(text, max(self.width - len(MARK), 20), initial_indent=" " * indent, subsequent_indent=" " * hang,
+                     break_on_hyphens=False)
+        return [f"{MARK}{line}\n" for line in lines]
 
     def _lost_lines(self) -> List[str]:
         lines: List[str] = []
@@ -738,6 +721,22 @@ def _numbered(label: str, node: Node, index: int) -> str:
 def _unfinished(said: str, size: int) -> str:
     """A label whose field goes on behind what a note here may know of."""
     return f"{said}{'' if said.endswith('...') else ' ...'} ({_count(size, 'byte')})"
+
+
+def _wire(part: Part, packet: Packet) -> int:
+    """Local offset where the packet's payload ends, by its headers; -1 where they are not there."""
+    if packet.ip is None or packet.offset is None:
+        return -1
+    return max(_local(part, packet.offset + packet.payload), 0)
+
+
+def _peek(buf: Any, start: int, end: int) -> bytes:
+    """The bytes of [start, end) as far as they are there without a hole."""
+    if isinstance(buf, bytes):
+        return buf[start:end]
+    for low, high in buf.shown(start, min(end, len(buf))):
+        return bytes(buf[low:high]) if low == start else b""
+    return b""
 
 
 def _local(part: Part, at: int) -> int:
