@@ -22,6 +22,8 @@ SERVICES = {"https": 443, "imaps": 993, "pop3s": 995, "smtps": 465, "submissions
             "pop3": 110, "http": 80, "postgresql": 5432, "domain-s": 853, "http-alt": 8080, "squid": 3128}
 # Summary lines alone that still wait for their bytes.
 _WAITING = 256
+# A record found within this many bytes of a block is known at its first or second row.
+_AHEAD = 16
 # How far apart two readings of a sequence number must lie to be told apart.
 _NEAR = 1 << 28
 
@@ -91,10 +93,15 @@ class Headless:
         self.fragments: List[Fragment] = []
         self._names: Dict[Tuple[str, str], bytes] = {}
         self._first: Dict[int, Tuple[bytes, Packet]] = {}
+        self._starts: Dict[Tuple[Optional[int], int], int] = {}  # dump offset of the payload, by direction
 
     def seen(self, packet: Packet, flow: Any) -> None:
         """A packet with headers came: nothing without any goes on behind it."""
         self.fragment = None
+        if self.waiting and packet.payload:
+            self._starts[packet.stream, packet.side] = packet.start
+            if len(self._starts) > 1024:
+                self._starts.clear()
         if packet.header and packet.stream not in self._first and len(self._first) < 4096 and packet.stream is not None:
             self._first[packet.stream] = (packet.header, packet)
 
@@ -130,22 +137,25 @@ class Headless:
         if summary.ack is not None:
             packet.ack = self._absolute(known, (dst, src), summary.ack, False, 0)
         stop = block.offset + len(block.data)
-        if not block.data:
-            packet.start, packet.end = 0, length
-        elif length and stop - length >= block.offset:
+        if not block.data or not block.offset:
+            # No rows, or rows from the packet's first byte on whose headers cannot be read.
+            packet.start, packet.end = (0, length) if not block.data else (stop, stop + length)
+        elif length and not block.blanked and stop - length > block.offset:
             packet.start, packet.end = stop - length, stop
         else:
-            packet.start = block.offset
-            packet.end = packet.start + (length or len(block.data))
+            packet.start, packet.end = block.offset, block.offset + length
         flow = self.flows.add(packet)
-        shown = block.data[packet.start - block.offset : packet.end - block.offset]
+        shown = block.data[packet.start - block.offset : packet.end - block.offset] if block.offset else b""
         deliveries = flow.add(packet, shown, packet.start)
+        if packet.start > block.offset:
+            for delivery in deliveries:
+                delivery.late = True  # where they begin was known at the last row
         remark = ""
         if length and not block.data:
             if len(self.waiting) >= _WAITING:
                 del self.waiting[0]
             self.waiting.append((packet, flow))
-        elif length:
+        elif length and shown:
             remark = f"no headers here: placed by the summary line, {length} bytes at offset {packet.offset} of the stream"
         return Placed(flow, deliveries, remark)
 
@@ -193,20 +203,33 @@ class Headless:
     # ---------------------------------------------------------------- by arithmetic
 
     def _by_length(self, block: Block, packet: Packet) -> Optional[Placed]:
-        """Rows as long as exactly one packet that was so far known by its summary line alone."""
+        """The payload of a packet that was so far known by its summary line alone.
+
+        Where only one such packet is left, and payload begins where it begins in the other packets of
+        that direction, the rows are its at once. Else their length must fit exactly one, and that is
+        known at their last row: they count as read after it.
+        """
+        self.waiting = [w for w in self.waiting if not _read(*w)]
         size = len(block.data)
-        fits = [w for w in self.waiting if w[0].payload == size and w[0].captured < size]
+        alone = len(self.waiting) == 1 and self._start_of(*self.waiting[0]) == block.offset
+        fits = self.waiting if alone else [w for w in self.waiting if w[0].payload == size]
         if len(fits) != 1:
             return None
         earlier, flow = fits[0]
-        self.waiting.remove(fits[0])
         for name in ("src", "sport", "dst", "dport", "key", "flags", "seq", "ack", "side", "stream", "offset", "protocol"):
             setattr(packet, name, getattr(earlier, name))
         packet.start = block.offset
-        packet.end = block.offset + size
-        deliveries = flow.add(packet, block.data, block.offset)
-        return Placed(flow, deliveries, f"no headers here: of this length, {size} bytes, was only packet {earlier.number}; "
-                                        f"placed at offset {packet.offset} of its stream")
+        packet.end = block.offset + earlier.payload
+        deliveries: List[Delivery] = flow.add(packet, block.data[: earlier.payload], block.offset)
+        for delivery in deliveries:
+            delivery.late = delivery.late or not alone
+        why = "was alone without its bytes" if alone else f"was the only one of {size} bytes without them"
+        return Placed(flow, deliveries, f"no headers here: packet {earlier.number} {why}; these are placed there, "
+                                        f"at offset {packet.offset} of its stream")
+
+    def _start_of(self, packet: Packet, flow: Any) -> int:
+        """Where payload begins in the packets of the same direction that were shown; -1: none was."""
+        return int(self._starts.get((packet.stream, packet.side), -1))
 
     # ---------------------------------------------------------------- as a fragment
 
@@ -228,12 +251,21 @@ class Headless:
             remark = f"no headers: a fragment of its own; the first TLS record was found at 0x{start:04x}"
         fragment.begin(packet, start)
         deliveries = fragment.add(packet, data, start)
+        if start - block.offset > _AHEAD:
+            for delivery in deliveries:
+                delivery.late = True  # found at a later row than their first
         return Placed(fragment, deliveries, remark)
 
     def _goes_on(self, fragment: Fragment) -> bool:
         """Whether the fragment's last record is incomplete."""
         readers = getattr(fragment.connection, "readers", None)
         return readers is not None and readers[fragment.side].record is not None
+
+
+def _read(packet: Packet, flow: Any) -> bool:
+    """Whether the stream has gone on behind a packet that was known by its summary line alone."""
+    stream = flow.streams[packet.side]
+    return packet.offset is None or bool(stream.next >= packet.offset + packet.payload)
 
 
 def _port(text: Optional[str]) -> Optional[int]:

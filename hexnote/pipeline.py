@@ -21,12 +21,16 @@ from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session
 from hexnote.streams import Flow, Flows
-from hexnote.strip import Stripper
+from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_part, from_stream
 
 
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
+
+
+# Headers are looked for in this many bytes.
+_HEADERS = 256
 
 
 class Rooms:
@@ -49,8 +53,7 @@ class Annotator:
         self.found = False  # a packet or a TLS byte was found
         self.errors = False  # a finding of severity error was made
         self._trace: Optional[Trace] = None
-        self._held = b""  # the output's last LF, where it may have to go
-        self._cut = False  # the input has no final LF, the output so far has one
+        self._cut = False  # the last input lacks its final LF, the output so far does not
 
     def begin(self, file: str) -> None:
         """A new input begins; the one before it ends."""
@@ -64,34 +67,26 @@ class Annotator:
             self.begin("-")
         assert self._trace is not None
         self._trace.feed(chunk)
-        return self._take(self._trace.annotated)
+        made: bytes = self.renderer.take()
+        return made
 
     def end(self) -> bytes:
         """The input ends; more may follow."""
         self._finish()
-        return self._take(self._cut)
+        made: bytes = self.renderer.take()
+        return made
 
     def close(self) -> bytes:
-        """All inputs are done. Where the last one has no final LF, its output has none either."""
-        self._finish()
-        made = self._take(False)
-        return made[:-1] if self._cut and made.endswith(b"\n") else made
-
-    def _take(self, hold: bool) -> bytes:
-        """The renderer's new output. With `hold` its last LF waits: an input that was annotated before
-        may turn out to lack its final LF, and so must the output."""
-        made: bytes = self._held + self.renderer.take()
-        self._held = b""
-        if hold and made.endswith(b"\n"):
-            self._held = b"\n"
-            made = made[:-1]
-        return made
+        """All inputs are done. Where the last one has no final LF and annotations stand behind it, an
+        empty annotation without LF ends the output: stripped, the text lacks its final LF again."""
+        made = self.end()
+        return made + MARK if self._cut else made
 
     def _finish(self) -> None:
         if self._trace is not None:
             self._trace.close()
             self.renderer.end()
-            self._cut = self._trace.strip.cut or self.renderer.unfinished
+            self._cut = self.renderer.unfinished or (self._trace.strip.cut and self.renderer.echoes)
             self._trace = None
 
 
@@ -103,7 +98,6 @@ class Trace:
         self.renderer = owner.renderer
         self.rooms = owner.rooms
         self.strip = Stripper(hold=False)
-        self.annotated = False  # annotation lines were found in it
         self.dumps = DumpReader(self.rooms.dumps, layers.measure)
         self.flows = Flows()
         self.fragments = Fragments()
@@ -115,10 +109,7 @@ class Trace:
     # ---------------------------------------------------------------- text to packets
 
     def feed(self, chunk: bytes) -> None:
-        size = len(chunk)
         chunk = self.strip.feed(chunk)
-        if len(chunk) < size:
-            self.annotated = True
         if chunk:
             for item in self.dumps.feed(chunk):
                 self._item(item)
@@ -192,6 +183,8 @@ class Trace:
         packet, flow = self.packet, self.flow
         if packet is None:
             return self._packet(block)
+        if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
+            flow = self.flow
         deliveries: List[Delivery] = []
         if flow is not None:
             lo, hi = max(block.fresh, packet.start), block.offset + len(block.data)
@@ -200,6 +193,16 @@ class Trace:
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
         self._tell(block, packet, flow, deliveries, "")
+
+    def _complete_headers(self, packet: Packet, block: Block) -> bool:
+        """Headers that the packet's first rows did not hold whole, now that more rows have come."""
+        if block.fresh != len(packet.data) or len(packet.data) > _HEADERS:
+            return False
+        packet.data += block.data[block.fresh - block.offset :]
+        if not layers.strip(packet, packet.data):
+            return False
+        self.flow = self.flows.add(packet)
+        return True
 
     def _close_packet(self) -> None:
         packet, flow = self.packet, self.flow

@@ -97,7 +97,7 @@ class Reader:
         self._progress = 0  # bytes of the record's body that were fed
         self._body: List[Tuple[Optional[bytes], int]] = []  # of an incomplete body, or undecided
         self._have = 0  # bytes in _body
-        self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED
+        self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD
         self._need = 0  # bytes of the body that decide
         self._message: Optional[Message] = None
         self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
@@ -145,10 +145,15 @@ class Reader:
             at = record.offset + record.header + self._progress
             record.missing += self.end - at
             message = self._message
-            if message is not None and self._mode == _HANDSHAKE:
-                # The record says that these bytes exist, so the message's fields have a place.
-                rest = self.end - at
-                _extend(message.pieces, self._size, at, rest if self._total < 0 else min(rest, self._total - self._size))
+            if self._mode == _HANDSHAKE:
+                # The record says that these bytes exist: they are the message's, as far as it goes.
+                if message is not None:
+                    rest = self.end - at if self._total < 0 else min(self.end - at, self._total - self._size)
+                    _extend(message.pieces, self._size, at, rest)
+                    self._size += rest if self._total < 0 else 0
+                    at += rest
+                if at < self.end:
+                    self._unread(record, at, self.end, None, parts)
             self._finish(record, parts)
         elif self._head:
             self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
@@ -263,6 +268,7 @@ class Reader:
         if self._head:
             self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
             self._head = b""
+        self.session.lost[self.side] = True
         if self.started:
             self.synced = False
             self.why_lost = "a record header lies in bytes that the trace lacks"
@@ -313,12 +319,20 @@ class Reader:
         elif mode == _SMALL:
             self._progress += hi - lo
             self._small(record, lo, hi, data, parts)
+        elif mode == _UNREAD:
+            self._progress += hi - lo
+            self._unread(record, lo, hi, data, parts)
         else:
             self._body.append((data, hi - lo))
             self._have += hi - lo
             self._progress += hi - lo
             if self._have >= self._need or hi == self.end:
                 self._decide(record, parts)
+
+    def _unread(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+        """Bytes of a handshake record that cannot be cut into messages."""
+        fields: List[Field] = [(self.messages.missing, 0, hi - lo, 0, -1)]
+        parts.append(Part(BODY, self.side, record, fields, lo, data or b"", lo, hi, True, True))
 
     def _small(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """A body that is read whole: alert, ChangeCipherSpec, heartbeat, an SSL 2.0 record with its header."""
@@ -356,8 +370,8 @@ class Reader:
 
     def _give_up_body(self, record: Record, parts: List[Part]) -> None:
         """The record's body is cut by the end of the trace: tell its fields as far as they go."""
-        if self._mode == _HANDSHAKE:
-            return  # its message is told by _drop_message
+        if self._mode in (_HANDSHAKE, _UNREAD):
+            return  # told by _drop_message and _unread
         base = record.offset + record.header
         if self._mode == _OPAQUE:
             node = self.messages.data if record.type == APPLICATION_DATA else self.messages.fragment
@@ -498,6 +512,7 @@ class Reader:
         buf = _join(self._chunks)
         self._message = None
         self._chunks = []
+        self._mode = _UNREAD
         parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, _scattered(message),
                           note="a message header lies in bytes that the trace lacks"))
 
@@ -517,7 +532,7 @@ class Reader:
         self._tell(message, _join(self._chunks), self._total, at, at, False, True, parts)
 
 
-_OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED = range(4)
+_OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD = range(5)
 
 
 def _scattered(message: Message) -> Optional[List[Tuple[int, int, int]]]:

@@ -30,7 +30,8 @@ the rule of the clear hello.
     unknown          yes                     encrypted (*)       clear if 2 bytes   as it says
 
     (*)  but in clear where the body begins as a hello does
-    (**) where the trace began inside the connection: only if the body begins as a message does
+    (**) where the trace began inside the connection, or lost a record header of this direction (a
+         ChangeCipherSpec may have been there): only if the body begins as a message does
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def begins_message(body: bytes, length: int) -> bool:
 class Session:
     """The state of one connection, fed with its hellos and its ChangeCipherSpecs in capture order."""
 
-    __slots__ = ("version", "offered", "suite", "key_exchange", "changed", "whole", "hellos", "ssl2", "retried", "_kx")
+    __slots__ = ("version", "offered", "suite", "key_exchange", "changed", "whole", "lost", "hellos", "ssl2", "retried", "_kx")
 
     def __init__(self, key_exchange: Callable[[int], str]) -> None:
         self.version: Optional[int] = None  # negotiated, from the ServerHello
@@ -79,6 +80,7 @@ class Session:
         self.key_exchange = "unknown"
         self.changed = [False, False]  # a ChangeCipherSpec in clear was seen, by side
         self.whole = [False, False]  # the direction is seen from its beginning, by side
+        self.lost = [False, False]  # record headers of the direction were not captured, by side
         self.hellos = [0, 0]  # hellos seen in clear, by side
         self.ssl2 = False  # the client began with an SSL 2.0 hello
         self.retried = False  # a HelloRetryRequest was seen
@@ -90,7 +92,11 @@ class Session:
             return 0
         if self.changed[side]:
             return 6
-        return 0 if self.whole[side] or self.hellos[side] else 4
+        return 4 if self._doubtful(side) else 0
+
+    def _doubtful(self, side: int) -> bool:
+        """Whether a ChangeCipherSpec may have passed unseen."""
+        return self.lost[side] or not (self.whole[side] or self.hellos[side])
 
     def encrypted(self, side: int, kind: int, length: int, body: bytes) -> str:
         """Why a record's body of `length` bytes is encrypted, "" where it is in clear.
@@ -107,14 +113,14 @@ class Session:
         if kind == HANDSHAKE:
             if changed:
                 return "" if begins_hello(body, length) else "after ChangeCipherSpec"
-            if not self.whole[side] and not self.hellos[side] and not begins_message(body, length):
+            if self._doubtful(side) and not begins_message(body, length):
                 return "no message begins so; its ChangeCipherSpec is not in the trace"
             return ""
         if kind == CHANGE_CIPHER_SPEC:
             return "" if length == 1 else "a ChangeCipherSpec in clear has 1 byte: this is a renegotiation's"
         if changed and self.version is not None:
             return "after ChangeCipherSpec"
-        if kind == ALERT and length != 2 and (changed or not self.whole[side]):
+        if kind == ALERT and length != 2 and (changed or self.lost[side] or not self.whole[side]):
             return "an alert in clear has 2 bytes"
         return ""
 

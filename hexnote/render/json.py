@@ -36,12 +36,15 @@ def _number(value: Optional[int]) -> str:
 class Json:
     """The renderer. Objects come as soon as what they tell is complete, or given up."""
 
-    unfinished = False  # the output always ends in LF
+    echoes = False  # the input's lines are not in the output
+    unfinished = False  # which always ends in LF
     live = False  # parts of units are of no use: only whole ones are printed
     keep = True  # opaque bodies are wanted with all their bytes
 
     def __init__(self) -> None:
         self.out: List[str] = []
+        self._waits: Optional[Packet] = None  # a packet that is not printed yet,
+        self._place = 0  # and its place in `out`
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -61,7 +64,12 @@ class Json:
     ) -> None:
         """A packet, or more of one, and what its bytes completed."""
         if block.kind == PACKET:
-            self._packet(packet)
+            self._release()
+            # More of a packet may follow that is not there whole: its object stands here, and waits.
+            self._place, self._waits = len(self.out), packet
+            self.out.append("")
+            if packet.captured >= packet.payload and packet.tcp is not None:
+                self._release()
         self._parts(parts, connection)
         for finding in findings:
             self._finding(finding)
@@ -86,19 +94,28 @@ class Json:
 
     def end(self) -> None:
         """The input ends."""
+        self._release()
 
     def take(self) -> bytes:
         """What was written since the last call."""
-        made = "".join(self.out)
-        self.out = []
-        return made.encode("ascii")
+        if self._waits is None:
+            made, self.out = self.out, []
+        else:
+            made, self.out, self._place = self.out[: self._place], self.out[self._place :], 0
+        return "".join(made).encode("ascii")
 
     # ---------------------------------------------------------------- objects
 
-    def _packet(self, p: Packet) -> None:
+    def _release(self) -> None:
+        """Put the packet's object in its place."""
+        if self._waits is not None:
+            self.out[self._place] = self._packet(self._waits)
+            self._waits = None
+
+    def _packet(self, p: Packet) -> str:
         side = "null" if p.stream is None else f'"{SIDES[p.side]}"'
         time = p.summary.time if p.summary is not None else None
-        self.out.append(
+        return (
             f'{{"kind":"packet","packet":{p.number},"line":{p.line},"stream":{_number(p.stream)},"from":{side},'
             f'"src":{_text(p.src)},"sport":{_number(p.sport)},"dst":{_text(p.dst)},"dport":{_number(p.dport)},'
             f'"time":{_text(time)},"flags":"{p.flags}","seq":{_number(p.seq)},"ack":{_number(p.ack)},'

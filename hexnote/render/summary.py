@@ -49,7 +49,8 @@ class Sheet:
 class Summary:
     """The renderer: prints a connection when it is over, findings last."""
 
-    unfinished = False  # the output always ends in LF
+    echoes = False  # the input's lines are not in the output
+    unfinished = False  # which always ends in LF
     live = False
     keep = False
 

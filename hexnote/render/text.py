@@ -183,6 +183,7 @@ def own_row(offset: int, at: int, data: bytes, row: int) -> str:
 class Text:
     """The renderer. `take()` hands out what was written since it was asked last."""
 
+    echoes = True  # the input's lines stand in the output
     live = True  # wants parts of units as they come
     keep = False  # does not want opaque bodies whole
 
@@ -438,7 +439,7 @@ class Text:
             at = start + first
             c0 = at & 15
             c1 = c0 + end - start
-            if c1 <= 16 and kind != ARRAY:
+            if c1 <= 16 and kind != ARRAY and node.show != "opaque":
                 row = at >> 4
                 lines = notes.get(row)
                 if lines is None:
@@ -510,10 +511,10 @@ class Text:
         since = "" if begins else self._since(part, start, packet)
         if node.kind == ARRAY:
             first = f"{name}: {_count(size // node.size, 'value')}, listed below" if begins else f"{name} go on{since}"
-        elif full and not opaque:
+        elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque")):
             first = node.say(_peek(buf, start, end)) + since
         elif opaque and begins:
-            first = self._opaque(node, name, size, _peek(buf, start, start + min(known, 8)), part)
+            first = self._opaque(node, name, size, _peek(buf, start, start + min(known, 32)))
         elif begins:
             first = _unfinished(node.say(_peek(buf, start, start + known)), size)
         elif ends and full:
@@ -563,16 +564,15 @@ class Text:
             return "not readable"
         return node.name + node.suffix.replace(".", " ")
 
-    def _opaque(self, node: Node, name: str, size: int, head: bytes, part: Part) -> str:
-        label = f"{name}, {_count(size, 'byte')}"
+    def _opaque(self, node: Node, name: str, size: int, head: bytes) -> str:
         if node.type == "Other":
-            text = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:40])
-            return f'{label}: "{text}"'
+            return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
+        label = f"{name}, {_count(size, 'byte')}"
         if node.type == "ApplicationData":
             return f"{label}, encrypted"
         if node.type == "Encrypted" or node.kind == MISSING:
             return label
-        return f"{label}: {head.hex()}{'...' if size > len(head) else ''}"
+        return f"{label}: {head[:8].hex()}{'...' if size > 8 else ''}"
 
     def _since(self, part: Part, start: int, packet: Packet) -> str:
         return ", begun in an earlier packet"
@@ -725,7 +725,7 @@ def _unfinished(said: str, size: int) -> str:
 
 def _wire(part: Part, packet: Packet) -> int:
     """Local offset where the packet's payload ends, by its headers; -1 where they are not there."""
-    if packet.ip is None or packet.offset is None:
+    if packet.ip is None or packet.offset is None or packet.note or part.pieces is not None:
         return -1
     return max(_local(part, packet.offset + packet.payload), 0)
 
