@@ -140,8 +140,8 @@ def by_hand(fields: List[Field]) -> Callable[..., None]:
         r = q + (buf[p] << 8 | buf[p + 1])
         if r != end:
             raise ValueError
-        add((whole, p, r, 1, -1))
         add((all_length, p, q, 1, -1))
+        add((whole, q, r, 1, -1))
         p, index = q, 0
         while p < end:
             q = p + 4
@@ -168,8 +168,8 @@ def by_hand(fields: List[Field]) -> Callable[..., None]:
                 add((group, q, r, 2, -1))
                 if q + 2 + (buf[q] << 8 | buf[q + 1]) != r:
                     raise ValueError
-                add((vector, q, r, 3, -1))
                 add((length, q, q + 2, 3, -1))
+                add((vector, q + 2, r, 3, -1))
                 s, i = q + 2, 0
                 while s < r:
                     t = s + 1 + buf[s]
@@ -183,8 +183,8 @@ def by_hand(fields: List[Field]) -> Callable[..., None]:
                 add((group, q, r, 2, -1))
                 if q + 2 + (buf[q] << 8 | buf[q + 1]) != r:
                     raise ValueError
-                add((vector, q, r, 3, -1))
                 add((length, q, q + 2, 3, -1))
+                add((vector, q + 2, r, 3, -1))
                 s, i = q + 2, 0
                 while s < r:
                     t = s + 3 + (buf[s + 1] << 8 | buf[s + 2])
@@ -200,8 +200,8 @@ def by_hand(fields: List[Field]) -> Callable[..., None]:
                 add((group, q, r, 2, -1))
                 if q + 2 + (buf[q] << 8 | buf[q + 1]) != r:
                     raise ValueError
-                add((vector, q, r, 3, -1))
                 add((length, q, q + 2, 3, -1))
+                add((vector, q + 2, r, 3, -1))
                 s, i = q + 2, 0
                 while s < r:
                     t = s + 4 + (buf[s + 2] << 8 | buf[s + 3])
@@ -222,8 +222,8 @@ def by_hand(fields: List[Field]) -> Callable[..., None]:
                 add((group, q, r, 2, -1))
                 add((status_type, q, q + 1, 3, -1))
                 add((request, q + 1, r, 3, -1))
-                add((ids, q + 1, q + 3, 4, -1))
                 add((ids_length, q + 1, q + 3, 4, -1))
+                add((ids, q + 3, q + 3, 4, -1))
                 add((more_length, q + 3, r, 4, -1))
                 add((more, r, r, 4, -1))
             else:

@@ -145,7 +145,7 @@ class Reader:
             at = record.offset + record.header + self._progress
             record.missing += self.end - at
             message = self._message
-            if self._mode == _HANDSHAKE:
+            if self._mode in (_HANDSHAKE, _UNREAD):
                 # The record says that these bytes exist: they are the message's, as far as it goes.
                 if message is not None:
                     rest = self.end - at if self._total < 0 else min(self.end - at, self._total - self._size)

@@ -97,7 +97,7 @@ def framed(kit: Kit, length: Node, node: Node, width: int, low: int, high: int, 
 
 
 def vector(kit: Kit, group: Node, length: Node, width: int, low: int, high: int, items: Step) -> Step:
-    """A vector of structures or opaques: a GROUP over all, the length, then `items`, which takes the whole frame."""
+    """A vector of structures or opaques: the length, a GROUP over the rest, `items`, which takes the whole frame."""
 
     def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
         q = p + width
@@ -110,8 +110,8 @@ def vector(kit: Kit, group: Node, length: Node, width: int, low: int, high: int,
         r = q + n
         if r > end or n < low or n > high:
             r = kit.bounds(length, p, q, n, low, high, end, env)
-        out.append((group, p, r, depth, -1))
         out.append((length, p, q, depth, -1))
+        out.append((group, q, r, depth, -1))
         items(buf, q, r, out, depth, env)
         return r if q + n <= end else end + 1
 

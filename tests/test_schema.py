@@ -95,11 +95,11 @@ def test_vectors_of_structs_numbers_and_opaques() -> None:
     fields = decode(made, b"\0\4abcd" + b"\4\0\1\0\2" + b"\5\1a\2bc")
     assert paths(fields) == [
         ("t", 0, 17),
-        ("t.pairs", 0, 6), ("t.pairs.length", 0, 2), ("t.pairs[0]", 2, 4), ("t.pairs[0].x", 2, 3),
+        ("t.pairs.length", 0, 2), ("t.pairs", 2, 6), ("t.pairs[0]", 2, 4), ("t.pairs[0].x", 2, 3),
         ("t.pairs[0].y", 3, 4),
         ("t.pairs[1]", 4, 6), ("t.pairs[1].x", 4, 5), ("t.pairs[1].y", 5, 6),
         ("t.numbers.length", 6, 7), ("t.numbers", 7, 11),
-        ("t.names", 11, 17), ("t.names.length", 11, 12), ("t.names[0].length", 12, 13), ("t.names[0]", 13, 14),
+        ("t.names.length", 11, 12), ("t.names", 12, 17), ("t.names[0].length", 12, 13), ("t.names[0]", 13, 14),
         ("t.names[1].length", 14, 15), ("t.names[1]", 15, 17),
     ]  # fmt: skip
     array = next(f for f in fields if f[0].kind == ARRAY)
