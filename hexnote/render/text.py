@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     ARRAY,
+    BODY,
     CONTENT_TYPES,
     END,
     GROUP,
@@ -40,6 +41,7 @@ _HANG = 2
 # Opaque runs over more rows than this are marked at their first and last row only.
 _FOLD = 3
 _OPAQUE = ("", "opaque", "hex")
+_SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
 _OWN_PREFIX = MARK + "  0x0000:  "
@@ -189,8 +191,11 @@ class Text:
 
     def __init__(
         self, width: int = 100, full: bool = False, headers: bool = False, palette: Optional[Dict[str, str]] = None,
+        quick: bool = True,
     ) -> None:
-        """`palette`: terminal codes by kind of note (see `_shade`); None: no colour."""
+        """`palette`: terminal codes by kind of note (see `_shade`); None: no colour. `quick` False: the general
+        way for every field, whose output the quick ways must equal."""
+        self.quick = quick
         self.width = max(width, 40)
         self.level = 1 if full else 0
         self.headers = headers
@@ -362,7 +367,7 @@ class Text:
         self._carets[key] = made
         return made
 
-    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, shade: str = "") -> List[str]:
+    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, node: Optional[Node] = None) -> List[str]:
         """A caret line with its label, beside the carets where it fits, else under them."""
         line, short, width = carets.line(c0, c1)
         indent = _INDENT[depth]
@@ -372,7 +377,7 @@ class Text:
             lines = [f"{short[:-1]}{' ' * _HANG}{label}\n"]
         else:
             lines = [short, *self._sentence(label, 3 + len(indent))]
-        return self._dye(lines, shade) if shade and self.palette else lines
+        return self._dye(lines, _shade(node)) if self.palette and node is not None else lines
 
     def _dye(self, lines: List[str], shade: str) -> List[str]:
         """Lines with the colour of a kind of note, behind the marker."""
@@ -406,7 +411,9 @@ class Text:
                 lines.extend(self._dye(self._record_heading(part, connection), "heading"))
             elif kind == MESSAGE and part.begins and part.message is not None:
                 lines.extend(self._dye(self._message_heading(part), "heading"))
-            if part.pieces is None:
+            if kind == BODY and self.quick and shape.stride and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
+                self._sealed(shape, delta, part, packet, notes, lines)
+            elif part.pieces is None:
                 self._fields(shape, delta, part, packet, notes)
             else:
                 self._scattered(shape, delta, part, packet, notes)
@@ -421,7 +428,7 @@ class Text:
         have = min(len(buf), hi)
         level, width, dyed = self.level, self.width, self.palette is not None
         first = shift - shape.offset  # block offset = local offset + first
-        table = shape.tables[0] if shape.stride else None
+        table = shape.tables[0] if shape.stride and self.quick else None
         for field in part.fields:
             node, start, end, depth, index = field
             if start >= hi:
@@ -433,13 +440,13 @@ class Text:
                 continue
             if end <= lo or node.level > level or start == end:
                 continue
-            if table is None or start < lo or end > have:
+            if table is None or start < lo or end > have or node.show == "opaque":
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
                 continue
             at = start + first
             c0 = at & 15
             c1 = c0 + end - start
-            if c1 <= 16 and kind != ARRAY and node.show != "opaque":
+            if c1 <= 16 and kind != ARRAY:
                 row = at >> 4
                 lines = notes.get(row)
                 if lines is None:
@@ -452,11 +459,100 @@ class Text:
                 if table.column + len(indent) + len(label) <= width and not dyed:
                     lines.append(f"{table.line(c0, c1)[0]}{indent}{label}\n")
                 else:
-                    lines.extend(self._beside(table, c0, c1, label, depth, _shade(node)))
+                    lines.extend(self._beside(table, c0, c1, label, depth, node))
                 if node.doc and id(node) not in self._taught:
                     lines.extend(self._doc(node))
                 continue
-            self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+            self._whole(table, field, buf, at, notes)
+
+    def _whole(self, table: Carets, field: Field, buf: bytes, at: int, notes: Dict[int, List[str]]) -> None:
+        """What `_long` does, for a field that is there whole, in rows of sixteen, from block offset `at` on."""
+        node, start, end, depth, index = field
+        size = end - start
+        row, c0 = at >> 4, at & 15
+        last = (at + size - 1) >> 4
+        full = c0 + size <= 32
+        show = node.show
+        opaque = show in _OPAQUE
+        array = node.kind == ARRAY
+        name = node.name + node.suffix.replace(".", " ")
+        if array:
+            label = f"{name}: {_count(size // node.size, 'value')}, listed below"
+        elif opaque:
+            label = self._opaque(node, name, size, buf[start : start + 8])
+        elif full:
+            label = node.say(buf[start:end])
+        else:
+            label = _unfinished(node.say(buf[start : start + 32 - c0]), size)
+        if index >= 0:
+            label = _numbered(label, node, index)
+        lines = notes.get(row)
+        if lines is None:
+            lines = notes[row] = []
+        lines += self._beside(table, c0, c0 + size if last == row else 16, label, depth, node)
+        if node.doc and id(node) not in self._taught:
+            lines += self._doc(node)
+        if last > row:
+            fold = show in _LONG and last - row >= _FOLD
+            if fold:
+                row = last - 1
+            bare = table.line(0, 16)[1]
+            while row < last - 1:
+                row += 1
+                lines = notes.get(row)
+                if lines is None:
+                    notes[row] = [bare]
+                else:
+                    lines.append(bare)
+            lines = notes.get(last)
+            if lines is None:
+                lines = notes[last] = []
+            c1 = ((at + size - 1) & 15) + 1
+            if array or not (fold or not full):
+                lines.append(table.line(0, c1)[1])
+            else:
+                label = f"{name} ends" if opaque else node.say(buf[start:end])
+                lines += self._beside(table, 0, c1, _numbered(label, node, index) if index >= 0 else label, depth, node)
+        if array:
+            lines += self._list(node, buf[start:end], depth)
+
+    def _sealed(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], lines: List[str]) -> None:
+        """What `_long` does, for (a part of) an encrypted body in rows of sixteen."""
+        node, _, size, depth, _ = part.fields[0]
+        table = shape.tables[0]
+        assert table is not None
+        at = part.lo + delta - shape.offset
+        told, got = part.lo - part.base, part.hi - part.lo
+        row, c0 = at >> 4, at & 15
+        last = (at + got - 1) >> 4
+        wire = _wire(part, packet)
+        stop = size if wire < 0 or wire > size else wire
+        fold = ((at + stop - told - 1) >> 4) - row >= _FOLD
+        ends = told + got >= size
+        full = told + min(got, 32 - c0) >= size
+        name = self._name(node, part)
+        if not told:
+            label = self._opaque(node, name, size, b"")
+            if 0 <= wire < size:
+                label += ", goes on in a later packet"
+        elif full:
+            label = f"{name} ends{self._since(part, 0, packet)}"
+        elif wire >= 0:
+            label = f"{name} goes on: bytes {told} to {stop} of {size}"
+        else:
+            label = f"{name} goes on at byte {told} of {size}"
+        lines += self._beside(table, c0, c0 + got if last == row else 16, label, depth, node)
+        if last == row or (fold and not ends):
+            return
+        if not fold:
+            for middle in range(row + 1, last):
+                notes.setdefault(middle, []).append(table.line(0, 16)[1])
+        lines = notes.setdefault(last, [])
+        c1 = ((at + got - 1) & 15) + 1
+        if ends and (fold or not full):
+            lines += self._beside(table, 0, c1, f"{name} ends", depth, node)
+        else:
+            lines.append(table.line(0, c1)[1])
 
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
@@ -542,7 +638,7 @@ class Text:
             if label and index >= 0:
                 label = _numbered(label, node, index)
             if label:
-                lines.extend(self._beside(carets, c0, c1, label, depth, _shade(node)))
+                lines.extend(self._beside(carets, c0, c1, label, depth, node))
             else:
                 lines.append(carets.line(c0, c1)[1])
             if i == 0 and begins and node.doc and id(node) not in self._taught:
