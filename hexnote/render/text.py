@@ -41,6 +41,8 @@ _HANG = 2
 # Opaque runs over more rows than this are marked at their first and last row only.
 _FOLD = 3
 _OPAQUE = ("", "opaque", "hex")
+_REPEATED = (11, 13)  # handshake types: certificate, certificate_request
+_MEMO = 256  # of these, and of lists, are kept
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
@@ -207,6 +209,8 @@ class Text:
         self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
         self._taught: set[int] = set()  # nodes whose teaching note was given
         self._lost: List[Part] = []  # holes not told yet
+        self._made: Dict[Any, List[Tuple[int, List[str]]]] = {}  # notes of messages that come again and again
+        self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -414,9 +418,36 @@ class Text:
             if kind == BODY and self.quick and shape.stride and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
                 self._sealed(shape, delta, part, packet, notes, lines)
             elif part.pieces is None:
-                self._fields(shape, delta, part, packet, notes)
+                if kind == MESSAGE and self.quick and shape.stride and part.message is not None and part.message.type in _REPEATED:
+                    self._again(shape, delta, part, packet, notes, row)
+                else:
+                    self._fields(shape, delta, part, packet, notes)
             else:
                 self._scattered(shape, delta, part, packet, notes)
+
+    def _again(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], row: int) -> None:
+        """What `_fields` does, for messages of which most servers have one: the same bytes at the same
+        column have the same notes, teaching apart."""
+        lo = part.lo - part.base
+        seen = part.buf[: part.hi - part.base] if isinstance(part.buf, bytes) else b""
+        version = part.record.version if part.record is not None else None
+        key = (seen, lo, part.lo + delta - shape.offset & 15, _wire(part, packet), id(shape.tables[0]), version)
+        made = self._made.get(key)
+        if made is None:
+            taught = len(self._taught)
+            fresh: Dict[int, List[str]] = {}
+            self._fields(shape, delta, part, packet, fresh)
+            made = [(at - row, lines) for at, lines in fresh.items()]
+            if taught == len(self._taught) and seen:
+                if len(self._made) >= _MEMO:
+                    self._made.clear()
+                self._made[key] = made
+        for at, lines in made:
+            there = notes.get(row + at)
+            if there is None:
+                notes[row + at] = list(lines)
+            else:
+                there += lines
 
     def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit that lies in one piece of the stream."""
@@ -702,6 +733,15 @@ class Text:
 
     def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
         """A numbered list of the values of an array."""
+        key = (id(node), raw, depth)
+        made = self._lists.get(key)
+        if made is None:
+            if len(self._lists) >= _MEMO:
+                self._lists.clear()
+            made = self._lists[key] = self._new_list(node, raw, depth)
+        return made
+
+    def _new_list(self, node: Node, raw: bytes, depth: int) -> List[str]:
         size = node.size
         items = [node.say(raw[i : i + size]) for i in range(0, len(raw) - size + 1, size)]
         lead = MARK + "   " + _INDENT[depth]
