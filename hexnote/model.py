@@ -120,45 +120,43 @@ Item = Union[Prose, Block]
 
 
 class Packet:
-    """A packet of the trace: headers measured, place in its stream known where it can be."""
+    """A packet of the trace: headers measured, place in its stream known where it can be.
 
-    __slots__ = (
-        "number", "line", "summary", "header", "stream", "side", "src", "sport", "dst", "dport",
-        "flags", "seq", "ack", "window", "link", "ip", "tcp", "start", "end", "captured", "offset",
-        "ttl", "ipid", "base", "data", "version", "protocol", "dress", "key", "note",
-    )
+    What is not known stays as the class has it: a packet is made for every few lines of text.
+    """
+
+    header: bytes = b""  # raw summary line(s), b"" where there is none
+    summary: Optional[Summary] = None  # `header` read; only where someone asked
+    stream: Optional[int] = None  # TCP connection, 0-based by first appearance
+    side = 0  # 0: sent by the client, 1: by the server
+    src: Optional[str] = None
+    sport: Optional[int] = None
+    dst: Optional[str] = None
+    dport: Optional[int] = None
+    flags = ""  # letters of FSRPAUEC
+    seq: Optional[int] = None  # absolute
+    ack: Optional[int] = None  # absolute; None without the ACK flag
+    window: Optional[int] = None
+    link: Optional[int] = None  # header lengths in bytes
+    ip: Optional[int] = None
+    tcp: Optional[int] = None
+    version: Optional[int] = None  # IP version
+    protocol: Optional[int] = None  # IP protocol number (6: TCP)
+    ttl: Optional[int] = None
+    ipid: Optional[int] = None  # IPv4 identification
+    start = 0  # dump offset where the TCP payload begins
+    end = 0  # dump offset where it ends on the wire (>= start), by IP's total length
+    captured = 0  # payload bytes shown so far
+    offset: Optional[int] = None  # stream offset of the first payload byte
+    base = 0  # dump offset of the first byte shown
+    data: bytes = b""  # the bytes of its first block
+    dress = "tcpdump"
+    key: Optional[Tuple[bytes, bytes]] = None  # (source, destination), address + port, raw
+    note = ""  # what could not be read of its headers, in words
 
     def __init__(self, number: int, line: int) -> None:
         self.number = number  # 1-based, in input order
         self.line = line  # 1-based input line
-        self.header: bytes = b""  # raw summary line(s), b"" where there is none
-        self.summary: Optional[Summary] = None  # `header` read; only where someone asked
-        self.stream: Optional[int] = None  # TCP connection, 0-based by first appearance
-        self.side = 0  # 0: sent by the client, 1: by the server
-        self.src: Optional[str] = None
-        self.sport: Optional[int] = None
-        self.dst: Optional[str] = None
-        self.dport: Optional[int] = None
-        self.flags = ""  # letters of FSRPAUEC
-        self.seq: Optional[int] = None  # absolute
-        self.ack: Optional[int] = None  # absolute; None without the ACK flag
-        self.window: Optional[int] = None
-        self.link: Optional[int] = None  # header lengths in bytes
-        self.ip: Optional[int] = None
-        self.tcp: Optional[int] = None
-        self.version: Optional[int] = None  # IP version
-        self.protocol: Optional[int] = None  # IP protocol number (6: TCP)
-        self.ttl: Optional[int] = None
-        self.ipid: Optional[int] = None  # IPv4 identification
-        self.start = 0  # dump offset where the TCP payload begins
-        self.end = 0  # dump offset where it ends on the wire (>= start), by IP's total length
-        self.captured = 0  # payload bytes shown so far
-        self.offset: Optional[int] = None  # stream offset of the first payload byte
-        self.base = 0  # dump offset of the first byte shown
-        self.data: bytes = b""  # the bytes of its first block
-        self.dress = "tcpdump"
-        self.key: Optional[Tuple[bytes, bytes]] = None  # (source, destination), address + port, raw
-        self.note = ""  # what could not be read of its headers, in words
 
     @property
     def payload(self) -> int:

@@ -163,7 +163,8 @@ class Trace:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
             self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
-        self._end_flows()
+        if self.flows.over:
+            self._end_flows()
 
     def _fragment(self, block: Block, packet: Packet) -> None:
         """An IP fragment: its bytes are part of the payload that begins in the datagram's first one."""
@@ -214,7 +215,8 @@ class Trace:
                 if findings:
                     self.renderer.remark("", findings)
         self.packet = None
-        self._end_flows()
+        if self.flows.over:
+            self._end_flows()
 
     def _end_flows(self) -> None:
         for flow, deliveries in self.flows.evicted():
@@ -254,7 +256,8 @@ class Trace:
             else:
                 late.append((delivery, lost + parts))
                 lost = []
-        findings += from_events(flow, packet)
+        if flow.events:
+            findings += from_events(flow, packet)
         remarks = [remark] if remark else []
         if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not deliveries)):
             remarks += self._remarks(packet, flow, bool(deliveries))

@@ -118,7 +118,7 @@ class Flows:
         self._cap = cap
         self._numbers = 0  # given so far
         self._clock = 0
-        self._over: List[Flow] = []  # ended, to be told
+        self.over: List[Flow] = []  # ended, to be taken by `evicted`
 
     def new_number(self) -> int:
         """The number of the next connection."""
@@ -201,12 +201,12 @@ class Flows:
                     return  # its ends would not believe it either
             stream.reset = True
             flow.connection.closed = f"reset by the {('client', 'server')[stream.side]}"
-            self._over.append(flow)
+            self.over.append(flow)
             return
         peer = stream.peer
         if stream.fin is not None and peer.fin is not None and stream.acked > stream.fin and peer.acked > peer.fin:
             flow.connection.closed = "closed by both ends"
-            self._over.append(flow)
+            self.over.append(flow)
 
     def evicted(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
         """The connections that were closed or let go since the last call, each once, with all that
@@ -216,7 +216,7 @@ class Flows:
             if flow is not None and known is stream:
                 self._remove(flow)
         self._bounds.overdue.clear()
-        over, self._over = self._over, []
+        over, self.over = self.over, []
         for flow in over:
             if not flow.ended:
                 yield flow, flow.finish()
@@ -235,7 +235,7 @@ class Flows:
         for stream in flow.streams:
             if self._table.get(stream.key, (None,))[0] is flow:
                 del self._table[stream.key]
-        self._over.append(flow)
+        self.over.append(flow)
 
     def _evict(self) -> None:
         """Makes room: up to an eighth of the connections go, those not used for longest: of those that
