@@ -108,11 +108,11 @@ def _seconds(raw: bytes) -> str:
 
 def _clock(raw: bytes) -> str:
     """Seconds since 1970; a number of eight bytes counts milliseconds (RFC 6962 section 3.2)."""
-    n = int.from_bytes(raw, "big")
+    n, doubt = int.from_bytes(raw, "big"), ", if it is a clock"
     if len(raw) == 8:
-        n //= 1000
+        n, doubt = n // 1000, ""
     if _FIRST <= n < _LAST:
-        return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(n))} UTC (0x{raw.hex()})"
+        return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(n))} UTC (0x{raw.hex()}){doubt}"
     return f"0x{raw.hex()}, random rather than a time"
 
 
@@ -165,7 +165,9 @@ def _enum(node: Node, lead: str, width: int) -> None:
         if version and raw[0] == 3:
             return f"{name} ({raw[0]}.{raw[1]})"
         row = rows.get(int.from_bytes(raw, "big"), ()) if openssl else ()
-        return f"{name} (0x{raw.hex()}){f', OpenSSL {row[1]}' if len(row) > 1 and row[1] not in ('', row[0]) else ''}"
+        # One byte reads best in decimal, as the RFCs write types and alerts; suites and groups are known by their hex.
+        code = str(raw[0]) if len(raw) == 1 else f"0x{raw.hex()}"
+        return f"{name} ({code}){f', OpenSSL {row[1]}' if len(row) > 1 and row[1] not in ('', row[0]) else ''}"
 
     node.title = title
     node.value = _number(width)

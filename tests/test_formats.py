@@ -58,7 +58,7 @@ def test_every_message_has_a_format(name: str) -> None:
 
 def test_headers() -> None:
     assert told("RecordHeader", bytes.fromhex("1603010046")) == {
-        "record.type": "type = handshake (0x16)",
+        "record.type": "type = handshake (22)",
         "record.version": "version = TLS 1.0 (3.1)",
         "record.length": "length = 70 bytes (0x0046)",
     }
@@ -149,7 +149,7 @@ def test_a_client_hello() -> None:
     )
     said = told("ClientHello", raw)
     assert said["client_hello.client_version"] == "client_version = TLS 1.2 (3.3)"
-    assert said["client_hello.random.gmt_unix_time"] == "gmt_unix_time = 2008-03-02 23:52:17 UTC (0x47cb3db1)"
+    assert said["client_hello.random.gmt_unix_time"] == "gmt_unix_time = 2008-03-02 23:52:17 UTC (0x47cb3db1), if it is a clock"
     assert said["client_hello.cipher_suites"] == "TLS_RSA_WITH_AES_256_CBC_SHA (0x0035), OpenSSL AES256-SHA"
     assert said["client_hello.cipher_suites.length"] == "cipher_suites length = 2 bytes (0x0002)"
     assert (
@@ -252,10 +252,10 @@ def test_messages_that_changed_with_tls_13() -> None:
 
 def test_small_messages() -> None:
     assert told("Alert", b"\2\x28") == {
-        "alert.level": "level = fatal (0x02)",
-        "alert.description": "description = handshake_failure (0x28)",
+        "alert.level": "level = fatal (2)",
+        "alert.description": "description = handshake_failure (40)",
     }
-    assert told("ChangeCipherSpec", b"\1") == {"change_cipher_spec.type": "type = change_cipher_spec (0x01)"}
+    assert told("ChangeCipherSpec", b"\1") == {"change_cipher_spec.type": "type = change_cipher_spec (1)"}
     assert told("ServerHelloDone", b"") == {"server_hello_done": "server_hello_done = empty"}
     assert told("HeartbeatMessage", b"\1\0\3abc" + bytes(16))["heartbeat.payload"] == "payload = 6162 63 (3 bytes)"
     ctx = Context()

@@ -185,7 +185,7 @@ def test_names_of_registries_and_enums() -> None:
     )
     _, s, e = (f[0] for f in decode(made, b"\0\x35\1"))
     assert (s.value(b"\0\x35"), s.title(b"\0\x35"), s.title(b"\0\x36")) == (0x35, "TLS_X", None)
-    assert e.title(b"\1") == "yes" and e.say(b"\1") == "e = yes (0x01)" and e.say(b"\2") == "e = unknown (0x02)"
+    assert e.title(b"\1") == "yes" and e.say(b"\1") == "e = yes (1)" and e.say(b"\2") == "e = unknown (2)"
 
 
 def test_a_hook_reads_what_it_is_asked_to() -> None:

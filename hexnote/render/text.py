@@ -414,7 +414,7 @@ class Text:
             if kind == HEADER:
                 lines.extend(self._dye(self._record_heading(part, connection), "heading"))
             elif kind == MESSAGE and part.begins and part.message is not None:
-                lines.extend(self._dye(self._message_heading(part), "heading"))
+                lines.extend(self._message_heading(part))
             if kind == BODY and self.quick and shape.stride and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
                 self._sealed(shape, delta, part, packet, notes, lines)
             elif part.pieces is None:
@@ -720,7 +720,12 @@ class Text:
         message = part.message
         if message is None or not message.name:
             return []
-        return [f"{MARK}  {message.name}, {message.length - 4} bytes after its header\n"] if message.length > 4 else [f"{MARK}  {message.name}, empty\n"]
+        size = f"{_count(message.length - 4, 'byte')} after its header" if message.length > 4 else "empty"
+        lines = self._dye([f"{MARK}  {message.name}, {size}\n"], "heading")
+        for node, start, _, depth, _ in part.fields[:8]:
+            if node.kind == GROUP and not depth and start == 4 and node.doc and id(node) not in self._taught:
+                lines += self._doc(node)
+        return lines
 
     def _teach(self, node: Node, shape: Shape, at: int, notes: Dict[int, List[str]]) -> None:
         row = shape.row_of(min(at, shape.end - 1))
