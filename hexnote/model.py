@@ -78,7 +78,10 @@ class Block:
     block, in order, exactly as it came. A PACKET block without rows is a summary line alone.
     """
 
-    __slots__ = ("kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress")
+    __slots__ = (
+        "kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress",
+        "payload", "side", "message", "declared",
+    )
 
     def __init__(
         self, kind: int, line: int, text: bytes, head: int = 0, offset: int = 0, data: bytes = b"",
@@ -97,6 +100,10 @@ class Block:
         self.layout = layout  # the layout of every row, where stride is > 0
         self.blanked = blanked  # the first row's leading bytes were blanked out by the author
         self.dress = dress  # name of the dump format, e.g. "tcpdump"
+        self.payload = False  # bytes of a stream: there are no headers to take off
+        self.side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
+        self.message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
+        self.declared: Optional[int] = None  # how many bytes the head says that there are
 
     def row(self, r: int) -> Row:
         """Row number `r` (0-based) of the block."""

@@ -508,7 +508,7 @@ class Text:
         array = node.kind == ARRAY
         name = node.name + node.suffix.replace(".", " ")
         if array:
-            label = f"{name}: {_count(size // node.size, 'value')}, listed below"
+            label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
             label = self._opaque(node, name, size, buf[start : start + 8])
         elif full:
@@ -637,7 +637,7 @@ class Text:
         size = end - start
         since = "" if begins else self._since(part, start, packet)
         if node.kind == ARRAY:
-            first = f"{name}: {_count(size // node.size, 'value')}, listed below" if begins else f"{name} go on{since}"
+            first = self._array(node, name, size, _peek(buf, start, end) if full else b"") if begins else f"{name} go on{since}"
         elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque")):
             first = node.say(_peek(buf, start, end)) + since
         elif opaque and begins:
@@ -691,6 +691,12 @@ class Text:
             return "not readable"
         return node.name + node.suffix.replace(".", " ")
 
+    def _array(self, node: Node, name: str, size: int, raw: bytes) -> str:
+        """The label of a list; a single value, where it is known already, needs none."""
+        if size <= node.size:
+            return f"{name} = {node.say(raw)}" if len(raw) == size else f"{name}: {_count(size // node.size, 'value')}"
+        return f"{name}: {_count(size // node.size, 'value')}, listed below"
+
     def _opaque(self, node: Node, name: str, size: int, head: bytes) -> str:
         if node.type == "Other":
             return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
@@ -737,7 +743,9 @@ class Text:
         return self._dye(self._sentence(text, 5), "teaching")
 
     def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
-        """A numbered list of the values of an array."""
+        """A numbered list of the values of an array; a single one was told in its label."""
+        if len(raw) <= node.size:
+            return []
         key = (id(node), raw, depth)
         made = self._lists.get(key)
         if made is None:

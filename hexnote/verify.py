@@ -1,0 +1,337 @@
+"""Trust, but verify: what a dump says twice is compared.
+
+Checksums against bytes, lengths against bytes, the text column against the hex, the summary line
+against the headers. What is found depends on the packet at hand and on those before it only.
+"""
+
+from __future__ import annotations
+
+from re import IGNORECASE
+from re import compile as regex
+from typing import Callable, Dict, List, Optional, Set, Tuple
+
+from hexnote.checksums import BAD, GOOD, ip_checksum, tcp_checksum
+from hexnote.model import EXCERPT, PACKET, Block, Finding, Packet, Summary
+from hexnote.verify_text import Slip, compare
+
+Summarize = Callable[[bytes], Optional[Summary]]
+
+_KNOWN = 4096  # connections and senders that are remembered
+_TOLD = 3  # wrong checksums of one sender that are told one by one while none of its is right
+_PLACES = 16  # byte ranges that one finding names
+_PADDED = 50  # Ethernet pads to 46 bytes behind its header; a frame check sequence has 4 more
+_FCS = 4
+
+# An address that was made unreadable: of four or eight parts some are letters that stand for nothing.
+_MASKED = regex(r"(?:[0-9]{1,3}|[0-9a-f]{0,4}|[x*#?_]{1,4}|[0-9]{1,2}[x*#?]{1,2})(?:[.:](?:[0-9a-f]{0,4}|[x*#?_]{1,4}|[0-9]{1,2}[x*#?]{1,2})){3,7}", IGNORECASE)
+_LETTERS = regex(r"([a-z])\.([a-z])\.([a-z])\.([a-z])", IGNORECASE)
+_WORDS = regex(r"redact|masked|hidden|anonym|removed|x{3}|\*{2}|^[\[<].*[\]>]$", IGNORECASE)
+_IPV4 = regex(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+# What logs say of the size of the block that follows.
+_DECLARED = regex(rb"=> ([0-9]{1,7}) \(0x|(?:SSL data|data|header), ([0-9]{1,7}) bytes \(0x|\blength = ([0-9]{1,7})\b|"
+                  rb"\b(?:written|got)=([0-9]{1,7})\b")
+
+
+class _Sender:
+    """The TCP checksums of one address."""
+
+    __slots__ = ("good", "bad", "at")
+
+    def __init__(self) -> None:
+        self.good = 0
+        self.bad = 0
+        self.at: Tuple[Tuple[int, int, int], ...] = ()  # the first that was not told on its own
+
+
+class Verifier:
+    """Compares what the blocks of one input say twice. Feed it each PACKET and MORE block in order."""
+
+    def __init__(self) -> None:
+        self._packet: Optional[Packet] = None
+        self._parts: List[bytes] = []  # the packet's bytes from dump offset 0 on
+        self._next = 0  # dump offset behind the last byte shown
+        self._whole = False  # all bytes before it were shown
+        self._open = False  # its checksums were not taken yet
+        self._verdict: Optional[str] = None  # of its TCP checksum
+        self._declared: Optional[int] = None  # bytes that the line before the rows promises
+        self._longest = 0  # most bytes shown of any packet before
+        self._ends: Dict[object, bytes] = {}  # what a summary line of a connection's side must contain
+        self._masked: Set[Tuple[Optional[str], Optional[str]]] = set()
+        self._senders: Dict[Optional[str], _Sender] = {}
+
+    def block(self, packet: Packet, block: Block, summary: Summarize) -> List[Finding]:
+        """What a block of `packet` makes known: findings on the packet, or on the one before it.
+
+        To be called once the packet's headers were measured. `summary` reads a summary line.
+        """
+        if block.kind == EXCERPT:
+            return []
+        found: List[Finding] = []
+        data = block.data
+        if packet is not self._packet or block.kind == PACKET:
+            self._leave(found)
+            self._packet = packet
+            self._parts = [data]
+            self._next = block.offset + len(data)
+            self._whole = block.offset == 0
+            self._open = self._whole
+            self._verdict = None
+            self._declared = None
+            if block.head:
+                self._heading(packet, summary, found)
+        elif data:
+            self._more(packet, block, found)
+        if self._open and packet.link is not None:
+            self._checksums(packet, found)
+        slips = compare(block)
+        if slips:
+            self._column(packet, slips, found)
+        return found
+
+    def end(self) -> List[Finding]:
+        """What is known at the end of the input."""
+        found: List[Finding] = []
+        for name, sender in self._senders.items():
+            if sender.bad > _TOLD and sender.at:
+                extent = "all" if not sender.good else "the first"
+                found.append(Finding(
+                    "checksum", "warning", None, "unknown", "likely" if sender.good else "possible",
+                    f"{extent} {sender.bad} TCP checksums of {name} are wrong, {_TOLD} of which were told above",
+                    "a capture on the sender itself: its network card makes the checksums behind the capture (offload)",
+                    "capture on the way or at the receiver, or with checksum offload off (ethtool -K IFACE tx off)", sender.at,
+                ))
+        return found
+
+    # ---------------------------------------------------------------- a packet's blocks
+
+    def _more(self, packet: Packet, block: Block, found: List[Finding]) -> None:
+        """Further rows of the packet, perhaps behind a gap, perhaps repeating some."""
+        fresh, end = block.fresh, block.offset + len(block.data)
+        if fresh > self._next:
+            if self._next % 16 != block.offset % 16 and fresh - self._next < 16:
+                row = self._next - self._next % 16
+                missing = fresh - self._next
+                found.append(_length(
+                    packet, f"the row at 0x{row:04x} has lost {_bytes(missing)}: the next one begins at 0x{fresh:04x}",
+                    "type the row again, or paste it from the source", ((packet.number, self._next, fresh),),
+                ))
+            self._whole = self._open = False
+        elif self._whole and fresh < end:
+            self._parts.append(block.data[fresh - block.offset :])
+        self._next = max(self._next, end)
+
+    def _leave(self, found: List[Finding]) -> None:
+        """Another packet begins: does what was shown of this one fit its length?"""
+        packet, shown = self._packet, self._next
+        if packet is None:
+            return
+        if packet.link is not None and not packet.note and packet.end:
+            end = packet.end
+            if shown > end:
+                if shown - packet.link > _PADDED and shown - end != _FCS:
+                    found.append(_length(
+                        packet, f"IP's total length ends the packet at 0x{end:04x}, {_bytes(shown - end)} more are shown",
+                        "look at bytes 2 and 3 of the IP header, and for rows of another packet",
+                        ((packet.number, end, shown),),
+                    ))
+            elif shown < end and shown % 16 and self._longest > shown and end - shown <= 16 and self._whole:
+                # A capture that cuts packets short cuts all at one length: this one is shorter than another.
+                found.append(_length(
+                    packet, f"IP's total length promises {_bytes(end - shown)} more than the rows show",
+                    "compare the packet's last row with the source", ((packet.number, shown, end),),
+                ))
+            self._longest = max(self._longest, min(shown, end))
+        elif self._declared is not None and self._whole and packet.link is None and shown > self._declared:
+            found.append(_length(
+                packet, f"the line before says {_bytes(self._declared)}, {shown} are shown", "compare with the source",
+                ((packet.number, self._declared, shown),),
+            ))
+
+    # ---------------------------------------------------------------- the summary line
+
+    def _heading(self, packet: Packet, summary: Summarize, found: List[Finding]) -> None:
+        """The line before the rows: its addresses, its length."""
+        head = packet.header
+        if packet.tcp is None or packet.note:
+            if packet.link is None and b"yte" in head or b"len" in head:
+                match = _DECLARED.search(head, 0, 1000)
+                if match and packet.link is None:
+                    self._declared = int(match[match.lastindex or 0])
+            return
+        payload = b"%d" % (packet.end - packet.start)
+        told: Optional[Summary] = None
+        if not head.endswith(b", length " + payload + b"\n") and b"(" + payload + b")" not in head:
+            if b"en" in head or b"(" in head:
+                told = summary(head)
+                self._told_length(packet, told, found)
+        expected = self._ends.get(packet.key)
+        if expected is None or expected not in head:
+            self._addresses(packet, summary(head) if told is None else told, found)
+
+    def _told_length(self, packet: Packet, told: Optional[Summary], found: List[Finding]) -> None:
+        if told is None or told.length is None or told.length == packet.payload:
+            return
+        assert packet.link is not None
+        where = packet.link + (2 if packet.version == 4 else 4)
+        found.append(_length(
+            packet, f"the summary line says {_bytes(told.length)} of TCP payload, the headers in the bytes say {packet.payload}",
+            "the line may belong to another packet, or one of the two was changed", ((packet.number, where, where + 2),),
+        ))
+
+    def _addresses(self, packet: Packet, told: Optional[Summary], found: List[Finding]) -> None:
+        """Addresses that the summary line hides and the bytes show."""
+        if told is None or told.src is None or told.dst is None or packet.link is None:
+            return
+        if len(self._ends) >= _KNOWN:
+            self._ends.clear()
+        line = packet.header
+        start, behind = line.find(told.src.encode()), line.rfind(told.dst.encode())
+        if 0 <= start < behind and behind - start < 600:
+            self._ends[packet.key] = line[start : behind + len(told.dst)]
+        size, at = (4, packet.link + 12) if packet.version == 4 else (16, packet.link + 8)
+        places: List[Tuple[int, int, int]] = []
+        words: List[str] = []
+        for shown, real, place in ((told.src, packet.src, at), (told.dst, packet.dst, at + size)):
+            if real is not None and _hides(shown, (packet.src, packet.dst)):
+                places.append((packet.number, place, place + size))
+                words.append(f"{_quote(shown)} for {real}")
+        key = (told.src, told.dst)
+        if not places or key in self._masked:
+            return
+        if len(self._masked) >= _KNOWN:
+            self._masked.clear()
+        self._masked.update((key, key[::-1]))
+        found.append(_leak(packet, f"the summary line hides an address that the bytes show: {', '.join(words)}", "proven", tuple(places)))
+
+    # ---------------------------------------------------------------- checksums
+
+    def _checksums(self, packet: Packet, found: List[Finding]) -> None:
+        """IP's as soon as the packet's first bytes are there, TCP's when all of them are."""
+        if len(self._parts) > 1 and self._next >= packet.end:
+            self._parts = [b"".join(self._parts)]
+        data = self._parts[0]
+        whole = len(self._parts) == 1 and len(data) >= packet.end
+        link = packet.link or 0
+        if len(self._parts) == 1 and (packet.version != 4 or ip_checksum(packet, data) != BAD):
+            pass
+        elif len(self._parts) == 1 and data[link + 10 : link + 12] != b"\0\0":
+            size = (data[link] & 15) * 4
+            found.append(Finding(
+                "checksum", "warning", packet.stream, "unknown", "proven",
+                f"the IP header checksum of packet {packet.number} does not match: bytes of the header were altered or mistyped",
+                "", f"compare bytes 0x{link:04x} to 0x{link + size - 1:04x} with the source",
+                ((packet.number, link, link + size),),
+            ))
+        if not whole:
+            return
+        self._open = False
+        verdict = self._verdict = tcp_checksum(packet, data)
+        if verdict is None:
+            return
+        sender = self._senders.get(packet.src)
+        if sender is None:
+            if len(self._senders) >= _KNOWN:
+                del self._senders[next(iter(self._senders))]
+            sender = self._senders[packet.src] = _Sender()
+        if verdict == GOOD:
+            sender.good += 1
+        elif verdict == BAD:
+            self._bad(packet, data, sender, found)
+
+    def _bad(self, packet: Packet, data: bytes, sender: _Sender, found: List[Finding]) -> None:
+        start = link = (packet.link or 0) + (packet.ip or 0)
+        if data[start + 16 : start + 18] == b"\0\0" and not sender.good:
+            return  # nobody has filled it in: offload of another kind, or a made-up packet
+        sender.bad += 1
+        at = ((packet.number, link, packet.end),)
+        if sender.bad > _TOLD and not sender.good:
+            sender.at = sender.at or at
+            return
+        found.append(Finding(
+            "checksum", "warning", packet.stream, "unknown", "proven" if sender.good else "likely",
+            f"the TCP checksum of packet {packet.number} does not match: its bytes or its addresses were altered or mistyped",
+            "checksum offload of a kind that leaves no sum of the pseudo header: then no checksum of this sender is right",
+            "compare the packet's rows with the source; see also ascii-disagrees", at,
+        ))
+
+    # ---------------------------------------------------------------- the text column
+
+    def _column(self, packet: Packet, slips: List[Slip], found: List[Finding]) -> None:
+        """What the text column says otherwise than the hex."""
+        hidden = [s for s in slips if s.hidden]
+        wrong = [s for s in slips if not s.hidden]
+        if hidden:
+            names = ", ".join(_quote(s.data.decode("latin-1") if s.shown in ("", s.shown[:1] * len(s.shown)) else s.shown)
+                              for s in hidden[:3])
+            clear = "bytes" if hidden[0].shown in ("", hidden[0].shown[:1] * len(hidden[0].shown)) else "text column"
+            found.append(_leak(
+                packet, f"one column hides what the other shows: the {clear} still {'say' if clear == 'bytes' else 'says'} {names}"
+                f"{_more(hidden, 3)}", "likely" if hidden[0].shown == "" else "proven", _places(packet, hidden),
+            ))
+        if not wrong:
+            return
+        first = wrong[0]
+        count = sum(s.end - s.start for s in wrong)
+        found.append(Finding(
+            "ascii-disagrees", "warning", packet.stream, "unknown", "proven",
+            f"in row 0x{first.row:04x} the hex has {first.data[:16].hex(' ')} ({_quote(first.data.decode('latin-1'))}) at byte "
+            f"0x{first.start:04x}, the text column {_quote(first.shown)}"
+            + (f"; {_bytes(count)} in all" if len(wrong) > 1 else "") + self._side(packet, slips),
+            "a tool that renders bytes in another way", "compare the row with the source",
+            _places(packet, wrong), (first.line, wrong[-1].line),
+        ))
+
+    def _side(self, packet: Packet, slips: List[Slip]) -> str:
+        """Which column the TCP checksum sides with, in words."""
+        if self._verdict == GOOD:
+            return ": the TCP checksum sides with the hex"
+        if self._verdict != BAD or len(self._parts) != 1:
+            return ""
+        data = bytearray(self._parts[0])
+        for slip in slips:
+            if len(slip.shown) == slip.end - slip.start and slip.shown.isascii() and slip.end <= len(data):
+                data[slip.start : slip.end] = slip.shown.encode("ascii")
+        return ": the TCP checksum sides with the text column" if tcp_checksum(packet, bytes(data)) == GOOD else ""
+
+
+# ------------------------------------------------------------------ words
+
+
+def _length(packet: Packet, text: str, step: str, at: Tuple[Tuple[int, int, int], ...]) -> Finding:
+    return Finding("length-disagrees", "warning", packet.stream, "unknown", "proven", f"packet {packet.number}: {text}", "", step, at)
+
+
+def _leak(packet: Packet, text: str, sure: str, at: Tuple[Tuple[int, int, int], ...]) -> Finding:
+    return Finding(
+        "redaction-leak", "warning", packet.stream, "unknown", sure, text, "",
+        "cross it out in both columns, or make up another trace, before you show this one to others", at,
+    )
+
+
+def _places(packet: Packet, slips: List[Slip]) -> Tuple[Tuple[int, int, int], ...]:
+    return tuple((packet.number, s.start, s.end) for s in slips[:_PLACES])
+
+
+def _more(slips: List[Slip], told: int) -> str:
+    return f" and more in {len(slips) - told} places" if len(slips) > told else ""
+
+
+def _bytes(count: int) -> str:
+    return f"{count} {'byte' if count == 1 else 'bytes'}"
+
+
+def _quote(text: str) -> str:
+    """A text of the trace, at most 40 characters of it, with nothing in it that a terminal obeys."""
+    shown = "".join(c if " " <= c <= "~" and c not in '"\\' else "." for c in text[:40])
+    return f'"{shown}{"..." if len(text) > 40 else ""}"'
+
+
+def _hides(shown: str, real: Tuple[Optional[str], Optional[str]]) -> bool:
+    """Is a host as printed one that was made unreadable, or another address than the bytes have?"""
+    if shown in real:
+        return False
+    if _IPV4.fullmatch(shown):
+        return True
+    if _MASKED.fullmatch(shown):
+        return any(c in "xX*#?_" for c in shown)
+    return bool(_LETTERS.fullmatch(shown) or _WORDS.search(shown))

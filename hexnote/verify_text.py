@@ -1,0 +1,207 @@
+"""The text column of dump rows held against their bytes."""
+
+from __future__ import annotations
+
+from re import compile as regex
+from struct import Struct
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Block, Row
+
+# How tools render bytes: graphic ASCII as it is and all else as a dot (tcpdump), or the blank too as it is.
+_GRAPHIC = bytes(c if 32 < c < 127 else 46 for c in range(256))
+_PRINTED = bytes(c if 32 <= c < 127 else 46 for c in range(256))
+_BLANKS = b" \t\r\n"
+_BATCH = 128  # rows read by one Struct
+_FILLED = 3  # as many equal characters one after another are no slip of the hand
+_STRICT = ("tcpdump", "openbsd", "wireshark")  # dresses whose way to render is known without doubt
+
+# What mail programs and word processors make of characters.
+_TYPOGRAPHY = str.maketrans({
+    "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u00a0": " ", "\u2026": "...",
+})
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
+_ENTITY = regex("&(?:lt|gt|quot|#39|amp);")
+_NAME = regex(rb"[!-~]{4}")
+
+_structs: Dict[Tuple[int, int, int], Struct] = {}
+
+
+class Slip(NamedTuple):
+    """Bytes `[start, end)` (dump offsets) under which the text column shows something else."""
+
+    start: int
+    end: int
+    shown: str  # what it shows; "" where the row has no text column at all
+    data: bytes  # what the bytes are
+    line: int  # input line of the row of the first one
+    row: int  # dump offset of that row
+
+    @property
+    def hidden(self) -> bool:
+        """Is one filler written over all of them, in the text column or in the hex?"""
+        if not self.shown:
+            return True
+        if self.end - self.start < _FILLED:
+            return False
+        return self.shown == self.shown[0] * len(self.shown) or (
+            self.data == self.data[:1] * len(self.data) and self.shown.isprintable() and not self.shown.isspace()
+        )
+
+
+def compare(block: Block) -> List[Slip]:
+    """Where the text column of a block and its bytes disagree, in the order of the bytes; mostly nowhere.
+
+    Nothing is said of rows whose text cannot be laid beside their bytes one by one.
+    """
+    data = block.data
+    if block.rows is None:
+        layout = block.layout
+        if layout is None or layout.text < 0 or not data:
+            return []
+        shown = _column(block, layout.text)
+        if shown == data.translate(_GRAPHIC) or shown == data.translate(_PRINTED):
+            return []
+    else:
+        if not block.rows:
+            return []
+        text = block.text
+        told = [text[r[0] + r[5][1] : r[1]] for r in block.rows if r[5][1] >= 0]
+        if not told:
+            return []
+        if len(told) == len(block.rows):
+            bare = b"".join(told).translate(None, _BLANKS)
+            if bare == data.translate(_GRAPHIC) or bare == data.translate(_PRINTED).translate(None, b" "):
+                return []
+    return _slips(block)
+
+
+def _column(block: Block, at: int) -> bytes:
+    """The text column of a block of one layout, joined."""
+    stride = block.stride
+    whole, rest = divmod(len(block.data), 16)
+    text, pos = block.text, block.head
+    parts: List[bytes] = []
+    left = whole
+    while left:
+        count = min(left, _BATCH)
+        key = (stride, at, count)
+        struct = _structs.get(key)
+        if struct is None:
+            if len(_structs) > 1024:
+                _structs.clear()
+            struct = _structs[key] = Struct(f"{at}x16s{stride - at - 16}x" * count)
+        parts += struct.unpack_from(text, pos)
+        pos += count * stride
+        left -= count
+    if rest:
+        parts.append(text[pos + at : pos + at + rest])
+    return b"".join(parts)
+
+
+def _slips(block: Block) -> List[Slip]:
+    """The same as `compare`, row by row and character by character."""
+    data, text = block.data, block.text
+    strict = block.dress.startswith(_STRICT)
+    rows = [block.row(r) for r in range(block.row_count())]
+    beside: List[Tuple[int, int, str, Row]] = []  # place in `data`, byte, character, row
+    without: List[Tuple[int, Row]] = []
+    place = 0
+    for row in rows:
+        raw = data[place : place + row.size]
+        if row.layout.text < 0:
+            without.append((place, row))
+        else:
+            behind = row.start + (row.layout.cols[-1] + 2 if row.layout.cols else row.layout.text)
+            lead, tail = text[behind : row.start + row.layout.text], text[row.start + row.layout.text : row.end]
+            shown = _beside(tail, raw, len(lead), strict)
+            if shown is not None:
+                beside += [(place + i, raw[i], c, row) for i, c in enumerate(shown) if c]
+        place += row.size
+    wrong = [item for item in beside if not _agrees(item[1], item[2], strict)]
+    if not strict and len(wrong) * 2 > len(beside) and _other(beside):
+        wrong = []
+    found = _runs(wrong, {item[0]: item[2] for item in beside} if wrong else {}, block.offset)
+    if len(without) * 2 < len(rows) - 1:
+        for place, row in without:
+            raw = data[place : place + row.size]
+            if _NAME.search(raw):
+                found.append(Slip(row.offset, row.offset + row.size, "", raw, row.line, row.offset))
+        found.sort()
+    return found
+
+
+def _runs(wrong: List[Tuple[int, int, str, Row]], shown: Dict[int, str], base: int) -> List[Slip]:
+    """Disagreements that stand side by side as one: first by what fills them, else by being neighbours."""
+    found: List[Slip] = []
+    i = 0
+    while i < len(wrong):
+        place, _, filler, row = wrong[i]
+        j = i + 1  # the characters between may be the filler by themselves: "X" over "x509 eXample"
+        while j < len(wrong) and wrong[j][2] == filler and all(
+            shown.get(k) == filler for k in range(wrong[j - 1][0] + 1, wrong[j][0])
+        ):
+            j += 1
+        if wrong[j - 1][0] - place + 1 < _FILLED:
+            j = i + 1
+            while j < len(wrong) and wrong[j][0] == wrong[j - 1][0] + 1:
+                j += 1
+        chosen = wrong[i:j]
+        told = "".join(item[2] for item in chosen)
+        raw = bytes(item[1] for item in chosen)
+        found.append(Slip(base + place, base + chosen[-1][0] + 1, told, raw, row.line, row.offset))
+        i = j
+    return found
+
+
+def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List[str]]:
+    """The characters beside the bytes `raw`, "" where none is shown; None where it cannot be told.
+
+    `tail`: the row from its first character that is neither hex nor blank on; `blanks`: how many bytes
+    of blanks stand before it, some of which may be text.
+    """
+    size = len(raw)
+    told = tail.decode("utf-8", "replace").rstrip("\r\n").translate(_TYPOGRAPHY)
+    if "&" in told and len(told.rstrip()) > size:
+        told = _ENTITY.sub(lambda match: _ENTITIES[match[0]], told)
+    if told[:1] == "|" and "|" in told[1:]:
+        inner = told[1 : told.rindex("|")]
+        if len(inner) == size:
+            told = inner
+    if len(told) == size + 1 > 9 and told[8] == " ":
+        told = told[:8] + told[9:]  # the blank between two halves
+    if len(told) > size and told[size] not in " \t|":
+        return None
+    shown = list(told[:size])
+    best, least = None, size // 2 + 1
+    for shift in range(min(blanks, size - len(shown)) + 1):
+        laid = [" "] * shift + shown
+        laid += [""] * (size - len(laid))
+        count = sum(1 for byte, c in zip(raw, laid) if c and not _agrees(byte, c, strict))
+        if count < least:
+            best, least = laid, count
+    if best is None and len(shown) == size:
+        return shown
+    return best
+
+
+def _agrees(byte: int, shown: str, strict: bool) -> bool:
+    """Does a character show a byte?"""
+    if 32 < byte < 127:
+        return shown == chr(byte) or (shown == "." and byte > 122)  # Java has dots from 0x7b on
+    if shown in ". ":
+        return True
+    if ord(shown) > 126:
+        return True  # in the writer's own character set
+    return not strict and shown in "?_-"
+
+
+def _other(beside: List[Tuple[int, int, str, Row]]) -> bool:
+    """Is the column a rendering of another kind: seven bits of each byte (IOS), or EBCDIC (z/OS)?"""
+    for rendering in (
+        lambda byte: chr(byte & 127), lambda byte: bytes((byte,)).decode("cp037"),
+    ):
+        unlike = sum(1 for _, byte, c, _ in beside if c not in ". " and rendering(byte) != c)
+        if unlike * 16 <= len(beside):
+            return True
+    return False

@@ -1,0 +1,64 @@
+"""Lines as a terminal or a browser would show them: escapes, overstrikes, exotic blanks and entities undone.
+
+A washed line is for reading alone; each of its characters knows where it stands in the raw line, so
+that carets go under the user's own text.
+"""
+
+from __future__ import annotations
+
+from re import Match
+from re import compile as regex
+from typing import Dict, List, Tuple
+
+# What a line must hold to be worth washing.
+DIRT = regex(
+    rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
+)
+
+_SIGN = regex(
+    rb"(?P<gone>\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]|\x1b[^\r\n]?"
+    rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad)"
+    rb"|(?P<blank>\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;)"
+    rb"|(?P<dots>\xe2\x80\xa6)"
+    rb"|(?P<dash>\xe2\x80[\x90-\x95])"
+    rb"|(?P<quote>\xe2\x80[\x98\x99\x9b]|&#39;|&#x27;)"
+    rb"|(?P<quotes>\xe2\x80[\x9c-\x9f]|&quot;)"
+    rb"|(?P<amp>&amp;)|(?P<lt>&lt;)|(?P<gt>&gt;)"
+    rb"|(?P<back>\x08)"
+    rb"|(?P<home>\r(?!\r*\n|\r*\Z))"
+)
+_PLAIN: Dict[str, bytes] = {
+    "blank": b" ", "dots": b"...", "dash": b"-", "quote": b"'", "quotes": b'"', "amp": b"&", "lt": b"<", "gt": b">",
+}
+
+
+def wash(text: bytes) -> Tuple[bytes, List[int]]:
+    """The text washed, and for each of its bytes the index of the raw byte that it stands for."""
+    out = bytearray()
+    places: List[int] = []
+    pos = 0
+    for match in _SIGN.finditer(text):
+        start = match.start()
+        out += text[pos:start]
+        places.extend(range(pos, start))
+        pos = match.end()
+        _apply(match, out, places)
+    out += text[pos:]
+    places.extend(range(pos, len(text)))
+    return bytes(out), places
+
+
+def _apply(match: Match[bytes], out: bytearray, places: List[int]) -> None:
+    """What a sign does to the text washed so far."""
+    name = match.lastgroup or ""
+    if name == "back":
+        if out and out[-1] != 10:
+            del out[-1], places[-1]
+    elif name == "home":
+        # What follows is written over what stood there; pagers blank their prompt out so.
+        begin = out.rfind(b"\n") + 1
+        del out[begin:], places[begin:]
+    elif name in _PLAIN:
+        plain = _PLAIN[name]
+        out += plain
+        places.extend([match.start()] * len(plain))
