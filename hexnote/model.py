@@ -288,7 +288,7 @@ class Connection:
 class Record:
     """A TLS record (RFC 8446 section 5.1) or an SSL 2.0 record, at `offset` of its stream."""
 
-    __slots__ = ("stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why")
+    __slots__ = ("stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why", "finished")
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
         self.stream = stream
@@ -303,6 +303,7 @@ class Record:
         self.encrypted = False
         self.missing = 0  # bytes not captured
         self.why = ""  # why it is opaque, in words
+        self.finished = False  # encrypted, and by its place a Finished: the first one behind ChangeCipherSpec
 
 
 class Message:

@@ -237,14 +237,28 @@ class Trace:
         if flow is None:
             self.renderer.block(block, packet, None, [], False, (remark,) if remark else (), ())
             return
-        connection = self._connection(flow)
+        connection: Connection = flow.connection
+        if connection.session is None:
+            self._connection(flow)
+        if not deliveries and packet.flags in _QUIET and not (packet.captured or remark or flow.events or self.owner.headers) \
+                and connection.reviewed:
+            self.renderer.block(block, packet, connection, [], False, (), ())
+            return
         review = False
         if packet.link is not None and block.kind == PACKET and (self.owner.headers or not connection.reviewed):
             review = connection.reviewed = True
-        inline: List[Part] = []
         late: List[Tuple[Delivery, List[Part]]] = []
         findings: List[Finding] = []
         lost: List[Part] = []
+        if len(deliveries) == 1 and deliveries[0].packet is packet and not deliveries[0].late and deliveries[0].data is not None:
+            inline = self._read(connection, flow, deliveries[0], findings)
+            deliveries = []
+            if not (review or remark or findings or flow.events) and packet.flags in _QUIET:
+                self.renderer.block(block, packet, connection, inline, False, (), ())
+                return
+        else:
+            inline = []
+        read = bool(inline or deliveries)
         for delivery in deliveries:
             parts = self._read(connection, flow, delivery, findings)
             if delivery.data is None:
@@ -259,8 +273,8 @@ class Trace:
         if flow.events:
             findings += from_events(flow, packet)
         remarks = [remark] if remark else []
-        if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not deliveries)):
-            remarks += self._remarks(packet, flow, bool(deliveries))
+        if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not read)):
+            remarks += self._remarks(packet, flow, read)
         self.renderer.block(block, packet, connection, inline, review, remarks, () if late or lost else findings)
         for delivery, parts in late:
             self.renderer.late(delivery.packet, delivery.at, delivery.data, connection, parts)

@@ -99,6 +99,8 @@ class Reader:
         self._have = 0  # bytes in _body
         self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD
         self._need = 0  # bytes of the body that decide
+        self._behind_change = False  # the record before was a ChangeCipherSpec
+        self._sealed_fields: List[Field] = []  # the one field of an encrypted body
         self._message: Optional[Message] = None
         self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
         self._size = 0  # bytes in _chunks
@@ -113,6 +115,13 @@ class Reader:
         """Take the stream's bytes [offset, offset + length); `data` None: the trace lacks them."""
         pos, end = offset, offset + length
         self.fed = True
+        record = self.record
+        if record is not None and data is not None and end < self.end and self._mode == _OPAQUE and not self.keep:
+            # The midst of an encrypted body: most packets of a long trace.
+            self._progress += length
+            base = record.offset + 5
+            parts.append(Part(BODY, self.side, record, self._sealed_fields, base, data, pos, end, pos == base, False))
+            return
         if data is None:
             parts.append(Part(LOST, self.side, self.record, [], offset, b"", pos, end, False, False))
         while pos < end:
@@ -282,8 +291,14 @@ class Reader:
         why = self.session.encrypted(self.side, kind, record.length - 5, body)
         record.encrypted = bool(why)
         record.why = why
+        if kind == HANDSHAKE and why and self._behind_change:
+            # RFC 5246 section 7.4.9: a Finished is sent immediately after a ChangeCipherSpec.
+            record.finished = True
+        self._behind_change = kind == CHANGE_CIPHER_SPEC
         if why or kind == APPLICATION_DATA:
             self._mode = _OPAQUE
+            node = self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
+            self._sealed_fields = [(node, 0, record.length - 5, 0, -1)]
         elif kind == HANDSHAKE:
             self._mode = _HANDSHAKE
             if self._message is not None and not self._chunks:
@@ -304,15 +319,14 @@ class Reader:
         mode = self._mode
         if mode == _OPAQUE:
             self._progress += hi - lo
-            size = record.length - 5
             begins, done = lo == record.offset + 5, hi == self.end
-            node = self.messages.data if record.type == APPLICATION_DATA else self.messages.fragment
+            fields = self._sealed_fields
             buf: Any = data if data is not None else b""
             if self.keep:
                 self._body.append((data, hi - lo))
                 if done:
                     buf = _join(self._body)
-            parts.append(Part(BODY, self.side, record, [(node, 0, size, 0, -1)], record.offset + 5, buf, lo, hi, begins, done))
+            parts.append(Part(BODY, self.side, record, fields, record.offset + 5, buf, lo, hi, begins, done))
         elif mode == _HANDSHAKE:
             self._progress += hi - lo
             self._handshake(record, lo, hi, data, parts)
@@ -374,8 +388,7 @@ class Reader:
             return  # told by _drop_message and _unread
         base = record.offset + record.header
         if self._mode == _OPAQUE:
-            node = self.messages.data if record.type == APPLICATION_DATA else self.messages.fragment
-            fields: List[Field] = [(node, 0, record.length - 5, 0, -1)]
+            fields = self._sealed_fields
             buf = _join(self._body) if self.keep else b""
         else:
             buf = _join(self._body)

@@ -13,7 +13,6 @@ from hexnote.model import (
     LOST,
     MESSAGE,
     OTHER,
-    VERSIONS,
     Block,
     Connection,
     Finding,
@@ -33,6 +32,10 @@ TELLING = {
     "server_key_exchange": ("named_curve", "namedcurve", "group"),
     "certificate_verify": ("algorithm",),
 }
+LEADS = {
+    "client_version": "offers ", "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
+    "protocol_name_list": "ALPN ",
+}
 # Lines of one connection kept before they are printed in its midst.
 _MOST = 5000
 
@@ -44,6 +47,7 @@ class Sheet:
         self.lines: List[str] = []
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
+        self.packet = [0, 0]  # the packet of the first of them
 
 
 class Summary:
@@ -136,7 +140,7 @@ class Summary:
             sheet = self.sheets[connection.number] = Sheet()
         return sheet
 
-    def _line(self, sheet: Sheet, side: int, text: str) -> None:
+    def _line(self, sheet: Sheet, side: int, text: str, packet: int = 0) -> None:
         if len(sheet.lines) == _MOST:
             sheet.lines.append("         ... (too many records to list)\n")
         if len(sheet.lines) > _MOST:
@@ -144,14 +148,14 @@ class Summary:
         lines = [text] if len(text) <= self.half else wrap(text, self.half, subsequent_indent="    ", break_on_hyphens=False)
         for i, line in enumerate(lines):
             left, right = (line, "") if side == 0 else ("", line)
-            number = "" if i else str(self.packet)
+            number = "" if i else str(packet or self.packet)
             sheet.lines.append(f"{number:>7}  {left:<{self.half}} | {right}".rstrip() + "\n")
 
     def _flush(self, sheet: Sheet) -> None:
         for side in (0, 1):
             if sheet.data[side]:
                 many = f" x {sheet.data[side]}" if sheet.data[side] > 1 else ""
-                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, encrypted")
+                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, encrypted", sheet.packet[side])
                 sheet.data[side] = sheet.bytes[side] = 0
 
     def _parts(self, sheet: Sheet, parts: List[Part]) -> None:
@@ -161,11 +165,13 @@ class Summary:
                 if record.type == 23:
                     if sheet.data[1 - part.side]:
                         self._flush(sheet)
+                    if not sheet.data[part.side]:
+                        sheet.packet[part.side] = self.packet
                     sheet.data[part.side] += 1
                     sheet.bytes[part.side] += record.length - 5
                 elif record.encrypted:
                     self._flush(sheet)
-                    kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+                    kind = "Finished (by its place)" if record.finished else CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
                     self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted")
                 elif record.missing:
                     self._flush(sheet)
@@ -192,14 +198,13 @@ class Summary:
             name, size = root or CONTENT_TYPES.get((record.type or 0) if record else 0, "record"), ""
             if record is not None and record.format == "ssl2":
                 size = f" in SSL 2.0 form, {record.length} bytes"
-        version = VERSIONS.get(record.version or 0, "") if record is not None and record.format == "tls" else ""
         said = []
         telling = TELLING.get(name, ("level", "description") if name == "alert" else ())
         for wanted in telling:
             for node, start, end, _, _ in part.fields:
                 if node.name == wanted and not node.suffix and node.kind != GROUP and start < end <= len(part.buf):
                     if node.kind == ARRAY:
-                        said.append(f"{(end - start) // node.size} {node.name}")
+                        said.append(f"{(end - start) // node.size} {node.name}".replace("_", " "))
                         break
                     try:
                         raw = part.buf[start:end]
@@ -207,8 +212,13 @@ class Summary:
                         if type(hole).__name__ != "Hole":
                             raise
                         break
-                    said.append(node.title(raw) or str(node.value(raw)))
-                    if node.name not in ("host_name", "protocol_name_list", "commonName"):
+                    words = node.say(raw)
+                    if node.name == "commonName":
+                        if words.startswith("subject"):
+                            said.append(words)
+                        continue
+                    said.append(LEADS.get(node.name, "") + (node.title(raw) or str(node.value(raw))))
+                    if node.name not in ("host_name", "protocol_name_list"):
                         break
         told = f": {', '.join(said)}" if said else ""
-        return f"{name}{size}{' (' + version + ')' if version and name in ('client_hello', 'server_hello') else ''}{told}"
+        return f"{name}{size}{told}"

@@ -43,6 +43,8 @@ _FOLD = 3
 _OPAQUE = ("", "opaque", "hex")
 _REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _MEMO = 256  # of these, and of lists, are kept
+_HEADS = 4096  # record headers of which the notes are kept
+_TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
@@ -210,6 +212,7 @@ class Text:
         self._taught: set[int] = set()  # nodes whose teaching note was given
         self._lost: List[Part] = []  # holes not told yet
         self._made: Dict[Any, List[Tuple[int, List[str]]]] = {}  # notes of messages that come again and again
+        self._heads: Dict[Any, List[Tuple[int, List[str]]]] = {}  # of record headers
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
     # ---------------------------------------------------------------- what the pipeline calls
@@ -236,6 +239,11 @@ class Text:
             self._echo(block.text)
         elif not parts and not review:
             self._echo(block.text)
+        elif (
+            len(parts) == 1 and block.stride and self.quick and not review and parts[0].kind == BODY
+            and parts[0].fields[0][0].type in _SEALED and not self._lost and packet.offset is not None and self._plain_rows(block)
+        ):
+            self._midst(block, packet, parts[0])
         else:
             shape = Shape(block, self._table)
             notes: Dict[int, List[str]] = {}
@@ -397,6 +405,7 @@ class Text:
     ) -> None:
         """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
+        first = True
         for part in parts:
             kind = part.kind
             if kind == LOST:
@@ -412,36 +421,48 @@ class Text:
             if self._lost:
                 lines.extend(self._lost_lines())
             if kind == HEADER:
-                lines.extend(self._dye(self._record_heading(part, connection), "heading"))
-            elif kind == MESSAGE and part.begins and part.message is not None:
-                lines.extend(self._message_heading(part))
+                lines.extend(self._dye(self._record_heading(part, connection, packet), "heading"))
+            elif kind == MESSAGE:
+                if part.begins:
+                    lines.extend(self._message_heading(part))
+                elif first:
+                    lines.extend(self._dye(self._resuming(part, connection, packet), "heading"))
+            first = False
             if kind == BODY and self.quick and shape.stride and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
                 self._sealed(shape, delta, part, packet, notes, lines)
             elif part.pieces is None:
-                if kind == MESSAGE and self.quick and shape.stride and part.message is not None and part.message.type in _REPEATED:
-                    self._again(shape, delta, part, packet, notes, row)
+                if kind == HEADER and self.quick and shape.stride and part.hi - part.lo == 5:
+                    self._again(self._heads, shape, delta, part, packet, 0, notes, row)
+                elif kind == MESSAGE and self.quick and shape.stride and part.message is not None and part.message.type in _REPEATED:
+                    self._again(self._made, shape, delta, part, packet, _wire(part, packet), notes, row)
                 else:
                     self._fields(shape, delta, part, packet, notes)
             else:
                 self._scattered(shape, delta, part, packet, notes)
 
-    def _again(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], row: int) -> None:
-        """What `_fields` does, for messages of which most servers have one: the same bytes at the same
-        column have the same notes, teaching apart."""
-        lo = part.lo - part.base
-        seen = part.buf[: part.hi - part.base] if isinstance(part.buf, bytes) else b""
+    def _again(
+        self, memo: Dict[Any, List[Tuple[int, List[str]]]], shape: Shape, delta: int, part: Part, packet: Packet, wire: int,
+        notes: Dict[int, List[str]], row: int,
+    ) -> None:
+        """What `_fields` does, for units that come again and again: record headers, messages of which
+        most servers have one. The same bytes at the same column have the same notes, teaching apart."""
+        base = part.base
+        buf = part.buf
+        if not isinstance(buf, bytes):
+            return self._fields(shape, delta, part, packet, notes)
+        seen = buf[: part.hi - base]
         version = part.record.version if part.record is not None else None
-        key = (seen, lo, part.lo + delta - shape.offset & 15, _wire(part, packet), id(shape.tables[0]), version)
-        made = self._made.get(key)
+        key = (seen, part.lo - base, part.lo + delta - shape.offset & 15, wire, shape.tables[0], version)
+        made = memo.get(key)
         if made is None:
             taught = len(self._taught)
             fresh: Dict[int, List[str]] = {}
             self._fields(shape, delta, part, packet, fresh)
             made = [(at - row, lines) for at, lines in fresh.items()]
-            if taught == len(self._taught) and seen:
-                if len(self._made) >= _MEMO:
-                    self._made.clear()
-                self._made[key] = made
+            if taught == len(self._taught):
+                if len(memo) >= (_HEADS if memo is self._heads else _MEMO):
+                    memo.clear()
+                memo[key] = made
         for at, lines in made:
             there = notes.get(row + at)
             if there is None:
@@ -460,16 +481,18 @@ class Text:
         level, width, dyed = self.level, self.width, self.palette is not None
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride and self.quick else None
+        ready = table.made if table is not None else {}
         for field in part.fields:
             node, start, end, depth, index = field
             if start >= hi:
                 break
             kind = node.kind
-            if kind == GROUP:
-                if node.doc and lo <= start and id(node) not in self._taught:
-                    self._teach(node, shape, start + shift, notes)
+            if kind == GROUP or start == end:
+                # Nothing to mark: what begins here is named, and taught once.
+                if lo <= start and (node.doc or index >= 0):
+                    self._open_group(field, shape, start + shift, notes)
                 continue
-            if end <= lo or node.level > level or start == end:
+            if end <= lo or node.level > level:
                 continue
             if table is None or start < lo or end > have or node.show == "opaque":
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
@@ -488,7 +511,8 @@ class Text:
                     label = _numbered(label, node, index)
                 indent = _INDENT[depth]
                 if table.column + len(indent) + len(label) <= width and not dyed:
-                    lines.append(f"{table.line(c0, c1)[0]}{indent}{label}\n")
+                    caret = ready.get(c0 << 6 | c1) or table.line(c0, c1)
+                    lines.append(f"{caret[0]}{indent}{label}\n")
                 else:
                     lines.extend(self._beside(table, c0, c1, label, depth, node))
                 if node.doc and id(node) not in self._taught:
@@ -542,10 +566,39 @@ class Text:
             if array or not (fold or not full):
                 lines.append(table.line(0, c1)[1])
             else:
-                label = f"{name} ends" if opaque else node.say(buf[start:end])
+                label = f"{name} ends" if show in _LONG else node.say(buf[start:end])
                 lines += self._beside(table, 0, c1, _numbered(label, node, index) if index >= 0 else label, depth, node)
         if array:
             lines += self._list(node, buf[start:end], depth)
+
+    def _plain_rows(self, block: Block) -> bool:
+        """Whether carets can stand under the rows of a block of one layout."""
+        layout = block.layout
+        assert layout is not None
+        return self._table(block.text[block.head : block.head + layout.cols[0]], layout) is not None
+
+    def _midst(self, block: Block, packet: Packet, part: Part) -> None:
+        """A packet whose payload is (a part of) one encrypted body: a note at its first row and at its last."""
+        notes: Dict[int, List[str]] = {}
+        shape = Shape(block, self._table)
+        assert packet.offset is not None
+        delta = packet.start - packet.offset
+        row = shape.row_of(part.lo + delta)
+        lines = notes[row] = []
+        self._sealed(shape, delta, part, packet, notes, lines)
+        text, head, stride, size = block.text, block.head, block.stride, len(block.text)
+        done = 0
+        out = self.out
+        for row, lines in notes.items():
+            stop = min(head + (row + 1) * stride, size)
+            self._echo(text[done:stop])
+            done = stop
+            if self._open:
+                self._annotate(lines)
+            else:
+                out.append("".join(lines).encode("ascii", "backslashreplace"))
+        if done < size:
+            self._echo(text[done:])
 
     def _sealed(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], lines: List[str]) -> None:
         """What `_long` does, for (a part of) an encrypted body in rows of sixteen."""
@@ -563,7 +616,7 @@ class Text:
         full = told + min(got, 32 - c0) >= size
         name = self._name(node, part)
         if not told:
-            label = self._opaque(node, name, size, b"")
+            label = self._opaque(node, name, size, b"", part.record is not None and part.record.finished)
             if 0 <= wire < size:
                 label += ", goes on in a later packet"
         elif full:
@@ -591,14 +644,14 @@ class Text:
         starts = [p[0] for p in pieces]
         for field in part.fields:
             node, start, end, _, _ = field
-            if node.level > self.level or (start == end and node.kind != GROUP):
-                continue
             i = max(bisect_right(starts, start) - 1, 0)
-            if node.kind == GROUP:
+            if node.kind == GROUP or start == end:
                 local, stream, size = pieces[i]
                 place = start - local + stream
-                if node.doc and part.lo <= place < part.hi and id(node) not in self._taught:
-                    self._teach(node, shape, place + delta, notes)
+                if part.lo <= place < part.hi:
+                    self._open_group(field, shape, place + delta, notes)
+                continue
+            if node.level > self.level:
                 continue
             ranges: List[Tuple[int, int]] = []
             while i < len(pieces) and pieces[i][0] < end:
@@ -641,7 +694,8 @@ class Text:
         elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque")):
             first = node.say(_peek(buf, start, end)) + since
         elif opaque and begins:
-            first = self._opaque(node, name, size, _peek(buf, start, start + min(known, 32)))
+            finished = part.record is not None and part.record.finished
+            first = self._opaque(node, name, size, _peek(buf, start, start + min(known, 32)), finished)
         elif begins:
             first = _unfinished(node.say(_peek(buf, start, start + known)), size)
         elif ends and full:
@@ -659,7 +713,7 @@ class Text:
                 label = first
             elif i == last:
                 if ends and (fold or not full):
-                    label = "" if node.kind == ARRAY else f"{name} ends" if opaque else node.say(_peek(buf, start, end))
+                    label = "" if node.kind == ARRAY else f"{name} ends" if opaque or node.show in _LONG else node.say(_peek(buf, start, end))
                 elif fold:
                     break  # its end is not in sight: the first row has said all
             lines = notes.get(row)
@@ -697,13 +751,15 @@ class Text:
             return f"{name} = {node.say(raw)}" if len(raw) == size else f"{name}: {_count(size // node.size, 'value')}"
         return f"{name}: {_count(size // node.size, 'value')}, listed below"
 
-    def _opaque(self, node: Node, name: str, size: int, head: bytes) -> str:
+    def _opaque(self, node: Node, name: str, size: int, head: bytes, finished: bool = False) -> str:
         if node.type == "Other":
             return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
         label = f"{name}, {_count(size, 'byte')}"
         if node.type == "ApplicationData":
             return f"{label}, encrypted"
-        if node.type == "Encrypted" or node.kind == MISSING:
+        if node.type == "Encrypted":
+            return f"{label}{', by its place a Finished' if finished else ''}"
+        if node.kind == MISSING:
             return label
         return f"{label}: {head[:8].hex()}{'...' if size > 8 else ''}"
 
@@ -715,12 +771,20 @@ class Text:
             return f"connection {connection.number}, {SIDES[side]}"
         return SIDES[side]
 
-    def _record_heading(self, part: Part, connection: Optional[Connection]) -> List[str]:
+    def _record_heading(self, part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
         who = self._who(part.side, connection)
         record = part.record
         if record is None:
             return [f"{MARK} {who}: a record header begins here and goes on in a later packet\n"] if part.begins else []
-        return [f"{MARK} {who}, record {record.number}: {describe(record)}\n"]
+        return [f"{MARK} packet {packet.number}, {who}, record {record.number}: {describe(record)}\n"]
+
+    def _resuming(self, part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
+        """The heading of a packet that goes on with a message in clear."""
+        record, message = part.record, part.message
+        if record is None or message is None or not message.name:
+            return []
+        who = self._who(part.side, connection)
+        return [f"{MARK} packet {packet.number}, {who}, record {record.number} goes on: {message.name}\n"]
 
     def _message_heading(self, part: Part) -> List[str]:
         message = part.message
@@ -733,14 +797,23 @@ class Text:
                 lines += self._doc(node)
         return lines
 
-    def _teach(self, node: Node, shape: Shape, at: int, notes: Dict[int, List[str]]) -> None:
-        row = shape.row_of(min(at, shape.end - 1))
-        notes.setdefault(row, []).extend(self._doc(node))
+    def _open_group(self, field: Field, shape: Shape, at: int, notes: Dict[int, List[str]]) -> None:
+        """A structure begins at dump offset `at`, or a field without bytes stands there."""
+        node, start, end, depth, index = field
+        lines: List[str] = []
+        if index >= 0 and node.type in _TITLED:
+            lines = self._dye(self._sentence(
+                f"{node.name}[{index}]: {_TITLED[node.type]}, {_count(end - start, 'byte')}, begins at 0x{at:04x}", 3), "heading")
+        if node.doc and id(node) not in self._taught:
+            lines += self._doc(node, f"{node.name}: " if depth else "")
+        if lines:
+            row = shape.row_of(max(min(at, shape.end - 1), shape.offset))
+            notes.setdefault(row, []).extend(lines)
 
-    def _doc(self, node: Node) -> List[str]:
+    def _doc(self, node: Node, lead: str = "") -> List[str]:
         self._taught.add(id(node))
         text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
-        return self._dye(self._sentence(text, 5), "teaching")
+        return self._dye(self._sentence(lead + text, 5), "teaching")
 
     def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
         """A numbered list of the values of an array; a single one was told in its label."""
