@@ -742,7 +742,8 @@ class Text:
         if node.type == "Other":
             return "not TLS"
         if node.kind == MISSING:
-            return "not readable"
+            name = "rest of the record" if node.suffix == ".missing" else "DER value" if node.name == "missing" else node.name
+            return f"{name} (cut here)" if isinstance(part.buf, bytes) and not part.done else f"{name} (unreadable behind a hole)"
         return node.name + node.suffix.replace(".", " ")
 
     def _array(self, node: Node, name: str, size: int, raw: bytes) -> str:
