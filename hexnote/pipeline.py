@@ -24,7 +24,6 @@ from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_part, from_stream
 
-
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 
