@@ -330,6 +330,8 @@ class Trace:
         findings += from_stream(flow, connection)
         self.renderer.finish(connection, findings)
         self._note_errors(findings)
+        # A connection that is over may still be asked for, but it need not remember anything.
+        connection.session, connection.readers = None, ()
 
     def _late(self, connection: Connection, flow: Flow, deliveries: List[Delivery], findings: List[Finding]) -> None:
         """Bytes of earlier packets that became readable without a new packet, and holes."""

@@ -7,7 +7,8 @@ the bytes within a direction is the business of `stitch`.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from collections import deque
+from typing import Deque, Dict, Iterator, List, Optional, Tuple
 
 from hexnote.model import Connection, Delivery, Packet
 from hexnote.stitch import BYTES, FAR, MASK, Bounds, Event, Stream
@@ -24,6 +25,10 @@ TLS_PORTS = frozenset((
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
 _NOWHERE = (b"", b"")  # key of packets without addresses
+
+
+# Connections that were told as ended and are still known, so that what comes late is told apart from a new one.
+CLOSED = 256
 
 
 class Flow:
@@ -118,6 +123,7 @@ class Flows:
         self._cap = cap
         self._numbers = 0  # given so far
         self._clock = 0
+        self._closed: Deque[Flow] = deque()  # told as ended, and still known
         self.over: List[Flow] = []  # ended, to be taken by `evicted`
 
     def new_number(self) -> int:
@@ -220,6 +226,9 @@ class Flows:
         for flow in over:
             if not flow.ended:
                 yield flow, flow.finish()
+                self._closed.append(flow)
+                if len(self._closed) > CLOSED:
+                    self._forget(self._closed.popleft())
 
     def finish(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
         """The input ends: the same for all connections that are left, in the order of their numbers."""
@@ -232,10 +241,13 @@ class Flows:
 
     def _remove(self, flow: Flow) -> None:
         """Forgets a connection, and has it told as ended."""
+        self._forget(flow)
+        self.over.append(flow)
+
+    def _forget(self, flow: Flow) -> None:
         for stream in flow.streams:
             if self._table.get(stream.key, (None,))[0] is flow:
                 del self._table[stream.key]
-        self.over.append(flow)
 
     def _evict(self) -> None:
         """Makes room: up to an eighth of the connections go, those not used for longest: of those that
