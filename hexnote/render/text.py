@@ -63,7 +63,7 @@ class Carets:
     def __init__(self, prefix: str, layout: Layout) -> None:
         self.cols = layout.cols
         self.prefix = prefix  # what stands before column cols[0]: marker, blanks, the row's own tabs
-        self.made: Dict[int, Tuple[str, str, int]] = {}  # by c0 * 64 + c1
+        self.made: Dict[int, Tuple[str, str, int]] = {}  # by c0 * 4096 + c1
         shift = len(prefix.expandtabs(8)) - self.cols[0]  # tabs widen what the eye sees
         pitch = self.cols[2] - self.cols[0] if len(self.cols) > 2 else 5
         last = max(self.cols[0] + 7 * pitch + 4, self.cols[-1] + 2)
@@ -73,7 +73,7 @@ class Carets:
     def line(self, c0: int, c1: int) -> Tuple[str, str, int]:
         """The caret line under the row's bytes [c0, c1): padded to the label column, unpadded with its
         LF, and how wide the unpadded one looks."""
-        made = self.made.get(c0 << 6 | c1)
+        made = self.made.get(c0 << 12 | c1)
         if made is None:
             cols = self.cols
             marks = [" "] * (cols[c1 - 1] + 2 - cols[0])
@@ -83,7 +83,7 @@ class Carets:
             carets = "".join(marks)
             short = self.prefix + carets
             padded = self.prefix + carets.ljust(self.column - self.first)
-            made = self.made[c0 << 6 | c1] = (padded, short + "\n", self.first + len(carets))
+            made = self.made[c0 << 12 | c1] = (padded, short + "\n", self.first + len(carets))
         return made
 
 
@@ -245,13 +245,17 @@ class Text:
         ):
             self._midst(block, packet, parts[0])
         else:
-            shape = Shape(block, self._table)
+            rows = Shape(block, self._table)
+            shape = OwnShape(block.offset, block.data, self._own) if rows.odd else rows
             notes: Dict[int, List[str]] = {}
             if review:
                 self._review(shape, packet, notes)
             if parts and packet.offset is not None:
                 self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
-            self._write(shape, block, notes)
+            if rows.odd:
+                self._write_again(rows, shape, block, notes)
+            else:
+                self._write(block, notes)
         for remark in remarks:
             self._plain(remark)
         for finding in findings:
@@ -330,7 +334,7 @@ class Text:
 
         return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
 
-    def _write(self, shape: Shape, block: Block, notes: Dict[int, List[str]]) -> None:
+    def _write(self, block: Block, notes: Dict[int, List[str]]) -> None:
         """Echo the block's lines with the notes of each row after it."""
         text, done = block.text, 0
         out = self.out
@@ -343,15 +347,24 @@ class Text:
             if stop > done:
                 self._echo(text[done:stop])
                 done = stop
-            lines = notes[row]
-            if shape.odd and shape.table(row) is None:
-                at = block.row(row)
-                lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.size], 0), *lines]
             if self._open:
-                self._annotate(lines)
+                self._annotate(notes[row])
             else:
-                out.append("".join(lines).encode("ascii", "backslashreplace"))
+                out.append("".join(notes[row]).encode("ascii", "backslashreplace"))
         if done < size:
+            self._echo(text[done:])
+
+    def _write_again(self, rows: Shape, own: Shape, block: Block, notes: Dict[int, List[str]]) -> None:
+        """The same where carets cannot stand under the block's own rows: its bytes are shown again, in our
+        rows, each behind the line that has its last byte."""
+        text, done = block.text, 0
+        for row in sorted(notes):
+            stop = block.row(rows.row_of(max(own.stop(row) - 1, block.offset))).end
+            if stop > done:
+                self._echo(text[done:stop])
+                done = stop
+            self._annotate([own_row(own.offset, block.offset, block.data, row), *notes[row]])
+        if done < len(text):
             self._echo(text[done:])
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
@@ -511,7 +524,7 @@ class Text:
                     label = _numbered(label, node, index)
                 indent = _INDENT[depth]
                 if table.column + len(indent) + len(label) <= width and not dyed:
-                    caret = ready.get(c0 << 6 | c1) or table.line(c0, c1)
+                    caret = ready.get(c0 << 12 | c1) or table.line(c0, c1)
                     lines.append(f"{caret[0]}{indent}{label}\n")
                 else:
                     lines.extend(self._beside(table, c0, c1, label, depth, node))
