@@ -74,6 +74,14 @@ def _chain_at(data: bytes, pos: int) -> int:
 class Reader:
     """One direction of a connection. `keep`: hand out opaque bodies whole (JSON wants their bytes)."""
 
+    # There may be two for each of thousands of connections.
+    __slots__ = (
+        "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
+        "end", "started", "synced", "why_lost", "other", "first_other", "_head", "_head_at", "_progress",
+        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_message", "_chunks",
+        "_size", "_holes", "_total", "_decodes", "_decoded",
+    )
+
     def __init__(self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False) -> None:
         self.stream = stream
         self.side = side
@@ -82,7 +90,7 @@ class Reader:
         self.keep = keep
         self.places = Pieces()  # where the stream's bytes stand in the dump
         self.fed = False  # any byte came yet
-        self.told: Set[Tuple[int, int, str]] = set()  # problems told
+        self.told: Optional[Set[Tuple[int, int, str]]] = None  # problems told; None while there are none
         self.ctx = Context()
         self.count = 0  # records so far
         self.record: Optional[Record] = None
@@ -97,6 +105,7 @@ class Reader:
         self._progress = 0  # bytes of the record's body that were fed
         self._body: List[Tuple[Optional[bytes], int]] = []  # of an incomplete body, or undecided
         self._have = 0  # bytes in _body
+        self._read = 0  # how many of them were decoded
         self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD
         self._need = 0  # bytes of the body that decide
         self._behind_change = False  # the record before was a ChangeCipherSpec
@@ -107,7 +116,7 @@ class Reader:
         self._holes = False
         self._total = -1  # whole length of the message, -1: its header is incomplete
         self._decodes = 0
-        self._decoded = 0
+        self._decoded = 0  # bytes of the message that were decoded
 
     # ---------------------------------------------------------------- feeding
 
@@ -204,7 +213,7 @@ class Reader:
         self.count += 1
         self.record = record
         self.end = start + record.length
-        self._body, self._have, self._progress, self._decoded = [], 0, 0, 0
+        self._body, self._have, self._progress, self._read = [], 0, 0, 0
         if record.format == "ssl2":
             self._mode = _SMALL
         else:
@@ -354,10 +363,10 @@ class Reader:
         self._body.append((data, hi - lo))
         self._have += hi - lo
         done = hi == self.end
-        if not done and len(self._body) > FREE_DECODES and self._have < self._decoded + (self._decoded >> 3):
+        if not done and len(self._body) > FREE_DECODES and self._have < self._read + (self._read >> 3):
             parts.append(Part(BODY, self.side, record, [], base, b"", lo, hi, False, False))
             return
-        self._decoded = self._have
+        self._read = self._have
         buf = _join(self._body)
         fields, problems = self._decode_small(record, buf)
         part = Part(BODY, self.side, record, fields, base, buf, lo, hi, lo == base, done)

@@ -14,6 +14,8 @@ def from_part(part: Part, connection: Connection) -> List[Finding]:
     """Bytes that break the format (RFC 8446 section 6: decode_error): one finding each, told once."""
     reader: Any = connection.readers[part.side]
     told = reader.told
+    if told is None:
+        told = reader.told = set()
     out: List[Finding] = []
     base = part.message.offset if part.message is not None else part.base
     for start, end, sentence in part.problems:

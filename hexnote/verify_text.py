@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from re import compile as regex
 from struct import Struct
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from hexnote.model import Block, Row
 
@@ -18,13 +18,14 @@ _STRICT = ("tcpdump", "openbsd", "wireshark")  # dresses whose way to render is 
 
 # What mail programs and word processors make of characters.
 _TYPOGRAPHY = str.maketrans({
-    "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u00a0": " ", "\u2026": "...",
+    "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u00a0": " ",
+    "\u2026": "...",
 })
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
 _ENTITY = regex("&(?:lt|gt|quot|#39|amp);")
 _NAME = regex(rb"[!-~]{4}")
 
-_structs: Dict[Tuple[int, int, int], Struct] = {}
+_structs: Dict[int, Struct] = {}
 
 
 class Slip(NamedTuple):
@@ -40,13 +41,19 @@ class Slip(NamedTuple):
     @property
     def hidden(self) -> bool:
         """Is one filler written over all of them, in the text column or in the hex?"""
-        if not self.shown:
-            return True
-        if self.end - self.start < _FILLED:
-            return False
-        return self.shown == self.shown[0] * len(self.shown) or (
-            self.data == self.data[:1] * len(self.data) and self.shown.isprintable() and not self.shown.isspace()
+        return not self.shown or (
+            self.end - self.start >= _FILLED and (_even(self.shown) or (_even(self.data) and bool(self.shown.strip())))
         )
+
+    @property
+    def clear(self) -> str:
+        """What the column says that is not filled."""
+        return self.shown if _even(self.data) and not _even(self.shown) else self.data.decode("latin-1")
+
+
+def _even(text: Union[str, bytes]) -> bool:
+    """Is it one character again and again?"""
+    return text == text[:1] * len(text)
 
 
 def compare(block: Block) -> List[Slip]:
@@ -59,18 +66,18 @@ def compare(block: Block) -> List[Slip]:
         layout = block.layout
         if layout is None or layout.text < 0 or not data:
             return []
-        shown = _column(block, layout.text)
-        if shown == data.translate(_GRAPHIC) or shown == data.translate(_PRINTED):
+        told = _column(block, layout.text)
+        if told == data.translate(_GRAPHIC) or told == data.translate(_PRINTED):
             return []
     else:
         if not block.rows:
             return []
         text = block.text
-        told = [text[r[0] + r[5][1] : r[1]] for r in block.rows if r[5][1] >= 0]
-        if not told:
+        columns = [text[r[0] + r[5][1] : r[1]] for r in block.rows if r[5][1] >= 0]
+        if not columns:
             return []
-        if len(told) == len(block.rows):
-            bare = b"".join(told).translate(None, _BLANKS)
+        if len(columns) == len(block.rows):
+            bare = b"".join(columns).translate(None, _BLANKS)
             if bare == data.translate(_GRAPHIC) or bare == data.translate(_PRINTED).translate(None, b" "):
                 return []
     return _slips(block)
@@ -78,25 +85,24 @@ def compare(block: Block) -> List[Slip]:
 
 def _column(block: Block, at: int) -> bytes:
     """The text column of a block of one layout, joined."""
-    stride = block.stride
+    stride, text, pos = block.stride, block.text, block.head
     whole, rest = divmod(len(block.data), 16)
-    text, pos = block.text, block.head
-    parts: List[bytes] = []
-    left = whole
-    while left:
-        count = min(left, _BATCH)
-        key = (stride, at, count)
+    if whole > _BATCH:
+        parts: List[bytes] = []
+        for _ in range(whole):
+            parts.append(text[pos + at : pos + at + 16])
+            pos += stride
+        told = b"".join(parts)
+    else:
+        key = (stride << 10 | at) << 8 | whole
         struct = _structs.get(key)
         if struct is None:
             if len(_structs) > 1024:
                 _structs.clear()
-            struct = _structs[key] = Struct(f"{at}x16s{stride - at - 16}x" * count)
-        parts += struct.unpack_from(text, pos)
-        pos += count * stride
-        left -= count
-    if rest:
-        parts.append(text[pos + at : pos + at + rest])
-    return b"".join(parts)
+            struct = _structs[key] = Struct(f"{at}x16s{stride - at - 16}x" * whole)
+        told = b"".join(struct.unpack_from(text, pos))
+        pos += whole * stride
+    return told + text[pos + at : pos + at + rest] if rest else told
 
 
 def _slips(block: Block) -> List[Slip]:
@@ -125,7 +131,8 @@ def _slips(block: Block) -> List[Slip]:
     if len(without) * 2 < len(rows) - 1:
         for place, row in without:
             raw = data[place : place + row.size]
-            if _NAME.search(raw):
+            # The text of a block's last row may have been wrapped onto the next line.
+            if row is not rows[-1] and _NAME.search(raw):
                 found.append(Slip(row.offset, row.offset + row.size, "", raw, row.line, row.offset))
         found.sort()
     return found
@@ -196,12 +203,22 @@ def _agrees(byte: int, shown: str, strict: bool) -> bool:
     return not strict and shown in "?_-"
 
 
+def _seven(byte: int) -> str:
+    return chr(byte & 127)
+
+
+def _ebcdic(byte: int) -> str:
+    return bytes((byte,)).decode("cp037")
+
+
+# Other ways to show a byte: its low seven bits (IOS), EBCDIC (z/OS).
+_OTHERS: Tuple[Callable[[int], str], ...] = (_seven, _ebcdic)
+
+
 def _other(beside: List[Tuple[int, int, str, Row]]) -> bool:
-    """Is the column a rendering of another kind: seven bits of each byte (IOS), or EBCDIC (z/OS)?"""
-    for rendering in (
-        lambda byte: chr(byte & 127), lambda byte: bytes((byte,)).decode("cp037"),
-    ):
-        unlike = sum(1 for _, byte, c, _ in beside if c not in ". " and rendering(byte) != c)
+    """Is the column a rendering of another kind?"""
+    for render in _OTHERS:
+        unlike = sum(1 for _, byte, c, _ in beside if c not in ". " and render(byte) != c)
         if unlike * 16 <= len(beside):
             return True
     return False

@@ -8,7 +8,8 @@ row and told at its last.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     ARRAY,
@@ -45,6 +46,7 @@ _REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _MEMO = 256  # of these, and of lists, are kept
 _HEADS = 4096  # record headers of which the notes are kept
 _TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
+_ENDLESS = 1 << 62
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
@@ -495,7 +497,7 @@ class Text:
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride and self.quick else None
         ready = table.made if table is not None else {}
-        for field in part.fields:
+        for field in _from(part.fields, lo):
             node, start, end, depth, index = field
             if start >= hi:
                 break
@@ -654,10 +656,14 @@ class Text:
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
         pieces = part.pieces or []
-        starts = [p[0] for p in pieces]
-        for field in part.fields:
+        first, behind = _local(part, part.lo), _local(part, part.hi)  # new bytes, local
+        for field in _from(part.fields, first):
             node, start, end, _, _ = field
-            i = max(bisect_right(starts, start) - 1, 0)
+            if start > behind:
+                break
+            if end < first or (end == first and start < end):
+                continue
+            i = max(bisect_right(pieces, (start, _ENDLESS, 0)) - 1, 0)
             if node.kind == GROUP or start == end:
                 local, stream, size = pieces[i]
                 place = start - local + stream
@@ -975,14 +981,28 @@ def _peek(buf: Any, start: int, end: int) -> bytes:
     return b""
 
 
+def _from(fields: List[Field], first: int) -> Iterable[Field]:
+    """The fields from the leaf on that holds local offset `first`; those before it were told."""
+    if first <= 0 or not fields:
+        return fields
+    low, high = 0, len(fields)
+    while low < high:
+        middle = (low + high) // 2
+        if fields[middle][1] < first:
+            low = middle + 1
+        else:
+            high = middle
+    low -= 1
+    while low > 0 and (fields[low][0].kind == GROUP or fields[low][1] == fields[low][2]):
+        low -= 1
+    return islice(fields, low, None) if low > 0 else fields
+
+
 def _local(part: Part, at: int) -> int:
     """Local offset of stream offset `at`, for the ends of the new bytes."""
     if part.pieces is None:
         return at - part.base
-    local = 0
-    for start, stream, size in part.pieces:
-        if at < stream:
-            break
-        local = start + min(at - stream, size)
-    return local
-
+    for start, stream, size in reversed(part.pieces):  # new bytes are the last ones
+        if at >= stream:
+            return start + min(at - stream, size)
+    return 0
