@@ -212,7 +212,8 @@ class Node:
         self.suffix = suffix  # ".length" for the length before a vector: path = name + index + suffix
         self.kind = kind
         self.size = size  # ARRAY: bytes of one item
-        self.show = show  # how to show: "", "uint", "enum", "version", "text", "hex", "ipv4", "ipv6", "unixtime", "oid", "time", "secret" ...
+        # How to show it: "", "uint", "enum", "version", "text", "hex", "ipv4", "ipv6", "unixtime", "oid", "time" ...
+        self.show = show
         self.names = names  # registry: value to name
         self.doc = doc  # teaching note, plain text
         self.rfc = rfc  # "RFC 5246 section 7.4.1.3"
@@ -288,7 +289,10 @@ class Connection:
 class Record:
     """A TLS record (RFC 8446 section 5.1) or an SSL 2.0 record, at `offset` of its stream."""
 
-    __slots__ = ("stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why", "finished")
+    __slots__ = (
+        "stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why",
+        "finished",
+    )  # fmt: skip
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
         self.stream = stream
@@ -358,7 +362,10 @@ class Part:
     where some are missing; only the first ones where they are opaque and nobody keeps them).
     """
 
-    __slots__ = ("kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note", "problems")
+    __slots__ = (
+        "kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note",
+        "problems",
+    )  # fmt: skip
 
     def __init__(
         self, kind: int, side: int, record: Optional[Record], fields: List[Field], base: int, buf: bytes,

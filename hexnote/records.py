@@ -483,7 +483,8 @@ class Reader:
         done = self._size >= self._total
         if capped or (done and self._total > MESSAGE_CAP):
             fields: List[Field] = [(self.messages.skipped, 4, self._total, 0, -1)]
-            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, _scattered(message))
+            pieces = _scattered(message)
+            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, pieces)
             part.note = "longer than 1 MiB: stepped over by its length"
             parts.append(part)
             message.type = -1
@@ -492,7 +493,8 @@ class Reader:
             self._decoded = self._size
             self._tell(message, _join(self._chunks), self._total, pos, after, begins, done, parts)
         else:
-            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, _scattered(message)))
+            pieces = _scattered(message)
+            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, pieces))
         if done:
             self._message = None
             self._chunks = []
@@ -535,7 +537,8 @@ class Reader:
         self._message = None
         self._chunks = []
         self._mode = _UNREAD
-        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, _scattered(message),
+        pieces = _scattered(message)
+        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, pieces,
                           note="a message header lies in bytes that the trace lacks"))
 
     def _drop_message(self, parts: List[Part]) -> None:
@@ -548,7 +551,8 @@ class Reader:
         if self._total < 0:
             message.length = self._size
             fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
-            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, _join(self._chunks), at, at, False, True, message, _scattered(message)))
+            buf, pieces = _join(self._chunks), _scattered(message)
+            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, buf, at, at, False, True, message, pieces))
             return
         message.missing += self._total - self._size
         self._tell(message, _join(self._chunks), self._total, at, at, False, True, parts)

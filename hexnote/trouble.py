@@ -66,18 +66,22 @@ def from_events(flow: Any, packet: Packet) -> List[Finding]:
         elif e.kind == "out-of-order":
             how = {2: "; its IP identification says that it was sent before, so it was overtaken on the way",
                    3: "; its IP identification says that it was sent later, so it is a retransmission"}.get(e.ids, "")
-            out.append(_note("out-of-order", number, f"the {side}'s {size} at offset {e.offset} come after bytes that follow them{how}", at))
+            text = f"the {side}'s {size} at offset {e.offset} come after bytes that follow them{how}"
+            out.append(_note("out-of-order", number, text, at))
         elif e.kind == "late":
             out.append(_note("retransmission", number,
-                             f"the {side}'s {size} at offset {e.offset} come too late: the gap was given up, they are not read again", at))
+                             f"the {side}'s {size} at offset {e.offset} come too late: the gap was given up, "
+                             "they are not read again", at))
         elif e.kind == "differs":
             out.append(Finding(
                 "retransmission-differs", "warning", number, "unknown", "proven",
-                f"the {side}'s {size} at offset {e.offset} came twice with other bytes: first {e.was.hex()}, now {e.now.hex()}; the first are read",
+                f"the {side}'s {size} at offset {e.offset} came twice with other bytes: first {e.was.hex()}, "
+                f"now {e.now.hex()}; the first are read",
                 "a wrong TCP checksum on one of the copies (then it was damaged, not changed)",
                 "capture at both ends and compare: something between them rewrites segments", at))
         elif e.kind == "jump":
-            out.append(_note("gap", number, f"a sequence number of the {side} lies far outside its stream: {size} not read", at, "warning"))
+            text = f"a sequence number of the {side} lies far outside its stream: {size} not read"
+            out.append(_note("gap", number, text, at, "warning"))
     return out
 
 
@@ -97,11 +101,13 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     if any(gaps):
         out.append(Finding(
             "gap", "warning", number, "unknown", "proven",
-            f"bytes are missing from the trace: {_by_side(gaps)}", "", "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
+            f"bytes are missing from the trace: {_by_side(gaps)}", "",
+            "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
     if any(snapped):
         out.append(Finding(
             "snapped", "warning", number, "unknown", "proven",
-            f"packets are shown cut short: {_by_side(snapped)} are not in the dump", "", "capture again with -s 0, and leave no rows out"))
+            f"packets are shown cut short: {_by_side(snapped)} are not in the dump", "",
+            "capture again with -s 0, and leave no rows out"))
     if any(s.next for s in streams) and not all(s.next or s.syns or s.window is not None for s in streams):
         seen = SIDES[0] if streams[0].next else SIDES[1]
         out.append(Finding(

@@ -24,7 +24,7 @@ from hexnote.model import (
 
 # What is told of a message: paths' last components, in this order.
 TELLING = {
-    "client_hello": ("client_version", "legacy_version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list", "versions"),
+    "client_hello": ("client_version", "version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list", "versions"),
     "server_hello": ("server_version", "legacy_version", "selected_version", "cipher_suite", "protocol_name_list"),
     "hello_retry_request": ("cipher_suite", "selected_group"),
     "certificate": ("commonName",),
@@ -33,7 +33,7 @@ TELLING = {
     "certificate_verify": ("algorithm",),
 }
 LEADS = {
-    "client_version": "offers ", "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
+    "client_version": "offers ", "version": "offers ", "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
     "protocol_name_list": "ALPN ",
 }
 # Lines of one connection kept before they are printed in its midst.
@@ -171,7 +171,9 @@ class Summary:
                     sheet.bytes[part.side] += record.length - 5
                 elif record.encrypted:
                     self._flush(sheet)
-                    kind = "Finished (by its place)" if record.finished else CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+                    kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+                    if record.finished:
+                        kind = "Finished (by its place)"
                     self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted")
                 elif record.missing:
                     self._flush(sheet)
