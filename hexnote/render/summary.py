@@ -33,7 +33,8 @@ TELLING = {
     "certificate_verify": ("algorithm",),
 }
 LEADS = {
-    "client_version": "offers ", "version": "offers ", "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
+    "client_version": "offers ", "version": "offers ",
+    "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
     "protocol_name_list": "ALPN ",
 }
 # Lines of one connection kept before they are printed in its midst.
