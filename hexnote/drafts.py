@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from typing import Callable, Deque, List, Optional
+from re import compile as regex
+from typing import Callable, Deque, List, Optional, Tuple, Union
 
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
 from hexnote.rows import BLANKS, ROW, Geometry, Piece
@@ -17,12 +18,19 @@ from hexnote.rows import BLANKS, ROW, Geometry, Piece
 TOP = 65536 + 64  # no packet has an offset from here on
 PROBE = 112  # a packet's length is told by its first bytes, or not at all
 RECENT = 16  # packets whose bytes are remembered for excerpts
+PIECE = 1024  # a stream's rows are told in blocks of so many bytes
+_KEPT = 128  # pieces of one packet that are remembered
+
+# What authors write in the place of rows that they leave out.
+_ELISION = regex(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
+# How bytes begin that can be taken for a TLS stream where nothing else says so.
+_TLS = regex(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 
 
 class Known:
     """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
 
-    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare")
+    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open")
 
     def __init__(self, head: bool, base: int = 0) -> None:
         self.starts: List[int] = []
@@ -33,12 +41,18 @@ class Known:
         # its first bytes, while its length is still asked for; they must be there from the first on
         self.probe: Optional[bytes] = None if base else b""
         self.bare = False  # a summary line without rows
+        self.stream = False  # its bytes are a stream's: no headers
+        self.side: Optional[int] = None  # who sent them, where the rows say so
+        self.row = "row"  # the kind of the rows shown last
+        self.open = b""  # the bytes of the last row, if the rest of it may stand on a line of its own
 
     def add(self, offset: int, data: bytes) -> None:
         """Takes bytes that begin at or behind `next`."""
         self.starts.append(offset)
         self.parts.append(data)
         self.next = offset + len(data)
+        if len(self.parts) > _KEPT:
+            del self.starts[0], self.parts[0]
 
     @property
     def whole(self) -> bool:
@@ -74,12 +88,23 @@ class Known:
         return done
 
 
+class Label:
+    """What a label says of the bytes of a stream that follow it."""
+
+    __slots__ = ("side", "size", "message")
+
+    def __init__(self, side: Optional[int], size: int, message: bool) -> None:
+        self.side = side  # who sent them
+        self.size = size  # how many there are, 0: it does not say
+        self.message = message  # a record header, or what a record holds
+
+
 class Draft:
     """A block while its rows are still coming."""
 
     __slots__ = (
         "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
-        "closed", "rows", "blanked", "dress", "known", "rivals", "done",
+        "closed", "rows", "blanked", "dress", "known", "rivals", "done", "row", "stream", "label",
     )
 
     def __init__(self, line: int) -> None:
@@ -101,6 +126,9 @@ class Draft:
         self.known: Optional[Known] = None
         self.rivals: List[Known] = []  # packets that have shown all these bytes before
         self.done = False  # the packet's length is reached
+        self.row = "row"  # the kind of its rows
+        self.stream = False  # the rows are a stream's, unless an IP header is found in them
+        self.label: Optional[Label] = None  # what the head says, if it is a label
 
     def begin(self, head: bytes, weak: bool, dress: str) -> None:
         """Takes the head, whose text is in the draft's."""
@@ -109,9 +137,32 @@ class Draft:
         self.weak = weak
         self.dress = dress
 
+    @property
+    def full(self) -> bool:
+        """Whether enough of a stream is here to be told. Not where the last byte may be but a filler: see `trim`."""
+        return self.stream and self.next - self.offset >= PIECE and (self.row != "word" or self.data[-1][-1] != 0)
+
+    def trim(self) -> None:
+        """Takes the last byte off: a last number of which only the low byte is there."""
+        if self.rows and self.data[-1][-1] == 0:
+            self.data[-1] = self.data[-1][:-1]
+            self.next -= 1
+            last = self.rows[-1]
+            layout = Layout(last.layout.cols[: last.size - 1], last.layout.text)
+            self.rows[-1] = last._replace(size=last.size - 1, layout=layout)
+
+    def ended(self) -> bytes:
+        """The bytes of the last row, if it has less than 16 and no text: the rest of it may follow."""
+        rest = self.next % ROW
+        if self.next < 0 or not rest or self.row == "whole" or len(self.data[-1]) < rest:
+            return b""
+        text = self.rows[-1].layout.text if self.rows else self.geometry.txt if self.geometry is not None else -1
+        return b"" if text >= 0 else self.data[-1][-rest:]
+
     def take(self, piece: Piece, length: int) -> None:
         """Appends the rows of `piece`, whose text has `length` bytes."""
         if self.next < 0:
+            self.row = piece.kind
             self.offset, self.blanked, self.dress = piece.offset, piece.blanked, piece.dress
             self.geometry = piece.geometry
             if piece.geometry is None:
@@ -131,7 +182,7 @@ class Draft:
                 self.rows.append(Row(start, start + length, line, piece.offset, len(piece.data), piece.layout))
         elif len(piece.data) % ROW:
             self.closed = True
-        self.lines += (len(piece.data) + ROW - 1) // ROW
+        self.lines += 1 if piece.geometry is None else (len(piece.data) + ROW - 1) // ROW
         self.data.append(piece.data)
         self.next = piece.offset + len(piece.data)
 
@@ -156,10 +207,17 @@ class Draft:
         elif rows is None:
             rows = []
         text = self.text[0] if len(self.text) == 1 else b"".join(self.text)
-        return Block(
+        block = Block(
             self.kind, self.line, text, self.head, self.offset, data, stride, rows, layout,
             self.blanked, self.fresh, self.dress,
         )
+        if self.known is not None:
+            block.payload = self.known.stream
+            block.side = self.known.side
+        if self.label is not None:
+            block.message = self.label.message
+            block.declared = self.label.size or None
+        return block
 
 
 class Past:
@@ -167,33 +225,62 @@ class Past:
 
     def __init__(self, measure: Callable[[bytes], int]) -> None:
         self._measure = measure
-        self.current: Optional[Known] = None  # the packet begun last
-        self._recent: Deque[Known] = deque(maxlen=RECENT)
+        self._current: Optional[Known] = None
+        # Known, or, as long as nobody asks, (all bytes, length) of a packet.
+        self._recent: Deque[Union[Known, Tuple[bytes, int]]] = deque(maxlen=RECENT)
         self._apart = False  # something stands between that packet's last row and here
         self._strange = 0  # lines of it that are neither blank nor indented
+        self._elided = False  # one of them says that rows were left out
 
     def prose(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""
         self._apart = True
         if text[0] not in BLANKS:
             self._strange += 1
+        if len(text) < 200 and _ELISION.match(text):
+            self._elided = True
+
+    @property
+    def any_rows(self) -> bool:
+        """Whether any rows were read."""
+        return bool(self._recent)
 
     def packet(self, data: bytes, total: int) -> None:
         """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
-        known = Known(True)
-        known.total, known.probe = total, None
-        known.add(0, data)
-        self._recent.append(known)
-        self.current = known
-        self._apart, self._strange = False, 0
+        self._recent.append((data, total))
+        self._current = None
+        self._apart, self._strange, self._elided = False, 0, False
+
+    @property
+    def current(self) -> Optional[Known]:
+        """The packet begun last."""
+        if self._current is None and self._recent:
+            self._current = self._known(len(self._recent) - 1)
+        return self._current
+
+    @current.setter
+    def current(self, known: Known) -> None:
+        self._current = known
+
+    def _known(self, index: int) -> Known:
+        """One of the recent packets."""
+        known = self._recent[index]
+        if isinstance(known, tuple):
+            data, total = known
+            known = Known(True)
+            known.total, known.probe = total, None
+            known.add(0, data)
+            self._recent[index] = known
+        return known
 
     def end(self, draft: Draft) -> None:
         """Notes a block that has ended; tells what it is, if that was open still."""
         if draft.next < 0:
             draft.kind = PACKET
-            self.current = Known(True)
-            self.current.bare = True
-            self._apart, self._strange = False, 0
+            head = draft.known if draft.known is not None else Known(True)
+            head.bare = True
+            self.current = head
+            self._apart, self._strange, self._elided = False, 0, False
             return
         if draft.kind < 0:
             # All of it was shown before: an excerpt; but tools that print no heads print a frame seen twice so.
@@ -205,38 +292,88 @@ class Past:
             self._strange += 2
             return
         data = b"".join(draft.data)
+        if draft.stream and not known.total:
+            known.stream = True
+        known.row, known.open = draft.row, draft.ended()
         known.add(draft.fresh, data[draft.fresh - draft.offset :])
         if draft.kind == PACKET or known.bare:
             known.bare = False
             self._recent.append(known)
         self.current = known
-        self._apart, self._strange = False, 0
+        self._apart, self._strange, self._elided = False, 0, False
 
     def fits(self, draft: Optional[Draft], piece: Piece) -> bool:
         """Whether rows go on with the draft, or may begin a block where there is none."""
         offset = piece.offset
+        current = self.current
         if offset + len(piece.data) > TOP:
-            return False
+            # Only a stream is longer; and it goes on, or is none.
+            before = draft if draft is not None else current
+            if piece.kind == "row" or before is None or offset != before.next:
+                return False
         if draft is not None:
             if draft.next >= 0:
-                return offset == draft.next
-            return piece.sound and (not offset or (piece.sure and not draft.weak))
-        current = self.current
+                if piece.kind == "whole":
+                    return draft.row == "whole" and not piece.begins and self._same(draft, piece)
+                return offset == draft.next and self._same(draft, piece)
+            if piece.kind == "whole":
+                return piece.begins or draft.label is not None or self.begins(piece.data)
+            return piece.sound and (
+                not offset or (not draft.weak and draft.label is None and (piece.sure or offset % ROW == 0))
+            )
+        if piece.kind in ("whole", "word", "memory"):
+            return bool(offset) or self._under_way(current) or self.begins(piece.data)
         if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
             return True
         if not piece.sound:
             return False
         if piece.sure or (not offset and len(piece.data) >= ROW):
             return True
+        if current is not None and current.bare and self._joins(current, offset):
+            return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
             return (offset - current.next) % ROW == 0
         return bool(self._shown(piece))
+
+    def repeatable(self) -> Tuple[bytes, int, str]:
+        """(bytes, the offset behind them, kind) of the last row of a stream that goes on here; else no bytes."""
+        current = self.current
+        if current is None or not current.stream or self._apart or not current.parts:
+            return b"", 0, ""
+        return current.parts[-1][-ROW:], current.next, current.row
+
+    def lacks(self, name: str) -> bool:
+        """Whether a line of `advice` stands where bytes should: for -A that is directly below a head."""
+        current = self.current
+        return not name.startswith("ASCII_") or (current is not None and current.bare and not self._strange)
+
+    def _under_way(self, current: Optional[Known]) -> bool:
+        """Whether lines of digits may go on: with a label seen just now, or behind such lines."""
+        if current is None:
+            return False
+        return self._joins(current, 0) if current.bare else current.row == "whole" and not self._apart
+
+    def place(self, piece: Piece) -> int:
+        """The dump offset of a line that has none and begins a block: it may go on with the last one."""
+        current = self.current
+        if current is None or current.row != "whole" or self._apart or piece.begins or current.whole:
+            return 0
+        return current.next if piece.side is None or piece.side == current.side else 0
+
+    def begins(self, data: bytes) -> bool:
+        """Whether bytes of which nothing else is known begin a packet or a TLS stream."""
+        return _TLS.match(data) is not None or self._measure(data[:PROBE]) > 0
+
+    def _same(self, draft: Draft, piece: Piece) -> bool:
+        """Whether the rows are of the same end as the draft's."""
+        known = draft.known
+        return piece.side is None or draft.label is not None or known is None or known.side in (None, piece.side)
 
     def _joins(self, current: Known, offset: int) -> bool:
         """Whether rows at `offset` surely go on with the current packet."""
         ahead = offset - current.next
         if current.bare:
-            return ahead == 0 and self._strange <= 1
+            return self._strange <= 1 and (ahead == 0 or self._elided)
         if ahead == 0:
             return not (current.whole and self._apart)
         return ahead > 0 and not self._apart and _within(current, offset)
@@ -245,7 +382,7 @@ class Past:
         """The packets that have shown the first row before; the current one also where the row goes on with it."""
         row = piece.data[:ROW]
         found = []
-        for known in self._recent:
+        for known in map(self._known, range(len(self._recent))):
             agreed = known.agreed(piece.offset, row)
             if agreed == len(row) or (known is self.current and _goes_on(known, piece.offset, agreed)):
                 found.append(known)
@@ -257,8 +394,14 @@ class Past:
         current = self.current
         draft.fresh = offset
         joins = False
-        if not draft.head and current is not None:
+        if not draft.head and current is not None and not piece.begins and (
+            piece.side is None or current.side is None or piece.side == current.side
+        ):
             joins = self._joins(current, offset)
+            if not joins and offset > current.next and len(piece.data) < ROW:
+                # A short row is likely to have been shown elsewhere too; here it ends the packet.
+                at_end = offset + len(piece.data) == current.total or self._strange <= 1
+                joins = at_end and not (current.bare or current.whole) and _within(current, offset)
             if not joins:
                 draft.rivals = self._shown(piece)
                 joins = not (draft.rivals or current.bare) and offset > current.next and _within(current, offset)
@@ -267,8 +410,9 @@ class Past:
             return
         if not draft.rivals:
             draft.kind = PACKET
-        if draft.kind == PACKET or not offset:
+        if draft.known is None and (draft.kind == PACKET or not offset):
             draft.known = Known(draft.head > 0, offset)
+            draft.known.side = piece.side
 
     def take(self, draft: Draft, piece: Piece, start: int) -> int:
         """Adds rows, whose text begins at `start`, to a draft that they fit; gives where their text ends.
@@ -276,6 +420,7 @@ class Past:
         Rows beyond the packet's length are left.
         """
         if draft.next < 0:
+            draft.stream = piece.kind not in ("row", "memory") and not (draft.head and draft.label is None)
             self._decide(draft, piece)
         if draft.known is not None:
             piece = self._clip(draft, draft.known, piece, start)
@@ -296,7 +441,7 @@ class Past:
             return piece
         draft.done = True
         needed = (known.total - offset + ROW - 1) // ROW * ROW
-        if needed < size and piece.geometry is not None:
+        if 0 < needed < size and piece.geometry is not None:
             stop = start + needed // ROW * piece.geometry.stride
             return piece._replace(data=piece.data[:needed], stop=stop)
         return piece

@@ -19,13 +19,22 @@ from lark.lexer import ContextualLexer, TerminalDef
 from hexnote.drafts import Past
 from hexnote.lexer import LONG, Lexer, Terminal, Token, Vocabulary, nameless
 from hexnote.model import Item, Prose, Summary
-from hexnote.rows import plain
+from hexnote.washing import wash
 
 Measure = Callable[[bytes], int]
 
-_KINDS = ("head", "lead", "aside", "row", "run", "summary")
+_KINDS = ("head", "lead", "label", "aside", "row", "data", "bare", "whole", "note", "star", "run", "summary", "advice")
 _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E", "W": "C"}
 _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
+
+
+# What the first lines of each kind of `advice` mean, by the part of the terminal's name before "_".
+_ADVICE = {
+    "ASCII": "tcpdump -A shows text, in which most bytes are dots: ask for the hex with tcpdump -X",
+    "CURLASCII": "curl --trace-ascii shows text, in which most bytes are dots: ask for the hex with curl --trace FILE",
+    "TREE": "a tree of fields without bytes: print them too with tshark -V -x, or copy them as Hex + ASCII dump",
+    "OCTAL": "od without options prints octal words: print bytes with od -A x -t x1z, or hexdump -C",
+}
 
 
 class Stream(ContextualLexer):
@@ -48,6 +57,9 @@ class Actions:
             last.out.append(last.item)
 
     prose = block
+
+    def text(self, children: List[Any]) -> None:
+        """Keeps nothing: a tree of all that was read would grow without end."""
 
 
 class Language:
@@ -142,9 +154,27 @@ class Reader:
         """The rest, at the end of the text."""
         yield from self._parse(closing=True)
 
+    @property
+    def advice(self) -> List[Tuple[int, str]]:
+        """(input line, sentence): why bytes of the text read so far cannot be had, and which command shows them.
+
+        One for each reason, with the first line that shows it; a tree is no reason where bytes were read too.
+        """
+        told: Dict[str, Tuple[int, str]] = {}
+        for line, name in self._lexer.advice:
+            reason = name.partition("_")[0]
+            if reason in _ADVICE and not (reason == "TREE" and self._past.any_rows):
+                told.setdefault(reason, (line, _ADVICE[reason]))
+        return list(told.values())
+
+    @property
+    def unreadable(self) -> List[Tuple[int, int, str]]:
+        """(first line, last line, why): lines that look like rows of a dump and were left as prose, so far."""
+        return list(self._lexer.unreadable)
+
     def summary(self, header: bytes) -> Optional[Summary]:
         """Reads the head of a block: a summary line, or two; None where it says nothing that is known."""
-        header = plain(header)
+        header = wash(header)[0]
         for terminal in self._vocabulary.terminals.values():
             if terminal.kind == "summary":
                 match = self._vocabulary.pattern(terminal.name).match(header)

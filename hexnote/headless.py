@@ -1,10 +1,12 @@
 """Bytes without a header put in their place: by a summary line's numbers, by arithmetic, or as a fragment.
 
-Three kinds of packet have no headers to read:
+Four kinds of packet have no headers to read:
 
 * a summary line alone: the numbers say which bytes of which stream it carried;
 * rows whose headers the author left out, under a summary line, or of the length that exactly one
   summary line seen alone still waits for: they are that packet's payload;
+* bytes of a stream, as a log or a tool shows them that knows nothing of packets: a conversation, each
+  block of which goes on where the last one of its side ended;
 * rows of which nothing is known: a fragment. TLS is looked for in it, and rows that follow while
   its last record is incomplete are taken as its continuation; the output says so.
 """
@@ -22,6 +24,8 @@ SERVICES = {"https": 443, "imaps": 993, "pop3s": 995, "smtps": 465, "submissions
             "pop3": 110, "http": 80, "postgresql": 5432, "domain-s": 853, "http-alt": 8080, "squid": 3128}
 # Summary lines alone that still wait for their bytes.
 _WAITING = 256
+# Connections of which the first summary line is kept.
+_FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
 # How far apart two readings of a sequence number must lie to be told apart.
@@ -81,6 +85,82 @@ class Fragment:
         return []
 
 
+class Conversation:
+    """Two streams of which only bytes are known, and (perhaps) who sent them."""
+
+    def __init__(self, number: int) -> None:
+        self.connection = Connection(number)
+        self.connection.pseudo = True
+        self.streams = (_Whole(), _Whole())
+        self.events: List[Any] = []
+        self.next = [0, 0]  # stream offsets behind the last byte, by side
+        self.rows = [0, 0]  # dump offsets behind it
+        self.base = 0  # of the current packet: stream offset = dump offset - base
+        self.sides: Optional[Tuple[int, int]] = None  # the dump's two ends as client (0) and server (1)
+        self.last = 0  # the side that sent last
+        self.declared = 0  # bytes that the current packet should have
+        self.owed = [0, 0]  # bytes of the record whose header was logged last that were not shown
+        self.hello = b""  # the client's random
+        self.wire = False  # a label said that bytes are those on the wire
+        self.logged = False  # a label said that they are what the library sees
+
+    def begin(self, packet: Packet, block: Block, side: int) -> None:
+        """A packet begins with `block`, sent by `side`."""
+        self.last = packet.side = side
+        self.base = block.offset - self.next[side]
+        self.declared = block.declared or 0
+        packet.start = block.offset
+        packet.end = packet.start + max(self.declared, len(block.data))
+        packet.offset = self.next[side]
+        packet.stream = self.connection.number
+
+    def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
+        """Bytes at dump offset `at` of the packet begun last; what lies between is a hole."""
+        if packet.offset is None:
+            return []  # no bytes of the wire
+        side = packet.side
+        offset = at - self.base
+        if offset < self.next[side]:
+            data, at, offset = data[self.next[side] - offset :], at + self.next[side] - offset, self.next[side]
+        if not data:
+            return []
+        out = self._hole(side, offset)
+        out.append(Delivery(side, offset, data, len(data), packet, at))
+        packet.captured += len(data)
+        packet.end = max(packet.end, at + len(data))
+        self.next[side] = offset + len(data)
+        self.rows[side] = at + len(data)
+        return out
+
+    def close_packet(self, packet: Packet) -> List[Delivery]:
+        """What its label declared and its rows do not show is a hole."""
+        if not self.declared or packet.offset is None:
+            return []
+        end, self.declared = packet.offset + self.declared, 0
+        return self._hole(packet.side, end)
+
+    def _hole(self, side: int, end: int) -> List[Delivery]:
+        size = end - self.next[side]
+        if size <= 0:
+            return []
+        self.next[side] = end
+        return [Delivery(side, end - size, None, size, None, 0)]
+
+    def log(self, packet: Packet, block: Block, side: int) -> Tuple[List[Delivery], str]:
+        """What a library logs: a record's header is on the wire so; its content only where it has the header's length."""
+        self.logged = True
+        data, size = block.data, block.declared or len(block.data)
+        header = size == 5 == len(data) and 20 <= data[0] <= 24 and data[1] == 3
+        if self.wire or (not header and size != self.owed[side]):
+            packet.stream, packet.side = self.connection.number, side
+            why = "shown also as it is on the wire" if self.wire else "decrypted: not the bytes on the wire"
+            return [], f"as the library saw it; {why}"
+        skipped = self._hole(side, self.next[side] + self.owed[side]) if header else []
+        self.owed[side] = data[3] << 8 | data[4] if header else 0
+        self.begin(packet, block, side)
+        return skipped + self.add(packet, data, block.offset), ""
+
+
 class Headless:
     """Finds places. `flows` are the connections; `read` reads a summary line."""
 
@@ -90,27 +170,31 @@ class Headless:
         self.locate = locate  # bytes -> (where TLS begins in them or -1, side)
         self.waiting: List[Tuple[Packet, Any]] = []
         self.fragment: Optional[Fragment] = None
-        self.fragments: List[Fragment] = []
+        self.conversation: Optional[Conversation] = None
+        self.fragments: List[Any] = []
         self._names: Dict[Tuple[str, str], bytes] = {}
-        self._first: Dict[int, Tuple[bytes, Packet]] = {}
+        # Summary line and key of a connection's first packet: they give names to addresses.
+        self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
         self._starts: Dict[Tuple[Optional[int], int], int] = {}  # dump offset of the payload, by direction
 
     def seen(self, packet: Packet, flow: Any) -> None:
         """A packet with headers came: nothing without any goes on behind it."""
-        self.fragment = None
+        self.fragment = self.conversation = None
         if self.waiting and packet.payload:
             self._starts[packet.stream, packet.side] = packet.start
             if len(self._starts) > 1024:
                 self._starts.clear()
-        if packet.header and packet.stream not in self._first and len(self._first) < 4096 and packet.stream is not None:
-            self._first[packet.stream] = (packet.header, packet)
+        if packet.header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
+            self._first[packet.stream] = (packet.header, packet.key)
 
-    def finish(self) -> List[Fragment]:
+    def finish(self) -> List[Any]:
         """All fragments, at the end of the input."""
         return self.fragments
 
     def place(self, block: Block, packet: Packet) -> Placed:
         """Find where a packet without readable headers belongs."""
+        if block.payload:
+            return self._as_stream(block, packet)
         summary = self.read(packet.header) if packet.header else None
         packet.summary = summary
         if summary is not None and summary.src is not None and summary.sport is not None and (summary.flags or summary.length is not None):
@@ -190,11 +274,11 @@ class Headless:
     def _named(self, host: str, port: str) -> Optional[bytes]:
         """The end that an earlier packet, shown with its bytes, called by this name."""
         if (host, port) not in self._names:
-            for header, packet in self._first.values():
+            for header, key in self._first.values():
                 summary = self.read(header)
-                if summary is not None and packet.key is not None:
-                    self._names[summary.src or "", summary.sport or ""] = packet.key[0]
-                    self._names[summary.dst or "", summary.dport or ""] = packet.key[1]
+                if summary is not None and key is not None:
+                    self._names[summary.src or "", summary.sport or ""] = key[0]
+                    self._names[summary.dst or "", summary.dport or ""] = key[1]
             self._first.clear()
             if len(self._names) > 8192:
                 self._names.clear()
@@ -230,6 +314,43 @@ class Headless:
     def _start_of(self, packet: Packet, flow: Any) -> int:
         """Where payload begins in the packets of the same direction that were shown; -1: none was."""
         return int(self._starts.get((packet.stream, packet.side), -1))
+
+    # ---------------------------------------------------------------- as a part of a stream
+
+    def _as_stream(self, block: Block, packet: Packet) -> Placed:
+        """Bytes of a stream: they go on where the last ones of their side ended."""
+        talk = self.conversation
+        at, found = self.locate(block.data) if block.data else (-1, 0)
+        kind = block.data[at + 5 : at + 6] if at >= 0 and block.data[at] == 22 else b""
+        hello = block.data[at + 11 : at + 43] if kind == b"\1" else b""
+        if talk is not None and not block.message and (
+            (hello and talk.hello and hello != talk.hello) or (talk.logged and not talk.wire)
+        ):
+            talk = None  # another connection; or the bytes logged so far come now as they are on the wire
+        if talk is None:
+            if at < 0 and block.side is None:
+                return Placed(None, [], "no TLS record in these bytes: they are left as they are")
+            talk = self.conversation = Conversation(self.flows.new_number())
+            self.fragments.append(talk)
+        talk.hello = hello or talk.hello
+        side = block.side
+        if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
+            talk.sides = (found, 1 - found) if side == 0 else (1 - found, found)
+        if side is not None:
+            side = talk.sides[side] if talk.sides is not None else side
+        elif at == 0:
+            side = found
+        else:
+            side = talk.last
+        if block.message:
+            deliveries, remark = talk.log(packet, block, side)
+            return Placed(talk, deliveries, remark)
+        talk.wire = talk.wire or block.head > 0
+        ahead = block.offset - talk.rows[side]
+        talk.begin(packet, block, side)
+        if block.dress == "hexdump" and not block.head and ahead > 0 and talk.rows[side]:
+            talk.base -= ahead  # each side has its own offsets, and rows were left out
+        return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], "")
 
     # ---------------------------------------------------------------- as a fragment
 

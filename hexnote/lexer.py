@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from re import Match, Pattern
 from re import compile as regex
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from hexnote.drafts import Draft, Past
-from hexnote.model import PACKET, Block, Item, Prose
-from hexnote.rows import ROW, Geometry, Piece, read_row
+from hexnote.drafts import Draft, Known, Label, Past
+from hexnote.model import PACKET, Block, Item, Layout, Prose
+from hexnote.rows import ROW, Geometry, Piece, moved, read_bare, read_row, read_whole
+from hexnote.washing import DIRT, wash
 
 LONG = 65536  # a line longer than this is prose
+_WASHED = 4096  # a longer line is not washed
+_STARS = 65536  # bytes that one star may stand for
+_REPORTS = 1000  # rows that could not be read are told of so often
+
+_ROWS = ("row", "data", "bare", "whole")
+_HEADS = ("head", "lead", "label")
 
 
 class Token:
@@ -28,6 +35,9 @@ class Token:
         self.out = out
 
 
+# The last line of a dump that ends with its length.
+_TOTAL = regex(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
+
 _HEAD = Token("HEAD")
 _END = Token("END")
 
@@ -36,7 +46,7 @@ class Terminal(NamedTuple):
     """A terminal of a dress."""
 
     name: str
-    kind: str  # the rule that it belongs to: "head", "lead", "aside", "row", "run" or "summary"
+    kind: str  # the rule that it belongs to: "head", "row", "run" ...
     priority: int
     source: str  # of its pattern, with named groups
 
@@ -82,15 +92,17 @@ class Lexer:
     """Lines to tokens. With `slow` every row is read on its own: nothing else differs."""
 
     def __init__(self, vocabulary: Vocabulary, past: Past, slow: bool) -> None:
-        rows = ("row",) if slow else ("run", "row")
+        rows = (*_ROWS, "note", "star") if slow else ("run", *_ROWS, "note", "star")
         self._vocabulary = vocabulary
-        self._any = vocabulary.scanner(*rows, "head", "lead", "aside", "line")
+        self._any = vocabulary.scanner(*rows, *_HEADS, "aside", "advice", "line")
         self._rows = vocabulary.scanner(*rows)
         self._row = vocabulary.scanner("row")
         self._past = past
         self.out: List[Item] = []  # items of the blocks and lines that the parser has reduced
         self.line = 1  # number of the first line that is in no item yet
         self.closing = False  # no line will follow those of the buffer, or a line that is prose
+        self.advice: List[Tuple[int, str]] = []  # (line, terminal): bytes that are shown but cannot be had
+        self.unreadable: List[Tuple[int, int, str]] = []  # (first line, last line, why)
         self._buf = b""  # whole lines
         self._pos = 0  # those before it are taken
         self._begin = 0  # where the draft's text begins in the buffer
@@ -98,6 +110,8 @@ class Lexer:
         self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
+        self._base = 0  # the address that counts as offset 0
+        self._radix = 16  # of the offsets of `free` rows
 
     def feed(self, lines: List[bytes]) -> None:
         """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
@@ -107,59 +121,170 @@ class Lexer:
     def tokens(self) -> Iterator[Token]:
         """The tokens of the lines in the buffer: of all, when closing; else of those that are certain."""
         buf, end = self._buf, len(self._buf)
+        kinds = self._vocabulary.kinds
         while self._pos < end:
             pos, draft = self._pos, self._draft
             match = (self._any if draft is None else self._rows).match(buf, pos)
             name = match.lastgroup if match is not None else None
-            kind = self._vocabulary.kinds[name] if name else "line"
+            kind = kinds[name] if name else "line"
             stop = match.end() if match is not None else pos
-            if stop - pos > LONG:
+            piece: Optional[Piece] = None
+            if kind not in ("run", "head"):
+                last = buf.find(b"\n", pos) + 1 or end
+                if last - pos > LONG:
+                    kind = "line"
+                elif last - pos < _WASHED and DIRT.search(buf, pos, last):
+                    washed = self._washed(pos, last)
+                    if washed is not None:
+                        name, piece, stop = washed
+                        kind = kinds[name]
+                        match = None
+                        if draft is not None and piece is None:
+                            kind = "line"
+            elif stop - pos > LONG:
                 kind = "line"
-            if match is not None and (kind == "run" or kind == "row"):
-                piece = self._piece(match, kind)
+            if kind == "star" and match is not None:
+                filled = self._star(draft, stop)
+                if filled is None:
+                    break
+                if filled:
+                    continue
+                kind = "line"
+            if piece is not None or (match is not None and (kind == "run" or kind in _ROWS)):
+                if match is not None:
+                    piece = self._piece(match, kind)
                 if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece):
                     if draft is None:
                         self._begin = pos
                         draft = self._draft = Draft(self.line)
                     self._pos = self._past.take(draft, piece, pos)
-                    if draft.done:
+                    if draft.done or draft.full:
                         yield from self._finish(draft)
                     continue
+                if draft is None and not self._aside:
+                    self._report(name or "", piece)
                 kind = "line"
-            elif kind != "line" or (self._aside and buf[pos:stop].strip()):
+            elif draft is None and (kind != "line" or (self._aside and buf[pos:stop].strip())):
                 self._aside = kind == "aside"
             if draft is not None:
+                if draft.row == "word":
+                    total = _TOTAL.match(buf, pos)
+                    if total is not None and _number(total[1], self._radix) == draft.next - 1:
+                        draft.trim()
                 yield from self._finish(draft)
-            elif kind == "line" or kind == "aside":
-                if name != "LINE":
-                    stop = buf.find(b"\n", pos) + 1 or end
+            elif kind not in _HEADS:
+                if kind == "advice" and name and len(self.advice) < _REPORTS and self._past.lacks(name):
+                    self.advice.append((self.line, name))
+                stop = buf.find(b"\n", pos) + 1 or end
                 self._pos = stop
                 yield from self._prose(buf[pos:stop])
             elif stop == end and not self.closing:
-                return
+                break
             else:
                 block = self._packet(pos, stop) if kind == "head" else None
                 if block is not None:
-                    yield _HEAD
-                    yield Token("ROWS", block, self.out)
-                    yield _END
+                    yield Token("PACKET", block, self.out)
                 else:
                     self._begin, self._pos = pos, stop
                     self._draft = Draft(self.line)
                     self._draft.begin(buf[pos:stop], kind == "lead", self._vocabulary.dress[name or ""])
+                    if kind == "label":
+                        self._labelled(self._draft, name or "")
+        yield _END
         if self._draft is not None:
-            if self.closing:
+            if self.closing and self._pos >= end:
                 yield from self._finish(self._draft)
+                yield _END
             else:
                 self._draft.text.append(buf[self._begin : self._pos])
                 self._begin = self._pos
+
+    def _washed(self, pos: int, last: int) -> Optional[Tuple[str, Optional[Piece], int]]:
+        """What a line becomes when it is washed, and perhaps the next one with it, where a head may have two.
+
+        Gives the name of a terminal, the row if it is one, and where the text ends; None where the line is prose.
+        """
+        buf = self._buf
+        second = buf.find(b"\n", last) + 1 or len(buf)
+        if second - last > _WASHED:
+            second = last
+        text, places = wash(buf[pos:second])
+        scanner = self._vocabulary.scanner(*_ROWS, *_HEADS, "aside", "line")
+        match = scanner.match(text)
+        name = match.lastgroup if match is not None else None
+        if match is None or name is None or name == "LINE":
+            return None
+        kind = self._vocabulary.kinds[name]
+        if kind in _ROWS:
+            piece = self._single(match, name)
+            return (name, moved(piece, places, last), last) if piece is not None else None
+        two = match.end() > 0 and places[match.end() - 1] >= last - pos
+        return name, None, second if two else last
+
+    def _labelled(self, draft: Draft, name: str) -> None:
+        """Takes what the label says that the draft begins with."""
+        text = self._buf[self._begin : self._pos]
+        match = self._vocabulary.pattern(name).match(text) or self._vocabulary.pattern(name).match(wash(text)[0])
+        groups = match.groupdict() if match is not None else {}
+        side = 0 if groups.get("out") else 1 if groups.get("in") else None
+        size = int(groups.get("size") or b"0") or int(groups.get("xsize") or b"0", 16)
+        draft.label = Label(side, size, groups.get("logged") is not None)
+        known = draft.known = Known(True)
+        known.stream, known.side, known.total, known.probe = True, side, size, None
+
+    def _star(self, draft: Optional[Draft], stop: int) -> Optional[bool]:
+        """Whether a star stands for rows like the last one: the offset behind it says how many.
+
+        None: that is not known yet.
+        """
+        buf = self._buf
+        if stop == len(buf) and not self.closing:
+            return None
+        if draft is not None:
+            row, ahead, kind = b"".join(draft.data[-2:])[-ROW:], draft.next, draft.row
+        else:
+            row, ahead, kind = self._past.repeatable()
+        if len(row) < ROW or (draft is not None and not draft.stream):
+            return False
+        match = self._vocabulary.scanner("data").match(buf, stop)
+        total = _TOTAL.match(buf, stop)
+        digits: Optional[bytes] = None
+        if total is not None:
+            digits = total[1]
+        elif match is not None and match.lastgroup is not None:
+            groups = self._vocabulary.pattern(match.lastgroup).match(buf, stop)
+            found = groups.groupdict() if groups is not None else {}
+            digits = found.get("off") or found.get("hint") or found.get("free")
+        if digits is not None:
+            offset = _number(digits, self._radix if len(digits) == 7 else 16)
+            size = offset - ahead
+            if 0 < size <= _STARS and (size % ROW == 0 or total is not None):
+                at = buf.index(b"*", self._pos)
+                data = (row * (size // ROW + 1))[:size]
+                piece = Piece(ahead, data, stop, "hexdump", None, Layout((at - self._pos,) * size), kind=kind)
+                if draft is None:
+                    self._begin = self._pos
+                    draft = self._draft = Draft(self.line)
+                self._pos = self._past.take(draft, piece, self._pos)
+                return True
+        return False
+
+    def _report(self, name: str, piece: Optional[Piece]) -> None:
+        """Notes a line that looks like a row and is not read as one."""
+        if piece is None or self._vocabulary.kinds.get(name) not in ("row", "run") or len(piece.data) < 8:
+            return
+        why = "its offset fits no packet" if piece.sound else "hex and text cannot be told apart"
+        found = self.unreadable
+        if found and found[-1][1] >= self.line - 1 and found[-1][2] == why:
+            found[-1] = (found[-1][0], self.line, why)
+        elif len(found) < _REPORTS:
+            found.append((self.line, self.line, why))
 
     def _prose(self, text: bytes) -> Iterator[Token]:
         """The tokens of a line of prose."""
         self._past.prose(text)
         yield Token("LINE", Prose(text, self.line), self.out)
         self.line += 1
-        yield _END
 
     def _finish(self, draft: Draft) -> Iterator[Token]:
         """Ends the draft: its tokens."""
@@ -173,12 +298,11 @@ class Lexer:
         self.line += draft.lines
         block = draft.block()
         if draft.next < 0:
-            yield Token("HEAD", block, self.out)
+            yield Token("ALONE", block, self.out)
         else:
             if draft.head:
                 yield _HEAD
             yield Token("ROWS", block, self.out)
-        yield _END
 
     def _packet(self, pos: int, stop: int) -> Optional[Block]:
         """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
@@ -214,7 +338,7 @@ class Lexer:
     def _piece(self, match: Match[bytes], kind: str) -> Optional[Piece]:
         """The rows that a terminal has found; None where they are none."""
         name = match.lastgroup or ""
-        if kind == "row":
+        if kind in _ROWS:
             return self._single(match, name)
         if self._ready is not None:
             ready, self._ready = self._ready, None
@@ -222,8 +346,13 @@ class Lexer:
         piece = self._many(match, name)
         if piece is not None:
             return piece
+        start = match.start()
+        last = self._buf.find(b"\n", start) + 1 or len(self._buf)
+        if DIRT.search(self._buf, start, last):
+            washed = self._washed(start, last)
+            return washed[1] if washed is not None else None
         # Rows of another layout than those before; or none. The first one, read on its own, tells.
-        row = self._row.match(self._buf, match.start())
+        row = self._row.match(self._buf, start)
         if row is None:
             return None
         return self._single(row, row.lastgroup or "", name, match)
@@ -240,17 +369,78 @@ class Lexer:
         self, match: Match[bytes], name: str, run: str = "", rows: Optional[Match[bytes]] = None
     ) -> Optional[Piece]:
         """One row; where it is the first of `rows` that the terminal `run` has found, all of its layout."""
-        groups = self._vocabulary.pattern(name).match(self._buf, match.start(), match.end())
+        groups = self._vocabulary.pattern(name).match(match.string, match.start(), match.end())
         if groups is None:
             return None
-        names = groups.re.groupindex
+        names, draft, past = groups.re.groupindex, self._draft, self._past
+        dress, kind = self._vocabulary.dress[name], self._vocabulary.kinds[name]
+        known = draft.known if draft is not None and draft.known is not None else past.current
+        ahead = draft.next if draft is not None else -1
+        if kind == "whole":
+            piece: Optional[Piece] = read_whole(groups, dress, max(ahead, 0))
+            return piece if piece is None or ahead >= 0 or draft is not None else piece._replace(offset=past.place(piece))
+        if kind == "bare":
+            if draft is not None:
+                return None if draft.weak else self._bare(draft, groups, dress)
+            current = past.current
+            if current is None or not current.open or current.whole:
+                return None
+            expected = current.total - current.next if current.total else 0
+            return read_bare(groups, dress, current.next, current.open, expected)
         sure = "off" in names
-        offset = int(groups["dec"]) if "dec" in names else int(groups["off" if sure else "hint"], 16)
-        known = self._draft.known if self._draft is not None else self._past.current
-        expected = known.total - offset if known is not None and known.total and offset else 0
-        piece = read_row(groups, self._vocabulary.dress[name], offset, expected, sure)
-        geometry = Geometry.of(piece, groups) if rows is not None and piece is not None else None
+        skewed = bool(groups["skew"]) if "skew" in names else False
+        if sure or "hint" in names:
+            offset = int(groups["off" if sure else "hint"], 16)
+        elif "dec" in names:
+            offset = int(groups["dec"])
+        elif "free" in names:
+            offset = self._free(groups["free"], ahead if ahead >= 0 else past.current.next if past.current else 0)
+        else:
+            address = int(groups["addr"], 16)
+            offset = address - self._base
+            if ahead < 0 and not (past.current is not None and 0 < offset - past.current.next < _WASHED and not skewed):
+                self._base, offset = address, 0
+        expected = known.total - offset if known is not None and known.total and (offset or draft) else 0
+        piece = read_row(groups, dress, offset, expected, sure)
+        if piece is None:
+            return None
+        if "addr" in names and skewed and not offset:
+            self._base += piece.offset
+            piece = piece._replace(offset=0, blanked=False)
+        if "addr" in names:
+            piece = piece._replace(kind="memory")
+        if kind != "row" and piece.kind == "row":
+            piece = piece._replace(kind=kind)
+        geometry = Geometry.of(piece, groups) if rows is not None else None
         if geometry is not None and rows is not None:
             self._geometries[run] = geometry
             return self._many(rows, run) or piece
         return piece
+
+    def _bare(self, draft: Draft, groups: Match[bytes], dress: str) -> Optional[Piece]:
+        """A line of groups without an offset: a row of the draft, or the rest of its last one."""
+        known = draft.known
+        if draft.next < 0:
+            piece = read_bare(groups, dress, 0, b"", known.total if known is not None else 0)
+            return piece if piece is not None and (draft.label is not None or len(piece.data) == ROW) else None
+        expected = known.total - draft.next if known is not None and known.total else 0
+        if draft.row == "bare" and draft.next % ROW == 0:
+            return read_bare(groups, dress, draft.next, b"", expected)
+        before = draft.ended()
+        return read_bare(groups, dress, draft.next, before, expected) if before else None
+
+    def _free(self, digits: bytes, wanted: int) -> int:
+        """An offset whose radix is not known: the one by which it is what is wanted, else the last such one."""
+        for radix in (self._radix, 16, 8, 10):
+            if _number(digits, radix) == wanted:
+                self._radix = radix if wanted else 16
+                return wanted
+        return _number(digits, self._radix)
+
+
+def _number(digits: bytes, radix: int) -> int:
+    """The number that the digits are; -1: none by that radix."""
+    try:
+        return int(digits, radix)
+    except ValueError:
+        return -1

@@ -39,6 +39,9 @@ class Piece(NamedTuple):
     blanked: bool = False  # the author blanked out leading groups
     sure: bool = True  # the look of the row is unmistakable
     sound: bool = True  # hex and text are told apart without doubt
+    kind: str = "row"  # of its terminal
+    side: Optional[int] = None  # the end that sent the bytes, where rows tell
+    begins: bool = False  # it says itself that a packet begins
 
 
 class Geometry:
@@ -66,7 +69,9 @@ class Geometry:
     @staticmethod
     def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
         """The layout of the whole row `piece` that `match` has found; None where others cannot be read by it."""
-        if len(piece.data) != ROW or piece.blanked or match.end("off") - match.start("off") != 4:
+        if "off" not in match.re.groupindex or len(piece.data) != ROW or piece.blanked:
+            return None
+        if match.end("off") - match.start("off") != 4:
             return None
         line = match[0]
         text = piece.layout.text
@@ -167,14 +172,17 @@ class Geometry:
 
 # ------------------------------------------------------------------ one row, however it is spaced
 
-_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t])")
-_EXOTIC = regex(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
+_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|])")
+_WORD = regex(rb"[0-9A-Fa-f]{4}")
+_CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
 _PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
 _PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
+_PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
+_PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
 
 def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: bool) -> Optional[Piece]:
-    """Reads the row at dump offset `offset` that `match` (of a terminal of `row`) has found; None: it is none.
+    """Reads the row at dump offset `offset` that `match` (of a terminal of `row` or `data`) has found; or None.
 
     `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
     Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
@@ -183,51 +191,133 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     start, stop = match.span()
     if stop - start > _WIDE:
         return None
+    names = match.re.groupindex
+    if "word" in names:
+        return _words(match, dress, offset)
     line = match[0].rstrip(BLANKS)
-    unit = 1  # bytes of one blank
-    if b"\xc2\xa0" in line or b"\xe2\x80" in line:
-        unit = 3 if b"\xe2\x80" in line else 2
-        line = _EXOTIC.sub(_blanks, line).rstrip(BLANKS)
-    digits: List[bytes] = []
-    ends: List[int] = []
-    cols: List[int] = []
-    size, pos = 0, match.start("hex") - start
-    while size < ROW:
-        group = _GROUP.match(line, pos)
-        if group is None:
-            break
-        column, pos = group.span(1)
-        size += (pos - column) // 2
-        if size > ROW:
-            break
-        digits.append(group[1])
-        ends.append(size)
-        cols.extend(range(column, pos, 2))
+    digits, ends, cols = _groups(line, match.start("hex") - start, ROW)
     if not ends:
         return None
     data = unhexlify(b"".join(digits))
-    size, sound = _divide(line, ends, cols, data, expected, unit)
+    size, sound = _divide(line, ends, cols, data, expected)
     after = line[cols[size - 1] + 2 :]
-    text = len(line) - len(after.lstrip(b" \t")) if after else -1
-    skew = match["skew"] if "skew" in match.re.groupindex else None
+    if after[:1] == b"-" and size == 8:
+        after = b" " + after[1:]
+    text = len(line) - len(after.lstrip(b" \t")) if after.strip(BLANKS + b"|") else -1
+    if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size:
+        text += 1
+    skew = match["skew"] if "skew" in names else None
     if skew:
         unit = 2 * ends[0]
         offset += len(skew) // (unit + 1) * unit // 2
     layout = Layout(tuple(cols[:size]), text)
-    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound)
+    side = None if "other" not in names else 0 if match["other"] is None else 1
+    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound, side=side)
 
 
-def _divide(
-    line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int, unit: int
-) -> Tuple[int, bool]:
+def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], List[int]]:
+    """The groups of digits from `pos` on, of at most `most` bytes: digits, bytes up to each one's end, columns."""
+    digits: List[bytes] = []
+    ends: List[int] = []
+    cols: List[int] = []
+    size = 0
+    while size < most:
+        group = _GROUP.match(line, pos + 1 if size == 8 and line[pos : pos + 1] == b"-" else pos)
+        if group is None:
+            break
+        column, pos = group.span(1)
+        size += (pos - column) // 2
+        if size > most:
+            break
+        digits.append(group[1])
+        ends.append(size)
+        cols.extend(range(column, pos, 2))
+    return digits, ends, cols
+
+
+def _words(match: Match[bytes], dress: str, offset: int) -> Piece:
+    """A row of numbers of two bytes, the low byte first."""
+    cols: List[int] = []
+    digits = match["word"]
+    data = bytearray()
+    start = match.start("word") - match.start()
+    for group in _WORD.finditer(digits):
+        column = start + group.start()
+        cols += (column + 2, column)
+        data += unhexlify(group[0])[::-1]
+    return Piece(offset, bytes(data), match.end(), dress, None, Layout(tuple(cols)), False, False, kind="word")
+
+
+def read_bare(match: Match[bytes], dress: str, offset: int, before: bytes, expected: int) -> Optional[Piece]:
+    """Reads groups without an offset: a row, or, behind the bytes `before`, the rest of one that was wrapped.
+
+    None where they are neither: what is no group must be a text that says what the bytes of the row say.
+    """
+    start, stop = match.span()
+    if stop - start > _WIDE:
+        return None
+    line = match[0].rstrip(BLANKS)
+    digits, ends, cols = _groups(line, match.start("hex") - start, ROW - len(before))
+    if not ends:
+        return None
+    data = unhexlify(b"".join(digits))
+    for size in reversed(ends):
+        after = line[cols[size - 1] + 2 :]
+        text = after.translate(None, BLANKS)
+        if text == b"|":
+            text = b""
+        whole = len(before) + size == ROW or size == expected
+        row = len(before) + size
+        apart = row == ROW and len(text) == ROW and after[:2] in (b"  ", b" \t", b"\t")
+        if agrees(text, before + data[:size]) or apart if text else whole or not before:
+            if before and not whole:
+                continue
+            column = len(line) - len(after.lstrip(b" \t")) if text and not before else -1
+            layout = Layout(tuple(cols[:size]), column)
+            return Piece(offset, data[:size], stop, dress, None, layout, kind="bare", sure=False)
+    return None
+
+
+def read_whole(match: Match[bytes], dress: str, offset: int) -> Piece:
+    """Reads a line of `whole`: digits without a break, or bytes as a program writes them."""
+    names = match.re.groupindex
+    start = match.start()
+    if "hex" in names:
+        data = unhexlify(match["hex"])
+        cols = tuple(range(match.start("hex") - start, match.end("hex") - start, 2))
+    else:
+        at = match.start("coded") - start
+        codes = list(_CODE.finditer(match["coded"]))
+        data = unhexlify(b"".join(code[1] for code in codes))
+        cols = tuple(at + code.start(1) for code in codes)
+    side = None if "other" not in names else 0 if match["other"] is None else 1
+    begins = "stamp" in names and match["stamp"] is not None
+    return Piece(
+        offset, data, match.end(), dress, None, Layout(cols), False, False, kind="whole", side=side, begins=begins
+    )
+
+
+def moved(piece: Piece, places: List[int], stop: int) -> Piece:
+    """A row of a washed line, its columns those of the raw line (a colour may stand between a byte's two digits)."""
+    at = tuple([places[c] for c in piece.layout.cols])
+    text = piece.layout.text
+    if text >= 0:
+        last = min(text + len(at), len(places)) - 1
+        text = places[text] if places[last] - places[text] == last - text else -1
+    return piece._replace(layout=Layout(at, text), stop=stop)
+
+
+def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected: int) -> Tuple[int, bool]:
     """How many of the bytes `data`, which `cols` find, are hex and no text; and whether that is certain.
 
-    `ends`: how many there are up to the end of each group. `unit`: the bytes of one blank.
+    `ends`: how many there are up to the end of each group.
     """
     bare = 0
     for size in reversed(ends):
         text = line[cols[size - 1] + 2 :].translate(None, BLANKS)
-        if not text:
+        if text[:1] == b"-" and size == 8 and agrees(text[1:], data[:size]):
+            return size, True
+        if not text or text == b"|":
             bare = size
             continue
         if agrees(text, data[:size]):
@@ -238,17 +328,19 @@ def _divide(
         after = line[cols[size - 1] + 2 :]
         text = after.lstrip(b" \t")
         gap = len(after) - len(text)
+        if text == b"|":
+            text = b""
         gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
-        if gaps[-1] > unit and len(text) == size:
+        if gaps[-1] > 1 and len(text) == size:
             return size, True
-    if bare and max(gaps) <= unit:
+    if bare and max(gaps) <= 1:
         return bare, True
     if len(cols) == ROW:
         return ROW, True
     # The widest gap parts them, if it is wider than those within the hex.
     chosen, widest = len(cols), 0
     for size, gap in zip(ends, gaps):
-        if gap > widest and gap > (2 * unit if size == 8 else unit):
+        if gap > widest and gap > (2 if size == 8 else 1):
             chosen, widest = size, gap
     if not widest and expected in ends:
         return expected, True
@@ -256,17 +348,14 @@ def _divide(
 
 
 def agrees(text: bytes, data: bytes) -> bool:
-    """Whether a text column, its blanks taken out, says what the bytes say; a fence may stand behind it."""
-    for wanted in (data.translate(_PRINT), data.translate(_PRINT_BLANK).replace(b" ", b"")):
-        if text == wanted or text == wanted + b"|":
+    """Whether a text column, its blanks taken out, says what the bytes say; fences may stand around it."""
+    size = len(data)
+    if not text or len(text) > size + 2:
+        return False
+    for table in (_PRINT, _PRINT_BLANK, _PRINT_JAVA, _PRINT_SEVEN):
+        wanted = data.translate(table).replace(b" ", b"")
+        if text == wanted or (text[-1] == 124 and (text == wanted + b"|" or text == b"|" + wanted + b"|")):
+            return True
+        if text[0] == 62 and text == b">" + wanted + b"<":
             return True
     return False
-
-
-def plain(text: bytes) -> bytes:
-    """A text with blanks for no-break spaces."""
-    return _EXOTIC.sub(b" ", text)
-
-
-def _blanks(match: Match[bytes]) -> bytes:
-    return b" " * len(match[0])

@@ -16,7 +16,8 @@ DIRT = regex(
 )
 
 _SIGN = regex(
-    rb"(?P<gone>\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]|\x1b[^\r\n]?"
+    rb"(?P<gone>\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
+    rb"|\x1b[^\r\n]?"
     rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad)"
     rb"|(?P<blank>\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;)"
     rb"|(?P<dots>\xe2\x80\xa6)"

@@ -6,6 +6,7 @@ bytes of which packet are left. `shown(text)` gives the truth, `render(text)` th
 
 from __future__ import annotations
 
+import html
 import random
 import re
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
@@ -143,7 +144,8 @@ def spaced(text: Text, rng: random.Random) -> None:
 
 def _columns(line: Line) -> Tuple[str, str, str]:
     """What stands before the hex, the hex, and the text of a row that may be damaged already."""
-    row = re.match(r"(.*?0[xX][0-9A-Fa-f]{4}:\s+)((?:(?:[0-9A-Fa-f]{2}){1,16}\s)*?(?:[0-9A-Fa-f]{2}){1,16})((?:\s.*)?)$", line.text)
+    hexes = r"(?:(?:[0-9A-Fa-f]{2}){1,16}\s)*?(?:[0-9A-Fa-f]{2}){1,16}"
+    row = re.match(rf"(.*?0[xX][0-9A-Fa-f]{{4}}:\s+)({hexes})((?:\s.*)?)$", line.text)
     size = len(line.data)
     head, rest = (row[1], row[2] + row[3]) if row else ("", line.text)
     at = digits = 0
@@ -161,7 +163,7 @@ column("no text", lambda head, hexes, tail, rng: head + hexes)
 column("joined", lambda head, hexes, tail, rng: head + re.sub(r"\s", "", hexes) + tail)
 column("upper", lambda head, hexes, tail, rng: head.upper().replace("0X", "0x") + hexes.upper() + tail)
 column("redacted", lambda head, hexes, tail, rng: head + hexes + re.sub(r"[a-z]", "X", tail))
-column("entities", lambda head, hexes, tail, rng: head + hexes + tail.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+column("entities", lambda head, hexes, tail, rng: head + hexes + html.escape(tail, quote=False))
 column("smart", lambda head, hexes, tail, rng: head + hexes + tail.replace("'", "\u2019").replace("...", "\u2026"))
 column("coloured", lambda head, hexes, tail, rng: f"\x1b[32m{head}\x1b[0m\x1b[1m{hexes}\x1b[0m{tail}")
 
@@ -222,7 +224,8 @@ def carets(text: Text, rng: random.Random) -> None:
 @kind
 def pager(text: Text, rng: random.Random) -> None:
     for n in range(22, len(text.lines), 24):
-        text.lines[n].text = rng.choice(("--More--\r        \r", "<--- More --->\r              \r", "\x1b[7m--More--\x1b[m\x1b[K\r")) + text.lines[n].text
+        prompts = ("--More--\r        \r", "<--- More --->\r              \r", "\x1b[7m--More--\x1b[m\x1b[K\r")
+        text.lines[n].text = rng.choice(prompts) + text.lines[n].text
 
 
 @kind
@@ -326,7 +329,8 @@ def cr_only(text: Text, rng: random.Random) -> None:
 # Kinds that change the columns come before those that wrap, interrupt or write lines.
 ORDER = [
     "no text", "redacted", "smart", "joined", "upper", "entities", "collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp",
-    "zero width", "coloured", "highlighted", "elided", "snipped", "twice", "no_summaries", "cut", "wrapped_text", "wrapped_hex",
+    "elided", "snipped", "twice", "no_summaries", "cut", "wrapped_text", "wrapped_hex", "zero width", "coloured",
+    "highlighted",
 ]
 
 

@@ -14,7 +14,7 @@ PACKAGE = os.path.join(ROOT, "hexnote")
 # A room is a module, or a module and the parts it is made of (by how their names begin), which nobody else imports.
 NOUNS = {"model", "spans"}
 PARTS: Dict[str, Tuple[str, ...]] = {
-    "dumps": ("drafts", "lexer", "rows"),
+    "dumps": ("drafts", "lexer", "rows", "washing"),
     "streams": ("stitch",),
     "schema": ("schema_",),
     "der": ("der_", "asn1", "certificates", "x509"),

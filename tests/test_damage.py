@@ -1,0 +1,108 @@
+"""Damaged dumps: the bytes that the damage left, and never others.
+
+Quick by default; HEXNOTE_WHOLE=1 takes twenty captures and every pair of kinds, and prints the table.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Dict, List, Sequence, Tuple
+
+import pytest
+from conftest import SHARED
+from damage import KINDS, Bytes, damaged, pairs
+from test_dumps import GRAMMARS, HEAD, dump, packet
+
+from hexnote import layers
+from hexnote.coding import Coding
+from hexnote.dumps import Reader
+from hexnote.model import EXCERPT, PACKET, Block
+
+WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))
+PAYLOADS = [b"", b"\x16\x03\x01\0\x50" + bytes(range(80)), b"beef" * 9, b"<a&b> 'x' ... " * 40, b"", b"\x15\3\3\0\2\2\x28"]
+
+
+def sources() -> List[Tuple[str, str]]:
+    """(name, text) of traces to damage: made here, and captured."""
+    text = b"".join(HEAD + dump(packet(payload, n)) for n, payload in enumerate(PAYLOADS)).decode()
+    made = [("made", text)]
+    files = sorted(glob.glob(os.path.join(SHARED, "corpus", "*.X.txt")), key=os.path.getsize)
+    for name in files[:: max(1, len(files) // 24)][:20] if WHOLE else files[:2]:
+        with open(name, encoding="ascii") as file:
+            made.append((os.path.basename(name), file.read()))
+    return made
+
+
+SOURCES = sources()
+
+
+def read(text: bytes) -> List[Bytes]:
+    """The bytes of each packet that the reader finds; packets without any are left out."""
+    coding = Coding()
+    reader = Reader(GRAMMARS, layers.measure)
+    plain = coding.decode(text) + coding.rest()
+    items = [*reader.feed(plain), *reader.close()]
+    whole = b"".join(item.text for item in items)
+    assert whole == plain
+    assert coding.encode(whole) + coding.encode(b"", True) == text
+    packets: List[Bytes] = []
+    for item in items:
+        if isinstance(item, Block) and item.kind != EXCERPT:
+            if item.kind == PACKET:
+                packets.append({})
+            at = item.fresh
+            packets[-1].update(enumerate(item.data[at - item.offset :], at))
+    return [known for known in packets if known]
+
+
+def tried(kinds: Sequence[str], seed: int, source: str) -> Tuple[bool, bool]:
+    """(the bytes that are left were read, other bytes were read)"""
+    text, truth = damaged(source, kinds, seed)
+    wanted = [known for known in truth if known]
+    got = read(text)
+    wrong = [known for known in got if not any(known.items() <= left.items() for left in wanted)]
+    return got == wanted, bool(wrong)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_one_kind(kind: str) -> None:
+    for seed, (name, source) in enumerate(SOURCES):
+        assert tried([kind], seed, source) == (True, False), name
+
+
+def test_two_kinds() -> None:
+    table: Dict[Tuple[str, str], List[int]] = {}
+    for seed, (_, source) in enumerate(SOURCES if WHOLE else SOURCES[:2]):
+        for both in pairs(seed, None if WHOLE else 400):
+            exact, wrong = tried(both, seed, source)
+            row = table.setdefault(both, [0, 0, 0])
+            row[0] += 1
+            row[1] += exact
+            row[2] += wrong
+    for both, row in sorted(table.items()):
+        if row[1] < row[0]:
+            print(f"{' + '.join(both):40} {row[1]} of {row[0]} exact, {row[2]} wrong")
+    count, exact, wrong = (sum(row[n] for row in table.values()) for n in range(3))
+    assert wrong == 0
+    assert exact >= 0.99 * count, f"{exact} of {count}"
+
+
+def test_the_generator_is_seeded() -> None:
+    for kind in KINDS:
+        assert damaged(SOURCES[0][1], [kind], 3) == damaged(SOURCES[0][1], [kind], 3)
+
+
+@pytest.mark.parametrize("text", [
+    b"", b"\xff", b"\xff\xfe", b"\xfe\xff\0", b"\xff\xfea", b"\xff\xfe\0\xd8", b"\xff\xfe\0\xdc\0\xd8x", b"a\rb\rc", b"\r\r",
+    b"a\r\nb\r", "\ufeffSz\u00f6veg \U0001f512\r\n".encode("utf-16-le"), "\ufeff\n\n;| x\n".encode("utf-16-be"),
+])
+def test_codings_are_exact_however_cut(text: bytes) -> None:
+    seen = set()
+    for step in (1, 2, 3, 100):
+        coding = Coding()
+        plain = b"".join(coding.decode(text[i : i + step]) for i in range(0, len(text), step)) + coding.rest()
+        back = b"".join(coding.encode(plain[i : i + step]) for i in range(0, len(plain), step)) + coding.encode(b"", True)
+        assert back == text
+        seen.add((coding.name, plain))
+    assert len(seen) == 1

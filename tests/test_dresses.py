@@ -1,0 +1,355 @@
+"""One connection in many dresses: every dump format gives what tcpdump -X gives.
+
+Quick by default; HEXNOTE_WHOLE=1 reads every form of every capture of the corpus.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import struct
+import subprocess
+from shutil import which
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import pytest
+from conftest import SHARED
+from test_dumps import GRAMMARS, blocks_of, check, measure, read
+
+from hexnote.dumps import Reader
+from hexnote.model import Block
+from hexnote.pipeline import Annotator
+from hexnote.render.json import Json
+
+CORPUS = os.path.join(SHARED, "corpus")
+FORMATS = os.path.join(CORPUS, "formats")
+WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))
+corpus = pytest.mark.skipif(not os.path.isdir(FORMATS), reason="the corpus is not here")
+
+CLIENT = bytes.fromhex(
+    "1603010045010000410303404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f000004130113020100"
+    "001400000010000e00000b6265656620636166652e78"
+)
+SERVER = bytes.fromhex("15030300020228")
+
+
+def file(*path: str) -> bytes:
+    with open(os.path.join(*path), "rb") as opened:
+        return opened.read()
+
+
+def told(text: bytes) -> List[Dict[str, Any]]:
+    """The JSON objects of a trace."""
+    annotator = Annotator(Json())
+    annotator.begin("-")
+    made = annotator.feed(text) + annotator.close()
+    return [json.loads(line) for line in made.splitlines()]
+
+
+def bare(objects: List[Dict[str, Any]], sender: Optional[str] = None) -> List[str]:
+    """Records, messages, fields and groups without what depends on the dress."""
+    kinds = ("record", "message", "field", "group")
+    kept = [{k: v for k, v in o.items() if k not in ("at", "line", "time")} for o in objects if o["kind"] in kinds]
+    return [json.dumps(o, sort_keys=True) for o in kept if sender is None or o["from"] == sender]
+
+
+# ------------------------------------------------------------------ corpus/formats
+
+PACKETS = [
+    "XX", "x", "vX", "expand", "crlf", "collapsed", "old34x", "old37X", "obX", "forti3", "noascii", "quoted", "pipe", "numbered",
+    "nbsp", "tsx", "tsPx", "tsVx", "snoop", "wrapped", "rx",
+]
+STREAMS = {"follow": None, "hd": "client", "od": "client", "xxd": "client", "xxdp": "client"}
+
+
+@corpus
+@pytest.mark.parametrize("name", [*PACKETS, *STREAMS])
+def test_every_dress_tells_what_X_tells(name: str) -> None:
+    wanted, got = told(file(FORMATS, "X.txt")), told(file(FORMATS, name + ".txt"))
+    assert bare(got) == bare(wanted, STREAMS.get(name))
+    if name in PACKETS:
+        keys = ("packet", "stream", "from", "src", "sport", "dst", "dport", "flags", "seq", "ack", "payload", "captured", "offset")
+        packets = [[o[k] for k in keys] for o in wanted if o["kind"] == "packet"]
+        assert [[o[k] for k in keys] for o in got if o["kind"] == "packet"] == packets
+
+
+@corpus
+def test_what_a_dress_leaves_out_is_a_hole() -> None:
+    items = check(file(FORMATS, "elided.txt"))
+    whole = [b.data for b in blocks_of(check(file(FORMATS, "X.txt")))]
+    got: List[Dict[int, int]] = []
+    for block in blocks_of(items):
+        if block.head:
+            got.append({})
+        got[-1].update(enumerate(block.data, block.offset))
+    assert len(got) == len(whole)
+    for known, data in zip(got, whole):
+        assert 0 < len(known) < len(data) and all(data[at] == byte for at, byte in known.items())
+
+
+def records(name: str) -> List[Tuple[Any, ...]]:
+    return [
+        (o["from"], o["offset"], o["length"], o["type"], o["encrypted"], o["missing"])
+        for o in told(file(FORMATS, name + ".txt")) if o["kind"] == "record"
+    ]  # fmt: skip
+
+
+# The logs' truth, by hand: sender, stream offset, length, content type, encrypted, bytes not shown.
+LOGS: Dict[str, List[Tuple[Any, ...]]] = {
+    "java": [("client", 0, 440, 22, False, 0)],
+    "ossld": [
+        ("client", 0, 315, 22, False, 0), ("client", 315, 6, 20, False, 0), ("client", 321, 74, 23, True, 0),
+        ("client", 395, 23, 23, True, 0), ("client", 418, 24, 23, True, 0),
+    ],
+    "osslmsg": [
+        ("client", 0, 315, 22, False, 0), ("server", 0, 127, 22, False, 0), ("server", 127, 6, 20, False, 1),
+        ("server", 133, 28, 23, True, 23), ("server", 161, 816, 23, True, 811), ("server", 977, 286, 23, True, 281),
+        ("client", 315, 6, 20, False, 0), ("client", 321, 74, 23, True, 69), ("client", 395, 23, 23, True, 18),
+        ("client", 418, 24, 23, True, 19), ("server", 1263, 74, 23, True, 69),
+    ],
+    "curl": [
+        ("client", 0, 517, 22, False, 0), ("server", 0, 127, 22, False, 0), ("server", 127, 6, 20, False, 1),
+        ("server", 133, 28, 23, True, 23), ("server", 161, 816, 23, True, 811), ("server", 977, 286, 23, True, 281),
+        ("client", 517, 6, 20, False, 0), ("client", 523, 74, 23, True, 69), ("server", 1263, 74, 23, True, 69),
+        ("server", 1337, 255, 23, True, 250), ("server", 1592, 255, 23, True, 250), ("client", 597, 101, 23, True, 96),
+        ("client", 698, 24, 23, True, 19), ("server", 1847, 24, 23, True, 19),
+    ],
+}
+
+
+@corpus
+@pytest.mark.parametrize("name", sorted(LOGS))
+def test_logs(name: str) -> None:
+    assert sorted(records(name)) == sorted(LOGS[name])
+
+
+@corpus
+def test_bytes_that_cannot_be_had() -> None:
+    for text, word in ((file(FORMATS, "A.txt"), "-X"), (b"0000: .............S...\n", "--trace FILE")):
+        reader = Reader(GRAMMARS, measure)
+        assert not [i for i in [*reader.feed(text), *reader.close()] if isinstance(i, Block) and i.data]
+        [(line, sentence)] = reader.advice
+        assert word in sentence and line > 0
+
+
+@pytest.mark.parametrize("text, line", [
+    (b"Frame 1: 78 bytes on wire\nTransport Layer Security\n    TLSv1 Record Layer\n", 2),
+    (b"0000000 001426 000401 000105 000000 001501 040003\n", 1),
+])
+def test_advice_for_trees_and_octal_words(text: bytes, line: int) -> None:
+    reader = Reader(GRAMMARS, measure)
+    list(reader.feed(text)), list(reader.close())
+    assert [at for at, _ in reader.advice] == [line]
+
+
+def test_no_advice_where_all_is_well() -> None:
+    for text in (b"E.g. this. And that.\n", b"\t0x0000:  4500 0028 0003 4000 4006 42e3 c0a8 0167  E..(..@.@.B....g\n"):
+        reader = Reader(GRAMMARS, measure)
+        list(reader.feed(text)), list(reader.close())
+        assert reader.advice == []
+
+
+# ------------------------------------------------------------------ tools
+
+HOSTS = "0000  "
+
+
+def rows(make: Any, data: bytes, step: int = 16) -> bytes:
+    return b"".join(make(at, data[at : at + step]) for at in range(0, len(data), step))
+
+
+def text_of(data: bytes, top: int = 127) -> str:
+    return "".join(chr(c) if 32 <= c < top else "." for c in data)
+
+
+def openssl(at: int, data: bytes) -> bytes:
+    hexes = data.hex(" ")
+    hexes = hexes[:23] + "-" + hexes[24:] if len(data) > 8 else hexes + ("-" if len(data) == 8 else "")
+    return f"{at:04x} - {hexes:<47}   {text_of(data)}\n".encode()
+
+
+def spread(at: int, data: bytes) -> bytes:
+    return f"  {at:04X}: {data[:8].hex(' ').upper():<23}   {data[8:].hex(' ').upper():<23}  {text_of(data, 123)}\n".encode()
+
+
+def ldap(at: int, data: bytes) -> bytes:
+    return f"  {at:04x}:  {data[:8].hex(' '):<23}  {data[8:].hex(' '):<23}   {text_of(data):<16}  \n".encode()
+
+
+def curl(at: int, data: bytes) -> bytes:
+    return f"{at:04x}: {data.hex(' '):<47} {text_of(data)}\n".encode()
+
+
+def apache(at: int, data: bytes) -> bytes:
+    line = openssl(at, data).decode().rstrip("\n").replace(" - ", ": ", 1)
+    return f"[Tue Jul 09 16:13:53 2013] [debug] ssl_engine_io.c(1869): | {line:<72} |\n".encode()
+
+
+STAMP = "[Tue Jul 09 16:13:53 2013] [debug] ssl_engine_io.c"
+
+
+def log(kind: str) -> bytes:
+    """The two records as a library logs them."""
+    out = b""
+    for data, write in ((CLIENT, True), (SERVER, False)):
+        n = len(data)
+        if kind == "openssl":
+            way = "write to" if write else "read from"
+            out += f"{way} 0x55744d77adf0 [0x55744d793690] ({n} bytes => {n} (0x{n:X}))\n".encode() + rows(openssl, data)
+        elif kind == "java":
+            way = "OutputRecord.java:275|Raw write (" if write else "InputRecord.java:214|Raw read ("
+            out += f"javax.net.ssl|DEBUG|10|main|2026-11-20 15:29:04.455 UTC|SSLSocket{way}\n".encode()
+            out += rows(spread, data) + b")\n"
+        elif kind == "java8":
+            out += f"[Raw {'write' if write else 'read'}]: length = {n}\n".encode() + rows(spread, data).replace(b"  0", b"0")
+        elif kind == "ldap":
+            way = f"tls_write: want={n}, written={n}" if write else f"tls_read: want={n}, got={n}"
+            out += way.encode() + b"\n" + rows(ldap, data)
+        elif kind == "apache":
+            way = f"write {n}/{n} bytes to" if write else f"read {n}/{n} bytes from"
+            out += f"{STAMP}(1897): OpenSSL: {way} BIO#7fad7c000da0 [mem: 7fad8001672e] (BIO dump follows)\n".encode()
+            out += f"{STAMP}(1830): +{'-' * 73}+\n".encode() + rows(apache, data)
+            out += f"{STAMP}(1875): +{'-' * 73}+\n".encode()
+        elif kind == "mbedtls":
+            way = "output record sent to network" if write else "input record from network"
+            start = "ssl_tls.c:2754: |4| "
+            out += f"{start}dumping '{way}' ({n} bytes)\n".encode()
+            out += b"".join(start.encode() + row.lstrip() for row in rows(ldap, data).splitlines(True))
+        elif kind == "msg":
+            sign, name = (">>>", "ClientHello") if write else ("<<<", "fatal handshake_failure")
+            for part, what in ((data[:5], "RecordHeader"), (data[5:], "Handshake" if write else "Alert")):
+                out += f"{sign} TLS 1.2, {what} [length {len(part):04x}], {name}\n".encode()
+                out += rows(lambda at, row: b"    " + row.hex(" ").encode() + b"\n", part)
+        elif kind == "curl":
+            for part in (data[:5], data[5:]):
+                way = "=> Send" if write else "<= Recv"
+                out += f"{way} SSL data, {len(part)} bytes (0x{len(part):x})\n".encode() + rows(curl, part)
+        elif kind == "go":
+            out += f">>> Flow {1 if write else 2} ({'client to server' if write else 'server to client'})\n".encode()
+            out += rows(
+                lambda at, row: f"{at:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  |{text_of(row)}|\n".encode(), data
+            )
+        elif kind == "arrays":
+            out += f"char peer{0 if write else 1}_0[] = {{ /* Packet {1 if write else 2} */\n".encode()
+            out += rows(lambda at, row: ", ".join(f"0x{c:02x}" for c in row).encode() + b", \n", data, 8)[:-3] + b" };\n"
+        elif kind == "escaped":
+            out += rows(lambda at, row: b'"' + "".join(f"\\x{c:02x}" for c in row).encode() + b'" \\\n', data) + b"\n"
+        elif kind == "raw":
+            out += (b"" if write else b"\t") + data.hex().encode() + b"\n"
+    return out
+
+
+KINDS = ["openssl", "java", "java8", "ldap", "apache", "mbedtls", "msg", "curl", "go", "arrays", "raw"]
+
+
+@corpus
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_ends_of_a_log(kind: str) -> None:
+    assert bare(told(log(kind))) == bare(told(file(FORMATS, "X.txt")))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "escaped"])
+def test_bytes_of_a_log(kind: str) -> None:
+    for end in (b"\n", b"\r\n"):
+        got = blocks_of(check(log(kind).replace(b"\n", end)))
+        assert b"".join(block.data for block in got) == CLIENT + SERVER
+        assert all(block.payload for block in got)
+        if kind != "escaped":
+            assert {block.side for block in got} == {0, 1}
+        assert all(block.message == (kind in ("msg", "curl")) for block in got)
+
+
+@pytest.mark.parametrize("command", [
+    "hexdump -C", "hexdump -v -C", "hexdump", "xxd", "xxd -g1", "xxd -u", "xxd -p", "xxd -i", "od -t x1", "od -A x -t x1",
+    "od -A x -t x1z", "od -A d -t x1", "od -x",
+])
+@pytest.mark.parametrize("size", [0, 40, 3001])
+def test_tools_that_print_bytes(command: str, size: int, tmp_path: Any) -> None:
+    if which(command.split()[0]) is None:
+        pytest.skip("the tool is not here")
+    filler = bytes(n * 7 % 251 for n in range(size)) + bytes(200 if size else 0) + b"\xff"
+    data = CLIENT + b"\x17\3\3" + len(filler).to_bytes(2, "big") + filler
+    path = tmp_path / "bytes"
+    path.write_bytes(data)
+    text = subprocess.run([*command.split(), str(path)], capture_output=True, check=True).stdout
+    items = read(text)
+    assert b"".join(item.text for item in items) == text
+    assert b"".join(block.data[block.fresh - block.offset :] for block in blocks_of(items)) == data
+    assert all(block.payload for block in blocks_of(items))
+
+
+def test_an_address_for_an_offset() -> None:
+    """Cisco IOS: the first row is blank up to where the packet begins."""
+    frame = bytes.fromhex("45c0004c00000000fd11c63e0a303001ac1f1052007b007b00385ebf24040aee00000dea")
+    text = b"12:35:21.717 EET Apr 24 2015 : IPv4 LES CEF    : Ce0 None\n\n"
+    for first, last in ((12, 16), (0, 16), (0, 4)):
+        assert last - first <= 16
+    cells = [b" " * 8] * 3 + [frame[at : at + 4].hex().upper().encode() for at in range(0, len(frame), 4)]
+    for n in range(0, len(cells), 4):
+        text += b"%08X: %-35s  ....\n" % (0x87526540 + 4 * n, b" ".join(cells[n : n + 4]))
+    got = blocks_of(check(text))
+    assert b"".join(block.data for block in got) == frame and got[0].offset == 0
+
+
+def test_a_star_stands_for_rows_like_the_one_before_it() -> None:
+    text = b"00000000  16 03 03 00 40 00 00 00  00 00 00 00 00 00 00 00  |....@...........|\n"
+    text += b"00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n*\n"
+    for end in (b"00000040  01 02  |..|\n00000042\n", b"00000045\n"):
+        [block] = blocks_of(check_stars(text + end))
+        size = 0x42 if end.startswith(b"00000040") else 0x45
+        assert len(block.data) == size and set(block.data[5:0x40]) == {0}
+    # A star says nothing of how many bytes may be allocated.
+    assert sum(len(b.data) for b in blocks_of(check_stars(text + b"fffffff0  01 02 03\n"))) == 32
+
+
+def check_stars(text: bytes) -> List[Any]:
+    items = read(text)
+    assert b"".join(item.text for item in items) == text
+    return items
+
+
+def test_a_hash_is_no_stream() -> None:
+    for line in (b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n", b"0x16, 0x17, 0x18\n", b"cafe\n"):
+        assert not blocks_of(check(b"text\n" + line))
+
+
+def test_rows_that_look_right_and_fit_nowhere_are_told() -> None:
+    reader = Reader(GRAMMARS, measure)
+    text = b"so:\n0030: 4500 003c 0000 0000 4006 0000 c0a8 0101  E..<....@.......\n"
+    assert not blocks_of([*reader.feed(text), *reader.close()])
+    assert reader.unreadable == [(2, 2, "its offset fits no packet")]
+
+
+# ------------------------------------------------------------------ the whole corpus
+
+
+def frames(path: str) -> Iterator[bytes]:
+    data = file(path)
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    at = 24
+    while at < len(data):
+        size = struct.unpack_from(order + "I", data, at + 8)[0]
+        yield data[at + 16 : at + 16 + size]
+        at += 16 + size
+
+
+def captures() -> List[str]:
+    names = sorted(glob.glob(os.path.join(CORPUS, "*.pcap")) + glob.glob(os.path.join(CORPUS, "extra", "*.pcap")))
+    return [name[:-5] for name in names if WHOLE or os.path.getsize(name) < 1400]
+
+
+@corpus
+@pytest.mark.parametrize("name", captures(), ids=os.path.basename)
+def test_no_packet_is_dropped_and_every_form_tells_the_same(name: str) -> None:
+    if not os.path.exists(name + ".X.txt"):
+        pytest.skip("there is no text of it")
+    count = sum(1 for _ in frames(name + ".pcap"))
+    wanted = told(file(name + ".X.txt"))
+    altered = name.endswith("_text")
+    assert sum(o["kind"] == "packet" for o in wanted) == count or altered
+    for form in ("lntX", "x", "xx", "XX", "vvX", "enX", "snoopx"):
+        if os.path.exists(f"{name}.{form}.txt") and (WHOLE or form != "lntX"):
+            got = told(file(f"{name}.{form}.txt"))
+            assert sum(o["kind"] == "packet" for o in got) == count
+            assert bare(got) == bare(wanted), form
