@@ -25,6 +25,7 @@ _HEX = b"0123456789abcdef"
 # The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
 _DIGITS = tuple(b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1))
 _ZEROS = b"0" * 512
+_ENDS = b"\n" * 512
 
 
 class Piece(NamedTuple):
@@ -104,6 +105,7 @@ class Geometry:
                 or buf[at + 1 : stop : stride] != middle[first:last]
                 or buf[at:stop:stride] != high[first:last]
                 or buf[at + 3 : stop : stride] != _ZEROS[:count]
+                or buf[pos + stride - 1 : stop : stride] != _ENDS[:count]
             ):
                 count = self._in_sequence(buf, at, count, offset)
                 stop = pos + count * stride
@@ -125,11 +127,11 @@ class Geometry:
         return offset, data, stop
 
     def _in_sequence(self, buf: bytes, at: int, count: int, offset: int) -> int:
-        """How many of `count` rows have the offsets that must follow each other."""
+        """How many of `count` rows end where rows of this layout do and have the offsets that must follow each other."""
         if offset % ROW:
             return 0
         for r in range(count):
-            if buf[at : at + 4].lower() != b"%04x" % (offset + ROW * r):
+            if buf[at : at + 4].lower() != b"%04x" % (offset + ROW * r) or buf[at - self.off + self.stride - 1] != 10:
                 return r
             at += self.stride
         return count
