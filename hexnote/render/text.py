@@ -102,8 +102,9 @@ class Shape:
         self.tables: List[Optional[Carets]] = []
         self.odd = False
         if self.stride:
-            row = block.row(0)
-            table = tables(block.text[row.start : row.start + row.layout.cols[0]], row.layout)
+            layout = block.layout
+            assert layout is not None
+            table = tables(block.text[block.head : block.head + layout.cols[0]], layout)
             self.tables = [table]
             self.odd = table is None
         else:
@@ -208,6 +209,7 @@ class Text:
         self._open = False  # the last echoed line has no LF: the input ends here
         self.unfinished = False  # annotations were written behind such a line
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
+        self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
         self._taught: set[int] = set()  # nodes whose teaching note was given
         self._lost: List[Part] = []  # holes not told yet
@@ -326,6 +328,18 @@ class Text:
         room = max(self.width - len(lead), 20)
         if len(text) <= room:
             return [f"{lead}{text}\n"]
+        if " ".join(text.split()) == text:
+            # Words with one blank between them: what `wrap` does, twenty times as fast.
+            lines = []
+            at = 0
+            while len(text) - at > room:
+                blank = text.rfind(" ", at, at + room + 1)
+                if blank < 0:
+                    break
+                lines.append(f"{lead}{text[at:blank]}\n")
+                at = blank + 1
+            else:
+                return [*lines, f"{lead}{text[at:]}\n"]
         from textwrap import wrap
 
         return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
@@ -336,26 +350,35 @@ class Text:
         out = self.out
         stride, head, size = block.stride, block.head, len(text)
         for row in sorted(notes):
-            if stride:
-                stop = min(head + (row + 1) * stride, size)
-            else:
-                stop = block.row(row).end
-            if stop > done:
-                self._echo(text[done:stop])
-                done = stop
+            stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end
             lines = notes[row]
             if shape.odd and shape.table(row) is None:
                 at = block.row(row)
                 lines = [own_row(at.offset & ~15, at.offset, block.data[at.offset - block.offset :][: at.size], 0), *lines]
-            if self._open:
-                self._annotate(lines)
-            else:
+            if stop < size:
+                # An LF stands before what follows, so that nothing is open here.
+                if stop > done:
+                    out.append(text[done:stop])
+                    done = stop
                 out.append("".join(lines).encode("ascii", "backslashreplace"))
+            else:
+                self._echo(text[done:])
+                done = size
+                self._annotate(lines)
         if done < size:
             self._echo(text[done:])
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
         """The caret lines for rows that begin with `lead`; None where carets cannot stand under them."""
+        last = self._last_table
+        if lead == last[0] and layout is last[1]:
+            return last[2]
+        made = self._find_table(lead, layout)
+        self._last_table = (lead, layout, made)
+        return made
+
+    def _find_table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
+        """The same for rows other than those asked for last."""
         blank = lead.translate(_BLANK)
         key = (blank, layout)
         if key in self._carets:
