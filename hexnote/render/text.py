@@ -44,8 +44,11 @@ _OPAQUE = ("", "opaque", "hex")
 _REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _MEMO = 256  # of these, and of lists, are kept
 _HEADS = 4096  # record headers of which the notes are kept
+_SAID = 8192  # short fields of which they are kept
+_SHORT = 4  # bytes of a field that is likely to come again
 _TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
+_NAMED = (*_SEALED, "Other")  # types with a name for readers
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
 _OWN_PREFIX = MARK + "  0x0000:  "
@@ -216,6 +219,7 @@ class Text:
         self._made: Dict[Any, List[Tuple[int, List[str]]]] = {}  # notes of messages that come again and again
         self._heads: Dict[Any, List[Tuple[int, List[str]]]] = {}  # of record headers
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
+        self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -501,10 +505,11 @@ class Text:
         if not isinstance(buf, bytes):
             buf = _peek(buf, 0, len(buf))  # what lies behind a hole is told field by field
         have = min(len(buf), hi)
-        level, width, dyed = self.level, self.width, self.palette is not None
+        level = self.level
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride and self.quick else None
-        ready = table.made if table is not None else {}
+        taught = self._taught
+        memo = self._said
         for field in part.fields:
             node, start, end, depth, index = field
             if start >= hi:
@@ -512,36 +517,48 @@ class Text:
             kind = node.kind
             if kind == GROUP or start == end:
                 # Nothing to mark: what begins here is named, and taught once.
-                if lo <= start and (node.doc or index >= 0):
+                if lo <= start and (index >= 0 or node.doc and id(node) not in taught):
                     self._open_group(field, shape, start + shift, notes)
                 continue
             if end <= lo or node.level > level:
                 continue
-            if table is None or start < lo or end > have or node.show == "opaque":
+            if table is None or start < lo or end > have or kind == MISSING or node.type in _NAMED:
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
                 continue
             at = start + first
             c0 = at & 15
-            c1 = c0 + end - start
-            if c1 <= 16 and kind != ARRAY:
-                row = at >> 4
-                lines = notes.get(row)
-                if lines is None:
-                    lines = notes[row] = []
-                # The common case: whole, and in one row.
-                label = node.say(buf[start:end])
-                if index >= 0:
-                    label = _numbered(label, node, index)
-                indent = _INDENT[depth]
-                if table.column + len(indent) + len(label) <= width and not dyed:
-                    caret = ready.get(c0 << 6 | c1) or table.line(c0, c1)
-                    lines.append(f"{caret[0]}{indent}{label}\n")
-                else:
-                    lines.extend(self._beside(table, c0, c1, label, depth, node))
-                if node.doc and id(node) not in self._taught:
-                    lines.extend(self._doc(node))
+            size = end - start
+            if c0 + size > 16 or kind == ARRAY or node.show == "opaque":
+                self._whole(table, field, buf, at, notes)
                 continue
-            self._whole(table, field, buf, at, notes)
+            # The common case: whole, and in one row.
+            row = at >> 4
+            raw = buf[start:end]
+            if size <= _SHORT:
+                key = (table, node, raw, c0, depth, index)
+                said = memo.get(key)
+                if said is None:
+                    if len(memo) >= _SAID:
+                        memo.clear()
+                    said = memo[key] = "".join(self._one(table, field, raw, c0))
+                if row in notes:
+                    notes[row].append(said)
+                else:
+                    notes[row] = [said]
+            elif row in notes:
+                notes[row] += self._one(table, field, raw, c0)
+            else:
+                notes[row] = self._one(table, field, raw, c0)
+            if node.doc and id(node) not in taught:
+                notes[row] += self._doc(node)
+
+    def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> List[str]:
+        """The lines for a field that is there whole, in one row, from column `c0` on."""
+        node, start, end, depth, index = field
+        label = node.say(raw)
+        if index >= 0:
+            label = _numbered(label, node, index)
+        return self._beside(table, c0, c0 + end - start, label, depth, node)
 
     def _whole(self, table: Carets, field: Field, buf: bytes, at: int, notes: Dict[int, List[str]]) -> None:
         """What `_long` does, for a field that is there whole, in rows of sixteen, from block offset `at` on."""
@@ -557,7 +574,7 @@ class Text:
         if array:
             label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = self._opaque(node, name, size, buf[start : start + 8])
+            label = self._opaque(node, name, size, buf[start : min(start + 8, end)])
         elif full:
             label = node.say(buf[start:end])
         else:
