@@ -44,7 +44,7 @@ _OPAQUE = ("", "opaque", "hex")
 _REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _MEMO = 256  # of these, and of lists, are kept
 _HEADS = 4096  # record headers of which the notes are kept
-_BODIES = 2048  # encrypted bodies of which they are kept
+_BODIES = 4096  # encrypted bodies of which they are kept
 _SAID = 8192  # short fields of which they are kept
 _SHORT = 4  # bytes of a field that is likely to come again
 _TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
@@ -217,7 +217,7 @@ class Text:
         self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
         self._taught: set[int] = set()  # nodes whose teaching note was given
         self._lost: List[Part] = []  # holes not told yet
-        self._made: Dict[Any, List[Tuple[int, List[str]]]] = {}  # notes of messages that come again and again
+        self._made: Dict[Any, List[Tuple[int, str]]] = {}  # notes of messages that come again and again
         self._heads: Dict[Any, Tuple[str, List[Tuple[int, str]]]] = {}  # of record headers: heading, notes by row
         self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
@@ -533,17 +533,16 @@ class Text:
             taught = len(self._taught)
             fresh: Dict[int, List[str]] = {}
             self._fields(shape, delta, part, packet, fresh)
-            made = [(at - row, lines) for at, lines in fresh.items()]
+            made = [(at - row, "".join(lines)) for at, lines in fresh.items()]
             if taught == len(self._taught):
                 if len(memo) >= _MEMO:
                     memo.clear()
                 memo[key] = made
-        for at, lines in made:
-            there = notes.get(row + at)
-            if there is None:
-                notes[row + at] = list(lines)
+        for at, said in made:
+            if row + at in notes:
+                notes[row + at].append(said)
             else:
-                there += lines
+                notes[row + at] = [said]
 
     def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit that lies in one piece of the stream."""
@@ -618,11 +617,11 @@ class Text:
         show = node.show
         opaque = show in _OPAQUE
         array = node.kind == ARRAY
-        name = node.name + node.suffix.replace(".", " ")
+        name = node.name + node.suffix.replace(".", " ") if node.suffix else node.name
         if array:
             label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = self._opaque(node, name, size, buf[start : min(start + 8, end)])
+            label = f"{name}, {size} bytes: {buf[start:start + 8].hex()}..." if size > 8 else self._opaque(node, name, size, buf[start:end])
         elif full:
             label = node.say(buf[start:end])
         else:
@@ -686,7 +685,7 @@ class Text:
         node, _, size, depth, _ = part.fields[0]
         record = part.record
         told, got = part.lo - part.base, part.hi - part.lo
-        wire = _wire(part, packet)
+        wire = min(_wire(part, packet), size)
         c0 = at & 15
         finished = record is not None and record.finished
         key = (node, record.type if record is not None else None, finished, size, told, got, wire, c0, table)
@@ -695,7 +694,7 @@ class Text:
             return made
         carets = table or self._own
         last = (c0 + got - 1) >> 4
-        stop = size if wire < 0 or wire > size else wire
+        stop = size if wire < 0 else wire
         fold = (c0 + stop - told - 1) >> 4 >= _FOLD
         ends = told + got >= size
         full = told + min(got, 32 - c0) >= size
@@ -1035,7 +1034,8 @@ def _wire(part: Part, packet: Packet) -> int:
     """Local offset where the packet's payload ends, by its headers; -1 where they are not there."""
     if packet.ip is None or packet.offset is None or packet.note or part.pieces is not None:
         return -1
-    return max(_local(part, packet.offset + packet.payload), 0)
+    wire = packet.offset + packet.end - packet.start - part.base
+    return wire if wire > 0 else 0
 
 
 def _peek(buf: Any, start: int, end: int) -> bytes:
