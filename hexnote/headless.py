@@ -13,7 +13,6 @@ Four kinds of packet have no headers to read:
 
 from __future__ import annotations
 
-import socket
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from hexnote.model import Block, Connection, Delivery, Packet, Summary
@@ -264,6 +263,8 @@ class Headless:
         number = _port(port)
         tail = (number or 0).to_bytes(2, "big")
         text = host or ""
+        import socket
+
         for family in (socket.AF_INET, socket.AF_INET6):
             try:
                 return socket.inet_pton(family, text) + tail

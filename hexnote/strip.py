@@ -14,6 +14,8 @@ MARK = b";|"
 
 # Whole annotation lines; bounded, so that one match never needs much memory.
 _LINES = re.compile(rb"(?:;\|[^\n]*\n){1,4096}")
+# A marker at a line's start: quicker than `in`.
+_MARKED = re.compile(rb"\n;\|").search
 
 
 class Stripper:
@@ -40,8 +42,18 @@ class Stripper:
             return b""
         text = self._part + chunk
         self._part = b""
-        if not self._start and not self._inside and b"\n;" not in text and text[-1] != 10:
-            return text
+        if not self._inside and not (self._start and text.startswith(MARK)) and not _MARKED(text):
+            # Nothing to take out; what the end of the text may begin is seen to.
+            half = text.endswith(b"\n;") or self._start and text == b";"
+            if not self.hold:
+                if half:
+                    self._part = b";"
+                    text = text[:-1]
+                if text:
+                    self._start = self._newline = text[-1] == 10
+                return text
+            if not half and not self._start and text[-1] != 10:
+                return text
         out: List[bytes] = []
         at, end = 0, len(text)
         while at < end:

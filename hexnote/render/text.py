@@ -45,9 +45,13 @@ _OPAQUE = ("", "opaque", "hex")
 _REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _MEMO = 256  # of these, and of lists, are kept
 _HEADS = 4096  # record headers of which the notes are kept
+_BODIES = 4096  # encrypted bodies of which they are kept
+_SAID = 8192  # short fields of which they are kept
+_SHORT = 4  # bytes of a field that is likely to come again
 _TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _ENDLESS = 1 << 62
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
+_NAMED = (*_SEALED, "Other")  # types with a name for readers
 _LONG = (*_OPAQUE, "serial")  # and big numbers
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
 _OWN_PREFIX = MARK + "  0x0000:  "
@@ -104,8 +108,9 @@ class Shape:
         self.tables: List[Optional[Carets]] = []
         self.odd = False
         if self.stride:
-            row = block.row(0)
-            table = tables(block.text[row.start : row.start + row.layout.cols[0]], row.layout)
+            layout = block.layout
+            assert layout is not None
+            table = tables(block.text[block.head : block.head + layout.cols[0]], layout)
             self.tables = [table]
             self.odd = table is None
         else:
@@ -210,12 +215,15 @@ class Text:
         self._open = False  # the last echoed line has no LF: the input ends here
         self.unfinished = False  # annotations were written behind such a line
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
+        self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
         self._taught: set[int] = set()  # nodes whose teaching note was given
         self._lost: List[Part] = []  # holes not told yet
-        self._made: Dict[Any, List[Tuple[int, List[str]]]] = {}  # notes of messages that come again and again
-        self._heads: Dict[Any, List[Tuple[int, List[str]]]] = {}  # of record headers
+        self._made: Dict[Any, List[Tuple[int, str]]] = {}  # notes of messages that come again and again
+        self._heads: Dict[Any, Tuple[str, List[Tuple[int, str]]]] = {}  # of record headers: heading, notes by row
+        self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
+        self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -237,31 +245,42 @@ class Text:
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A run of rows, with what its bytes mean."""
-        if not block.data:
+        if not block.data or not parts and not review:
             self._echo(block.text)
-        elif not parts and not review:
-            self._echo(block.text)
-        elif (
-            len(parts) == 1 and block.stride and self.quick and not review and parts[0].kind == BODY
-            and parts[0].fields[0][0].type in _SEALED and not self._lost and packet.offset is not None and self._plain_rows(block)
-        ):
-            self._midst(block, packet, parts[0])
         else:
-            rows = Shape(block, self._table)
-            shape = OwnShape(block.offset, block.data, self._own) if rows.odd else rows
-            notes: Dict[int, List[str]] = {}
-            if review:
-                self._review(shape, packet, notes)
-            if parts and packet.offset is not None:
-                self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
-            if rows.odd:
-                self._write_again(rows, shape, block, notes)
+            table = self._sole(block, packet, parts[0]) if len(parts) == 1 and not review else None
+            if table is not None:
+                self._midst(block, packet, parts[0], table)
             else:
-                self._write(block, notes)
+                self._explain(block, packet, connection, parts, review)
         for remark in remarks:
             self._plain(remark)
         for finding in findings:
             self._finding(finding)
+
+    def _sole(self, block: Block, packet: Packet, part: Part) -> Optional[Carets]:
+        """The caret lines for a packet of which a part of one encrypted body is all there is to tell, else None."""
+        layout = block.layout
+        if (
+            part.kind == BODY and block.stride and self.quick and layout is not None and part.fields[0][0].type in _SEALED
+            and not self._lost and packet.offset is not None
+        ):
+            return self._table(block.text[block.head : block.head + layout.cols[0]], layout)
+        return None
+
+    def _explain(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
+        """The rows with the notes of the parts, and of the headers where `review` asks for them."""
+        rows = Shape(block, self._table)
+        shape = OwnShape(block.offset, block.data, self._own) if rows.odd else rows
+        notes: Dict[int, List[str]] = {}
+        if review:
+            self._review(shape, packet, notes)
+        if parts and packet.offset is not None:
+            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
+        if rows.odd:
+            self._write_again(rows, shape, block, notes)
+        else:
+            self._write(block, notes)
 
     def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
         """Bytes of an earlier packet that only now can be read: shown again as an excerpt."""
@@ -332,6 +351,18 @@ class Text:
         room = max(self.width - len(lead), 20)
         if len(text) <= room:
             return [f"{lead}{text}\n"]
+        if " ".join(text.split()) == text:
+            # Words with one blank between them: what `wrap` does, twenty times as fast.
+            lines = []
+            at = 0
+            while len(text) - at > room:
+                blank = text.rfind(" ", at, at + room + 1)
+                if blank < 0:
+                    break
+                lines.append(f"{lead}{text[at:blank]}\n")
+                at = blank + 1
+            else:
+                return [*lines, f"{lead}{text[at:]}\n"]
         from textwrap import wrap
 
         return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
@@ -342,17 +373,17 @@ class Text:
         out = self.out
         stride, head, size = block.stride, block.head, len(text)
         for row in sorted(notes):
-            if stride:
-                stop = min(head + (row + 1) * stride, size)
-            else:
-                stop = block.row(row).end
-            if stop > done:
-                self._echo(text[done:stop])
-                done = stop
-            if self._open:
-                self._annotate(notes[row])
-            else:
+            stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end
+            if stop < size:
+                # An LF stands before what follows, so that nothing is open here.
+                if stop > done:
+                    out.append(text[done:stop])
+                    done = stop
                 out.append("".join(notes[row]).encode("ascii", "backslashreplace"))
+            else:
+                self._echo(text[done:])
+                done = size
+                self._annotate(notes[row])
         if done < size:
             self._echo(text[done:])
 
@@ -371,6 +402,15 @@ class Text:
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
         """The caret lines for rows that begin with `lead`; None where carets cannot stand under them."""
+        last = self._last_table
+        if lead == last[0] and layout is last[1]:
+            return last[2]
+        made = self._find_table(lead, layout)
+        self._last_table = (lead, layout, made)
+        return made
+
+    def _find_table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
+        """The same for rows other than those asked for last."""
         blank = lead.translate(_BLANK)
         key = (blank, layout)
         if key in self._carets:
@@ -421,69 +461,103 @@ class Text:
         """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
         first = True
+        quick = bool(self.quick and shape.stride)
         for part in parts:
             kind = part.kind
+            if kind == END:
+                continue
             if kind == LOST:
                 self._lost.append(part)
                 hole = part.hi
                 continue
-            if kind == END or part.lo >= part.hi or part.lo < hole:
+            if part.lo >= part.hi or part.lo < hole:
                 continue
-            row = shape.row_of(part.lo + delta)
+            place = part.lo + delta
+            row = (place - shape.offset) >> 4 if quick else shape.row_of(place)
             lines = notes.get(row)
             if lines is None:
                 lines = notes[row] = []
             if self._lost:
                 lines.extend(self._lost_lines())
-            if kind == HEADER:
-                lines.extend(self._dye(self._record_heading(part, connection, packet), "heading"))
-            elif kind == MESSAGE:
-                if part.begins:
-                    lines.extend(self._message_heading(part))
-                elif first:
-                    lines.extend(self._dye(self._resuming(part, connection, packet), "heading"))
-            first = False
-            if kind == BODY and self.quick and shape.stride and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
-                self._sealed(shape, delta, part, packet, notes, lines)
-            elif part.pieces is None:
-                if kind == HEADER and self.quick and shape.stride and part.hi - part.lo == 5:
-                    self._again(self._heads, shape, delta, part, packet, 0, notes, row)
-                elif kind == MESSAGE and self.quick and shape.stride and part.message is not None and part.message.type in _REPEATED:
-                    self._again(self._made, shape, delta, part, packet, _wire(part, packet), notes, row)
+            if quick and kind == HEADER and part.hi - part.lo == 5:
+                self._head(shape, delta, part, packet, connection, notes, row, lines)
+            elif quick and kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in _SEALED:
+                for at, said in self._sealed(shape.tables[0], place - shape.offset, part, packet):
+                    if at:
+                        notes.setdefault(row + at, []).append(said)
+                    else:
+                        lines.append(said)
+            else:
+                if kind == HEADER:
+                    lines.extend(self._dye(self._record_heading(part, connection, packet), "heading"))
+                elif kind == MESSAGE:
+                    if part.begins:
+                        lines.extend(self._message_heading(part))
+                    elif first:
+                        lines.extend(self._dye(self._resuming(part, connection, packet), "heading"))
+                if part.pieces is not None:
+                    self._scattered(shape, delta, part, packet, notes)
+                elif quick and kind == MESSAGE and part.message is not None and part.message.type in _REPEATED:
+                    self._again(shape, delta, part, packet, notes, row)
                 else:
                     self._fields(shape, delta, part, packet, notes)
+            first = False
+
+    def _head(
+        self, shape: Shape, delta: int, part: Part, packet: Packet, connection: Optional[Connection], notes: Dict[int, List[str]],
+        row: int, lines: List[str],
+    ) -> None:
+        """A whole record header in rows of sixteen. The same bytes at the same column have the same notes, teaching apart."""
+        record = part.record
+        assert record is not None
+        key = (part.buf, part.lo + delta - shape.offset & 15, shape.tables[0], record.encrypted)
+        made = self._heads.get(key)
+        words = describe(record) if made is None else made[0]
+        heading = [f"{MARK} packet {packet.number}, {self._who(part.side, connection)}, record {record.number}: {words}\n"]
+        lines += self._dye(heading, "heading") if self.palette else heading
+        if made is None:
+            taught = len(self._taught)
+            fresh: Dict[int, List[str]] = {}
+            self._fields(shape, delta, part, packet, fresh)
+            made = (words, [(at - row, "".join(there)) for at, there in fresh.items()])
+            if taught == len(self._taught):
+                if len(self._heads) >= _HEADS:
+                    self._heads.clear()
+                self._heads[key] = made
+        for at, said in made[1]:
+            if at:
+                notes.setdefault(row + at, []).append(said)
             else:
-                self._scattered(shape, delta, part, packet, notes)
+                lines.append(said)
 
     def _again(
-        self, memo: Dict[Any, List[Tuple[int, List[str]]]], shape: Shape, delta: int, part: Part, packet: Packet, wire: int,
-        notes: Dict[int, List[str]], row: int,
+        self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], row: int,
     ) -> None:
-        """What `_fields` does, for units that come again and again: record headers, messages of which
-        most servers have one. The same bytes at the same column have the same notes, teaching apart."""
+        """What `_fields` does, for messages that come again and again: most servers have one. The same bytes
+        at the same column have the same notes, teaching apart."""
+        memo = self._made
         base = part.base
         buf = part.buf
         if not isinstance(buf, bytes):
             return self._fields(shape, delta, part, packet, notes)
         seen = buf[: part.hi - base]
         version = part.record.version if part.record is not None else None
-        key = (seen, part.lo - base, part.lo + delta - shape.offset & 15, wire, shape.tables[0], version)
+        key = (seen, part.lo - base, part.lo + delta - shape.offset & 15, _wire(part, packet), shape.tables[0], version)
         made = memo.get(key)
         if made is None:
             taught = len(self._taught)
             fresh: Dict[int, List[str]] = {}
             self._fields(shape, delta, part, packet, fresh)
-            made = [(at - row, lines) for at, lines in fresh.items()]
+            made = [(at - row, "".join(lines)) for at, lines in fresh.items()]
             if taught == len(self._taught):
-                if len(memo) >= (_HEADS if memo is self._heads else _MEMO):
+                if len(memo) >= _MEMO:
                     memo.clear()
                 memo[key] = made
-        for at, lines in made:
-            there = notes.get(row + at)
-            if there is None:
-                notes[row + at] = list(lines)
+        for at, said in made:
+            if row + at in notes:
+                notes[row + at].append(said)
             else:
-                there += lines
+                notes[row + at] = [said]
 
     def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit that lies in one piece of the stream."""
@@ -493,10 +567,11 @@ class Text:
         if not isinstance(buf, bytes):
             buf = _peek(buf, 0, len(buf))  # what lies behind a hole is told field by field
         have = min(len(buf), hi)
-        level, width, dyed = self.level, self.width, self.palette is not None
+        level = self.level
         first = shift - shape.offset  # block offset = local offset + first
         table = shape.tables[0] if shape.stride and self.quick else None
-        ready = table.made if table is not None else {}
+        taught = self._taught
+        memo = self._said
         for field in _from(part.fields, lo):
             node, start, end, depth, index = field
             if start >= hi:
@@ -504,36 +579,48 @@ class Text:
             kind = node.kind
             if kind == GROUP or start == end:
                 # Nothing to mark: what begins here is named, and taught once.
-                if lo <= start and (node.doc or index >= 0):
+                if lo <= start and (index >= 0 or node.doc and id(node) not in taught):
                     self._open_group(field, shape, start + shift, notes)
                 continue
             if end <= lo or node.level > level:
                 continue
-            if table is None or start < lo or end > have or node.show == "opaque":
+            if table is None or start < lo or end > have or kind == MISSING or node.type in _NAMED:
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
                 continue
             at = start + first
             c0 = at & 15
-            c1 = c0 + end - start
-            if c1 <= 16 and kind != ARRAY:
-                row = at >> 4
-                lines = notes.get(row)
-                if lines is None:
-                    lines = notes[row] = []
-                # The common case: whole, and in one row.
-                label = node.say(buf[start:end])
-                if index >= 0:
-                    label = _numbered(label, node, index)
-                indent = _INDENT[depth]
-                if table.column + len(indent) + len(label) <= width and not dyed:
-                    caret = ready.get(c0 << 12 | c1) or table.line(c0, c1)
-                    lines.append(f"{caret[0]}{indent}{label}\n")
-                else:
-                    lines.extend(self._beside(table, c0, c1, label, depth, node))
-                if node.doc and id(node) not in self._taught:
-                    lines.extend(self._doc(node))
+            size = end - start
+            if c0 + size > 16 or kind == ARRAY or node.show == "opaque":
+                self._whole(table, field, buf, at, notes)
                 continue
-            self._whole(table, field, buf, at, notes)
+            # The common case: whole, and in one row.
+            row = at >> 4
+            raw = buf[start:end]
+            if size <= _SHORT:
+                key = (table, node, raw, c0, depth, index)
+                said = memo.get(key)
+                if said is None:
+                    if len(memo) >= _SAID:
+                        memo.clear()
+                    said = memo[key] = "".join(self._one(table, field, raw, c0))
+                if row in notes:
+                    notes[row].append(said)
+                else:
+                    notes[row] = [said]
+            elif row in notes:
+                notes[row] += self._one(table, field, raw, c0)
+            else:
+                notes[row] = self._one(table, field, raw, c0)
+            if node.doc and id(node) not in taught:
+                notes[row] += self._doc(node)
+
+    def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> List[str]:
+        """The lines for a field that is there whole, in one row, from column `c0` on."""
+        node, start, end, depth, index = field
+        label = node.say(raw)
+        if index >= 0:
+            label = _numbered(label, node, index)
+        return self._beside(table, c0, c0 + end - start, label, depth, node)
 
     def _whole(self, table: Carets, field: Field, buf: bytes, at: int, notes: Dict[int, List[str]]) -> None:
         """What `_long` does, for a field that is there whole, in rows of sixteen, from block offset `at` on."""
@@ -545,11 +632,11 @@ class Text:
         show = node.show
         opaque = show in _OPAQUE
         array = node.kind == ARRAY
-        name = node.name + node.suffix.replace(".", " ")
+        name = node.name + node.suffix.replace(".", " ") if node.suffix else node.name
         if array:
             label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = self._opaque(node, name, size, buf[start : start + 8])
+            label = f"{name}, {size} bytes: {buf[start:start + 8].hex()}..." if size > 8 else self._opaque(node, name, size, buf[start:end])
         elif full:
             label = node.say(buf[start:end])
         else:
@@ -586,52 +673,49 @@ class Text:
         if array:
             lines += self._list(node, buf[start:end], depth)
 
-    def _plain_rows(self, block: Block) -> bool:
-        """Whether carets can stand under the rows of a block of one layout."""
-        layout = block.layout
-        assert layout is not None
-        return self._table(block.text[block.head : block.head + layout.cols[0]], layout) is not None
-
-    def _midst(self, block: Block, packet: Packet, part: Part) -> None:
+    def _midst(self, block: Block, packet: Packet, part: Part, table: Carets) -> None:
         """A packet whose payload is (a part of) one encrypted body: a note at its first row and at its last."""
-        notes: Dict[int, List[str]] = {}
-        shape = Shape(block, self._table)
         assert packet.offset is not None
-        delta = packet.start - packet.offset
-        row = shape.row_of(part.lo + delta)
-        lines = notes[row] = []
-        self._sealed(shape, delta, part, packet, notes, lines)
-        text, head, stride, size = block.text, block.head, block.stride, len(block.text)
-        done = 0
+        first = part.lo - packet.offset + packet.start - block.offset
+        row = first >> 4
+        text, head, stride = block.text, block.head, block.stride
+        done, size = 0, len(text)
         out = self.out
-        for row, lines in notes.items():
-            stop = min(head + (row + 1) * stride, size)
-            self._echo(text[done:stop])
-            done = stop
-            if self._open:
-                self._annotate(lines)
+        for at, said in self._sealed(table, first, part, packet):
+            stop = head + (row + at + 1) * stride
+            if stop < size:
+                out.append(text[done:stop])
+                done = stop
+                out.append(said.encode("ascii", "backslashreplace"))
             else:
-                out.append("".join(lines).encode("ascii", "backslashreplace"))
+                self._echo(text[done:])
+                done = size
+                self._annotate([said])
         if done < size:
             self._echo(text[done:])
 
-    def _sealed(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], lines: List[str]) -> None:
-        """What `_long` does, for (a part of) an encrypted body in rows of sixteen."""
+    def _sealed(self, table: Optional[Carets], at: int, part: Part, packet: Packet) -> List[Tuple[int, str]]:
+        """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from block offset `at` on: the
+        notes, each with how many rows below the first one it stands. Bodies alike have the same ones."""
         node, _, size, depth, _ = part.fields[0]
-        table = shape.tables[0]
-        assert table is not None
-        at = part.lo + delta - shape.offset
+        record = part.record
         told, got = part.lo - part.base, part.hi - part.lo
-        row, c0 = at >> 4, at & 15
-        last = (at + got - 1) >> 4
-        wire = _wire(part, packet)
-        stop = size if wire < 0 or wire > size else wire
-        fold = ((at + stop - told - 1) >> 4) - row >= _FOLD
+        wire = min(_wire(part, packet), size)
+        c0 = at & 15
+        finished = record is not None and record.finished
+        key = (node, record.type if record is not None else None, finished, size, told, got, wire, c0, table)
+        made = self._bodies.get(key)
+        if made is not None:
+            return made
+        carets = table or self._own
+        last = (c0 + got - 1) >> 4
+        stop = size if wire < 0 else wire
+        fold = (c0 + stop - told - 1) >> 4 >= _FOLD
         ends = told + got >= size
         full = told + min(got, 32 - c0) >= size
         name = self._name(node, part)
         if not told:
-            label = self._opaque(node, name, size, b"", part.record is not None and part.record.finished)
+            label = self._opaque(node, name, size, b"", finished)
             if 0 <= wire < size:
                 label += ", goes on in a later packet"
         elif full:
@@ -640,18 +724,19 @@ class Text:
             label = f"{name} goes on: bytes {told} to {stop} of {size}"
         else:
             label = f"{name} goes on at byte {told} of {size}"
-        lines += self._beside(table, c0, c0 + got if last == row else 16, label, depth, node)
-        if last == row or (fold and not ends):
-            return
-        if not fold:
-            for middle in range(row + 1, last):
-                notes.setdefault(middle, []).append(table.line(0, 16)[1])
-        lines = notes.setdefault(last, [])
-        c1 = ((at + got - 1) & 15) + 1
-        if ends and (fold or not full):
-            lines += self._beside(table, 0, c1, f"{name} ends", depth, node)
-        else:
-            lines.append(table.line(0, c1)[1])
+        made = [(0, "".join(self._beside(carets, c0, 16 if last else c0 + got, label, depth, node)))]
+        if last and (ends or not fold):
+            if not fold:
+                made += [(middle, carets.line(0, 16)[1]) for middle in range(1, last)]
+            c1 = ((c0 + got - 1) & 15) + 1
+            if ends and (fold or not full):
+                made.append((last, "".join(self._beside(carets, 0, c1, f"{name} ends", depth, node))))
+            else:
+                made.append((last, carets.line(0, c1)[1]))
+        if len(self._bodies) >= _BODIES:
+            self._bodies.clear()
+        self._bodies[key] = made
+        return made
 
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
@@ -969,7 +1054,8 @@ def _wire(part: Part, packet: Packet) -> int:
     """Local offset where the packet's payload ends, by its headers; -1 where they are not there."""
     if packet.ip is None or packet.offset is None or packet.note or part.pieces is not None:
         return -1
-    return max(_local(part, packet.offset + packet.payload), 0)
+    wire = packet.offset + packet.end - packet.start - part.base
+    return wire if wire > 0 else 0
 
 
 def _peek(buf: Any, start: int, end: int) -> bytes:
