@@ -273,7 +273,7 @@ class Text:
         if review:
             self._review(shape, packet, notes)
         if parts and packet.offset is not None:
-            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
+            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
         self._write(shape, block, notes)
 
     def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
@@ -281,7 +281,7 @@ class Text:
         shape = OwnShape(at, data, self._own)
         notes: Dict[int, List[str]] = {}
         assert packet.offset is not None
-        self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, data, at)
+        self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
         self._plain(f"now readable, from packet {packet.number} (its headers left out):")
         skipped = False
         for row in range(shape.count):
@@ -441,7 +441,7 @@ class Text:
 
     def _tell(
         self, shape: Shape, delta: int, parts: List[Part], packet: Packet, connection: Optional[Connection],
-        notes: Dict[int, List[str]], data: bytes, at: int,
+        notes: Dict[int, List[str]],
     ) -> None:
         """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
