@@ -152,8 +152,10 @@ class Trace:
         elif readable:
             flow = self.flow = self.flows.add(packet)
             self.headless.seen(packet, flow)
-            stop = min(packet.end, len(data))
-            deliveries = flow.add(packet, data[packet.start : stop], packet.start) if stop >= packet.start else []
+            start, stop = packet.start, packet.end
+            # Padding behind IP's total length is no payload; most packets have none.
+            payload = data[start:] if stop >= len(data) else data[start:stop]
+            deliveries = flow.streams[packet.side].add(packet, payload, start) if len(data) >= start else []
             self._tell(block, packet, flow, deliveries, "")
         elif data and block.offset == 0 and packet.protocol is not None:
             self.flow = None

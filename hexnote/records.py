@@ -145,7 +145,14 @@ class Reader:
                     self._finish(record, parts)
                 continue
             take = self.end if self.end < end else end
-            if data is None:
+            if self._mode == _OPAQUE and not self.keep and data is not None:
+                self._progress += take - pos
+                base = record.offset + record.header
+                parts.append(Part(
+                    BODY, self.side, record, self._sealed_fields, base, data if take - pos == length else data[pos - offset : take - offset],
+                    pos, take, pos == base, take == self.end,
+                ))
+            elif data is None:
                 record.missing += take - pos
                 self._feed_body(record, pos, take, None, parts)
             else:
@@ -187,7 +194,7 @@ class Reader:
             if pos == end:
                 return pos
         had = len(self._head)
-        head = self._head + data[: 5 - had]
+        head = self._head + data[: 5 - had] if had else data[:5]
         start = pos - had
         if len(head) < 5:
             self._head, self._head_at = head, start
@@ -195,10 +202,11 @@ class Reader:
             return end
         self._head = b""
         record = Record(self.stream, self.side, self.count + 1, start)
-        if plausible(head):
+        size = head[3] << 8 | head[4]
+        if 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4 and size <= LONGEST:  # `plausible`
             record.type = head[0]
             record.version = head[1] << 8 | head[2]
-            record.length = 5 + (head[3] << 8 | head[4])
+            record.length = 5 + size
         elif self._is_ssl2(head):
             record.format = "ssl2"
             record.header = 2 if head[0] >= 0x80 else 3

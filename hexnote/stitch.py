@@ -251,14 +251,12 @@ class Stream:
 
         A packet known by its summary line alone leaves none: its bytes may still come.
         """
-        if packet is not self.current:
-            return []
-        self.current = None
         out: List[Delivery] = []
-        cut = packet.captured < packet.end - packet.start and (packet.data or packet.captured)
-        if cut and packet.offset is not None:
-            self._hide(packet, self.shown, packet.offset + packet.payload)
-            self._settle(out, packet)
+        if packet is self.current:
+            self.current = None
+            if packet.captured < packet.end - packet.start and packet.offset is not None and (packet.data or packet.captured):
+                self._hide(packet, self.shown, packet.offset + packet.payload)
+                self._settle(out, packet)
         return out
 
     def finish(self) -> List[Delivery]:

@@ -155,7 +155,7 @@ class Flows:
         if packet.ack is not None:
             stream.peer.acknowledge(packet.ack)
         stream.place(packet, plain)
-        if not flow.connection.closed:
+        if (stream.fin is not None or not plain) and not flow.connection.closed:
             self._closes(flow, stream, packet)
         return flow
 

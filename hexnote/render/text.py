@@ -276,7 +276,7 @@ class Text:
         if review:
             self._review(shape, packet, notes)
         if parts and packet.offset is not None:
-            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, block.data, block.offset)
+            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
         if rows.odd:
             self._write_again(rows, shape, block, notes)
         else:
@@ -287,7 +287,7 @@ class Text:
         shape = OwnShape(at, data, self._own)
         notes: Dict[int, List[str]] = {}
         assert packet.offset is not None
-        self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes, data, at)
+        self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
         self._plain(f"now readable, from packet {packet.number} (its headers left out):")
         skipped = False
         for row in range(shape.count):
@@ -456,7 +456,7 @@ class Text:
 
     def _tell(
         self, shape: Shape, delta: int, parts: List[Part], packet: Packet, connection: Optional[Connection],
-        notes: Dict[int, List[str]], data: bytes, at: int,
+        notes: Dict[int, List[str]],
     ) -> None:
         """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
