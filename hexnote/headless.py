@@ -196,7 +196,7 @@ class Headless:
             return self._as_stream(block, packet)
         summary = self.read(packet.header) if packet.header else None
         packet.summary = summary
-        if summary is not None and summary.src is not None and summary.sport is not None and (summary.flags or summary.length is not None):
+        if summary is not None and summary.src and summary.sport and (summary.flags or summary.length is not None):
             return self._by_summary(block, packet, summary)
         if not block.data:
             return Placed(None, [], "")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 
 from hexnote import der, layers, notes, resources
+from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
@@ -22,7 +23,9 @@ from hexnote.schema import Schema
 from hexnote.session import Session
 from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
-from hexnote.trouble import from_events, from_part, from_stream
+from hexnote.trouble import from_events, from_part, from_reader, from_stream
+from hexnote.verify import Verifier
+from hexnote.verify_text import compare
 
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
@@ -100,6 +103,7 @@ class Trace:
         self.dumps = DumpReader(self.rooms.dumps, layers.measure)
         self.flows = Flows()
         self.fragments = Fragments()
+        self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
         self.headless = Headless(self.flows, self.dumps.summary, locate)
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
@@ -121,20 +125,31 @@ class Trace:
         for item in self.dumps.close():
             self._item(item)
         self._close_packet()
+        self._say(self.verifier.end())
+        self._say(from_reader(self.dumps.advice, self.dumps.unreadable))
         for flow, deliveries in self.flows.finish():
             self._end_flow(flow, deliveries)
         for fragment in self.headless.finish():
             self._end_flow(fragment, [])
+
+    def _say(self, findings: List[Finding]) -> None:
+        """Findings that belong to no connection's end."""
+        if findings:
+            self.renderer.remark("", findings)
+            self._note_errors(findings)
 
     def _item(self, item: Any) -> None:
         if isinstance(item, Prose):
             self.renderer.prose(item)
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
-        elif item.kind == PACKET:
-            self._packet(item)
         else:
-            self._more(item)
+            if item.kind == PACKET:
+                self._packet(item)
+            else:
+                self._more(item)
+            if self.packet is not None:
+                self._say(self.verifier.block(self.packet, item, self.dumps.summary))
 
     def _packet(self, block: Block) -> None:
         self._close_packet()

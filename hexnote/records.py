@@ -148,10 +148,9 @@ class Reader:
             if self._mode == _OPAQUE and not self.keep and data is not None:
                 self._progress += take - pos
                 base = record.offset + record.header
-                parts.append(Part(
-                    BODY, self.side, record, self._sealed_fields, base, data if take - pos == length else data[pos - offset : take - offset],
-                    pos, take, pos == base, take == self.end,
-                ))
+                body = data if take - pos == length else data[pos - offset : take - offset]
+                fields = self._sealed_fields
+                parts.append(Part(BODY, self.side, record, fields, base, body, pos, take, pos == base, take == self.end))
             elif data is None:
                 record.missing += take - pos
                 self._feed_body(record, pos, take, None, parts)

@@ -121,5 +121,18 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     return out
 
 
+def from_reader(advice: List[Tuple[int, str]], unreadable: List[Tuple[int, int, str]]) -> List[Finding]:
+    """What the dump reader could not read: (line, what to ask for instead), (first line, last line, why)."""
+    out = [
+        Finding("no-bytes", "note", None, "unknown", "proven", sentence, lines=(line, line)) for line, sentence in advice
+    ]
+    for first, last, why in unreadable:
+        where = f"line {first}" if first == last else f"lines {first} to {last}"
+        out.append(Finding(
+            "unreadable-rows", "warning", None, "unknown", "proven", f"{where} look like a dump and are not read: {why}",
+            "the same rows pasted again, whole", "paste the dump as the tool printed it", lines=(first, last)))
+    return out
+
+
 def _by_side(counts: List[int]) -> str:
     return " and ".join(f"{n} bytes of the {SIDES[i]}'s" for i, n in enumerate(counts) if n)

@@ -57,7 +57,8 @@ def test_work_grows_as_the_input_does(name: str, kind: str) -> None:
     counts = [work(kind, shape.make(shape.small * scale * times)) for times in sizes]
     for before, after, less, more in zip(counts, counts[1:], sizes, sizes[1:]):
         # A fifth more than in proportion, and what is done once.
-        assert after <= before * more / less * (1.5 if name in _DECODED_ANEW else 1.2) + 12_000, f"{name}: {dict(zip(sizes, counts))}"
+        slack = 1.5 if name in _DECODED_ANEW else 1.2
+        assert after <= before * more / less * slack + 12_000, f"{name}: {dict(zip(sizes, counts))}"
 
 
 def steps(kind: str, pieces: Iterable[bytes]) -> int:

@@ -636,7 +636,7 @@ class Text:
         if array:
             label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = f"{name}, {size} bytes: {buf[start:start + 8].hex()}..." if size > 8 else self._opaque(node, name, size, buf[start:end])
+            label = self._opaque(node, name, size, buf[start : start + 8])
         elif full:
             label = node.say(buf[start:end])
         else:
@@ -805,7 +805,8 @@ class Text:
         elif ends and full:
             first = f"{name} ends{since}"
         elif opaque:
-            first = f"{name} goes on: bytes {told} to {stop - start} of {size}" if wire >= 0 else f"{name} goes on at byte {told} of {size}"
+            here = f": bytes {told} to {stop - start}" if wire >= 0 else f" at byte {told}"
+            first = f"{name} goes on{here} of {size}"
         else:
             first = f"{name} goes on{since}"
         if begins and node.kind != MISSING and 0 <= wire < end:
@@ -817,7 +818,8 @@ class Text:
                 label = first
             elif i == last:
                 if ends and (fold or not full):
-                    label = "" if node.kind == ARRAY else f"{name} ends" if opaque or node.show in _LONG else node.say(_peek(buf, start, end))
+                    label = f"{name} ends" if opaque or node.show in _LONG else node.say(_peek(buf, start, end))
+                    label = "" if node.kind == ARRAY else label
                 elif fold:
                     break  # its end is not in sight: the first row has said all
             lines = notes.get(row)
@@ -996,7 +998,10 @@ class Text:
             say = [(link, link + 1, f"IP version 6, headers {ip} bytes")]
         if self.headers:
             if packet.version == 4:
-                say[1:1] = [(link + 2, link + 4, f"total length = {packet.end - link} bytes"), (link + 8, link + 9, f"time to live = {packet.ttl}")]
+                say[1:1] = [
+                    (link + 2, link + 4, f"total length = {packet.end - link} bytes"),
+                    (link + 8, link + 9, f"time to live = {packet.ttl}"),
+                ]
                 say += [(link + 12, link + 16, f"source = {packet.src}"), (link + 16, link + 20, f"destination = {packet.dst}")]
             else:
                 say += [(link + 8, link + 24, f"source = {packet.src}"), (link + 24, link + 40, f"destination = {packet.dst}")]

@@ -1,0 +1,27 @@
+"""The quick ways of the text renderer print what the general one prints."""
+
+from __future__ import annotations
+
+import glob
+import os
+
+import pytest
+from conftest import SAMPLES, SHARED
+from support import load
+
+from hexnote.pipeline import Annotator
+from hexnote.render.text import Text
+
+PATHS = sorted(glob.glob(os.path.join(SAMPLES, "*.txt"))) + sorted(glob.glob(os.path.join(SHARED, "corpus", "t*.X.txt")))[::4]
+
+
+def told(text: bytes, quick: bool) -> bytes:
+    annotator = Annotator(Text(quick=quick))
+    annotator.begin("-")
+    return annotator.feed(text) + annotator.close()
+
+
+@pytest.mark.parametrize("path", PATHS, ids=os.path.basename)
+def test_quick_and_general_way_agree(path: str) -> None:
+    text = load(path)[:200_000]
+    assert told(text, True) == told(text, False)
