@@ -636,7 +636,7 @@ class Text:
         if array:
             label = self._array(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = self._opaque(node, name, size, buf[start : start + 8])
+            label = self._opaque(node, name, size, buf[start : min(end, start + 8)])
         elif full:
             label = node.say(buf[start:end])
         else:
