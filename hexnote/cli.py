@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Any, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 from hexnote import __version__
 from hexnote.binary import advice, enough, kind
+from hexnote.coding import Coding
 from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError
 
@@ -188,6 +189,7 @@ class Run:
         self._job: Optional[Job] = None
         self._mistake = False
         self._screen: Any = None
+        self._encode: Optional[Callable[[bytes, bool], bytes]] = None  # gives the user's text back as it was written
         terminal = output.terminal
         if terminal and self._name in ("text", "strip"):
             from hexnote.safety import Screen
@@ -208,7 +210,7 @@ class Run:
             except OSError as error:
                 self._complain(f"cannot read {_shown(name)}: {error.strerror or error}")
         if self._job is not None:
-            self._emit(self._job.close())
+            self._emit(self._job.close(), True)
         if self._screen is not None:
             self._output.write(self._screen.close())
         return MISTAKE if self._mistake else FOUND if self.errors else DONE
@@ -249,11 +251,16 @@ class Run:
         if self._job is None:
             self._job = Job() if self._name == "strip" else Annotate(self._name, self._options, self._output)
         job = self._job
+        coding = Coding()
         job.begin(name)
-        self._emit(job.feed(head))
+        if self._name in ("text", "strip") and not self._output.terminal:
+            self._emit(b"", True)
+            self._encode = coding.encode
+        self._emit(job.feed(coding.decode(head)))
         for chunk in chunks:
-            self._emit(job.feed(chunk))
+            self._emit(job.feed(coding.decode(chunk)))
         self._hold = False
+        self._emit(job.feed(coding.rest()))
         self._emit(job.end())
         self.errors = job.errors and self._name == "diagnose"
         if not job.found:
@@ -270,7 +277,9 @@ class Run:
         for chunk in chunks:
             self._output.write(chunk)
 
-    def _emit(self, made: bytes) -> None:
+    def _emit(self, made: bytes, last: bool = False) -> None:
+        if self._encode is not None:
+            made = self._encode(made, last)
         if self._hold:
             self._held.append(made)
             return

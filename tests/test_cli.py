@@ -149,6 +149,37 @@ def test_several_files_are_as_cat_would_give_them(hexnote: Hexnote, tmp_path: Pa
     assert printed == (0, b"one\nand\ntwo", b"")
 
 
+@pytest.mark.parametrize("coding, mark", [("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")])
+@pytest.mark.parametrize("tail", [b"", b"x"], ids=["whole", "half a character"])
+@pytest.mark.parametrize("end", ["\n", ""], ids=["LF", "no LF"])
+def test_utf16_is_read_and_given_back(hexnote: Hexnote, coding: str, mark: bytes, tail: bytes, end: str) -> None:
+    plain = Path(SAMPLE).read_text("utf-8").rstrip("\n") + end
+    wide = mark + plain.encode(coding) + tail
+    noted = hexnote("-", stdin=wide).out
+    if not tail and end:
+        assert noted == mark + hexnote("-", stdin=plain.encode()).out.decode().encode(coding)
+    assert len(noted) > 2 * len(wide) - len(plain)
+    assert hexnote("--strip", "-", stdin=noted).out == wide
+    assert hexnote("--summary", "-", stdin=wide).out == hexnote("--summary", "-", stdin=plain.encode()).out
+
+
+def test_lines_that_end_in_cr_alone_are_read_and_given_back(hexnote: Hexnote) -> None:
+    plain = Path(SAMPLE).read_bytes()
+    old = plain.replace(b"\n", b"\r")
+    noted = hexnote("-", stdin=old).out
+    assert noted == hexnote("-", stdin=plain).out.replace(b"\n", b"\r")
+    assert hexnote("--strip", "-", stdin=noted).out == old
+
+
+def test_each_of_several_files_keeps_its_coding(hexnote: Hexnote, tmp_path: Path) -> None:
+    wide = b"\xff\xfe" + "one\n".encode("utf-16-le") + b"x"
+    (tmp_path / "a").write_bytes(wide)
+    (tmp_path / "b").write_bytes(b"two\n")
+    (tmp_path / "c").write_bytes(b"a\rb\r")
+    files = [str(tmp_path / name) for name in "abc"]
+    assert hexnote("--strip", *files).out == wide + b"two\na\rb\r"
+
+
 def test_an_unreadable_file_is_named_and_the_others_are_done(hexnote: Hexnote, tmp_path: Path) -> None:
     (tmp_path / "good").write_bytes(b"text\n")
     missing = str(tmp_path / "missing")
