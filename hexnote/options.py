@@ -53,7 +53,7 @@ EXAMPLES = (
     ("hexnote trace.txt", "annotate a pasted dump"),
     ("tcpdump -lnX port 443 | hexnote", "annotate live"),
     ("tcpdump -nX -r trace.pcap | hexnote --summary", "the handshake on one screen"),
-    ("hexnote --diagnose trace.txt", "what went wrong, and whose move it is"),
+    ("hexnote --diagnose trace.txt", "the findings alone: damage, holes, contradictions"),
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
 )

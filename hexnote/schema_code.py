@@ -307,10 +307,10 @@ class Compiler:
         return self._vector(name, group, shape, body, scope)
 
     def _vector(self, name: str, group: Node, shape: Shape, items: Step, scope: _Scope) -> Step:
+        covering = vectors.covering(group, items)
         if shape.how == BOUNDS:
             low, high, width = self._shapes.bounds(shape, scope.file)
-            return vectors.vector(self._kit, group, self._nodes.length(name, width), width, low, high, items)
-        covering = vectors.covering(group, items)
+            return vectors.framed(self._kit, self._nodes.length(name, width), group, width, low, high, covering)
         if shape.how == REST:
             return covering
         return vectors.amount(self._kit, group, self._amount(shape.low, scope), covering)

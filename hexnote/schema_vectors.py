@@ -96,28 +96,6 @@ def framed(kit: Kit, length: Node, node: Node, width: int, low: int, high: int, 
     return step
 
 
-def vector(kit: Kit, group: Node, length: Node, width: int, low: int, high: int, items: Step) -> Step:
-    """A vector of structures or opaques: the length, a GROUP over the rest, `items`, which takes the whole frame."""
-
-    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
-        q = p + width
-        if q > end:
-            return kit.short(length, width, p, end, out, depth, env)
-        try:
-            n = buf[p] << 8 | buf[p + 1] if width == 2 else buf[p] if width == 1 else _long(buf, p, q)
-        except UNREAD:
-            return kit.lost(group, p, end, out, depth)
-        r = q + n
-        if r > end or n < low or n > high:
-            r = kit.bounds(length, p, q, n, low, high, end, env)
-        out.append((length, p, q, depth, -1))
-        out.append((group, q, r, depth, -1))
-        items(buf, q, r, out, depth, env)
-        return r if q + n <= end else end + 1
-
-    return step
-
-
 def structs(kit: Kit, item: Node, body: Step) -> Step:
     """Items of a vector until its frame ends: a GROUP each, with its members in it."""
 

@@ -38,9 +38,6 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-# The names that format files may ask for by `$name`.
-NAMES = ("version", "key_exchange", "sender", "message", "certificate_type")
-
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CLIENT_KEY_EXCHANGE = 1, 2, 16
 

@@ -221,13 +221,6 @@ class Pieces:
             i += 1
         return places
 
-    def forget(self, before: int) -> None:
-        """Lets go of pieces that lie wholly before stream offset `before` (perhaps not at once)."""
-        count = bisect_right(self._ends, before)
-        # Each deletion moves all that stays: rare ones keep the sum linear.
-        if count > 32 and count * 2 > len(self._ends):
-            self._drop(count)
-
     def _drop(self, count: int) -> None:
         del self._starts[:count], self._ends[:count], self._packets[:count], self._dumps[:count]
 

@@ -63,16 +63,6 @@ class Flow:
         """The direction of packets with this `key`."""
         return self.streams[1] if self.streams[1].key == key else self.streams[0]
 
-    def swap(self, packet: Optional[Packet] = None) -> None:
-        """Client and server change places: what seemed the one was the other. Stream offsets stay.
-        The side of `packet`, being read, is corrected; earlier packets keep what was said of them."""
-        self.streams.reverse()
-        for side, stream in enumerate(self.streams):
-            stream.side = side
-        self.connection.ends = (self.connection.ends[1], self.connection.ends[0])
-        if packet is not None:
-            packet.side = 1 - packet.side
-
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that `Flows.add` has placed: `data` stands at dump offset `at`.
 

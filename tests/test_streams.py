@@ -460,9 +460,6 @@ def test_which_end_is_the_client(flags: str, key: Tuple[bytes, bytes], ends: str
     sender = f"{packet.src}:{packet.sport}"
     assert flow.connection.ends[packet.side] == sender
     assert flow.stream_of(key).side == packet.side
-    flow.swap(packet)
-    assert flow.connection.ends[packet.side] == sender
-    assert flow.stream_of(key) is flow.streams[packet.side] and flow.stream_of(key).side == packet.side
     assert trace.packet(key, "A", 1001).side == packet.side
 
 
@@ -609,9 +606,6 @@ def test_pieces_know_where_bytes_came_from(adds: List[Tuple[int, int, int, int]]
         assert all(a[0] != b[0] or a[2] != b[1] for a, b in zip(found, found[1:]))
     elif found:
         assert len(found) == 1 and found[0][1] == found[0][2]
-    pieces.forget(start)
-    kept = [(packet, at) for packet, low, high in pieces.find(start, 1000) for at in range(low, high)]
-    assert kept == [model[i] for i in sorted(model) if i >= start]
 
 
 def test_pieces_are_bounded_and_merge() -> None:
@@ -623,9 +617,6 @@ def test_pieces_are_bounded_and_merge() -> None:
         pieces.add(20_000 + 2 * i, 1, i, 52)
         assert len(pieces) <= 100
     assert pieces.find(39_998, 39_999) == [(9999, 52, 53)]
-    for i in range(10_000):
-        pieces.forget(20_000 + 2 * i)
-        assert len(pieces) <= 100
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), max_size=20))
