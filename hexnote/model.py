@@ -364,7 +364,7 @@ class Part:
 
     __slots__ = (
         "kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note",
-        "problems",
+        "problems", "buffer", "places",
     )  # fmt: skip
 
     def __init__(
@@ -387,6 +387,10 @@ class Part:
         self.late = False  # its bytes came in an earlier packet than the one that made them readable
         self.note = note  # a remark in words
         self.problems: List[Tuple[int, int, str]] = []  # (start, end, sentence), local offsets
+        # What `base`, `lo` and `hi` count in: "" the direction's stream, else a buffer of its own, by name:
+        # "logged:7" for what packet 7 shows of a library's log, decrypted.
+        self.buffer = ""
+        self.places: Any = None  # where the bytes of that buffer stand in the dump (a `spans.Pieces`)
 
 
 # ------------------------------------------------------------------ words for nouns

@@ -148,8 +148,9 @@ class Json:
         assert m is not None
         if not m.name:
             return
+        where = f'"buffer":"{part.buffer}",' if part.buffer else ""
         self.out.append(
-            f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}","offset":{m.offset},"length":{m.length},'
+            f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}",{where}"offset":{m.offset},"length":{m.length},'
             f'"type":{m.type},"name":{_text(m.name)},"missing":{m.missing}}}\n'
         )
 
@@ -177,7 +178,7 @@ class Json:
         if part.message is not None and part.message.pieces:
             # Where the message is cut, only what its records promise has a place.
             extent = part.message.pieces[-1][0] + part.message.pieces[-1][2]
-        places = connection.readers[part.side].places if connection is not None else None
+        places = part.places if part.buffer else connection.readers[part.side].places if connection is not None else None
         record = part.record
         if part.message is not None:
             stream, side = part.message.stream, part.message.side
@@ -187,7 +188,7 @@ class Json:
             stream, side = (connection.number if connection is not None else 0), part.side
         outside = part.kind == OTHER
         # Bytes outside of any record are a buffer of their own, so that records stay tiled by their fields.
-        where = f'"buffer":"other:{part.base}",' if outside else ""
+        where = f'"buffer":"other:{part.base}",' if outside else f'"buffer":"{part.buffer}",' if part.buffer else ""
         lead = f'"stream":{stream},"from":"{SIDES[side]}",{where}"path":"'
         path: List[str] = []
         out = self.out
