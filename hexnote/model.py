@@ -291,7 +291,7 @@ class Record:
 
     __slots__ = (
         "stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why",
-        "finished",
+        "finished", "inside",
     )  # fmt: skip
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
@@ -308,6 +308,7 @@ class Record:
         self.missing = 0  # bytes not captured
         self.why = ""  # why it is opaque, in words
         self.finished = False  # encrypted, and by its place a Finished: the first one behind ChangeCipherSpec
+        self.inside: Optional[int] = None  # decrypted with the user's keys: the content type of what it holds
 
 
 class Message:
@@ -350,6 +351,8 @@ MESSAGE = 2  # (part of) a handshake message in clear
 END = 3  # a record is complete, or given up: no bytes of its own
 LOST = 4  # bytes of the stream that the trace lacks
 OTHER = 5  # bytes in which no TLS was found
+BUFFER = 6  # a buffer of its own begins, all of it in `buf`; `note` says what it is, and the parts in it follow
+TAIL = 7  # what stands in a decrypted record behind its content: MAC, padding, the content type of TLS 1.3
 
 
 class Part:
@@ -364,7 +367,7 @@ class Part:
 
     __slots__ = (
         "kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note",
-        "problems", "buffer", "places",
+        "problems", "buffer", "places", "homes",
     )  # fmt: skip
 
     def __init__(
@@ -388,9 +391,13 @@ class Part:
         self.note = note  # a remark in words
         self.problems: List[Tuple[int, int, str]] = []  # (start, end, sentence), local offsets
         # What `base`, `lo` and `hi` count in: "" the direction's stream, else a buffer of its own, by name:
-        # "logged:7" for what packet 7 shows of a library's log, decrypted.
+        # "logged:7" for what packet 7 shows of a library's log, decrypted; "plain:<offset>" for what the record at
+        # that stream offset holds, decrypted; "inflated:<offset>" for what a message there holds, decompressed.
         self.buffer = ""
-        self.places: Any = None  # where the bytes of that buffer stand in the dump (a `spans.Pieces`)
+        self.places: Any = None  # where the bytes of that buffer stand in the dump (`find`, as of a `spans.Pieces`)
+        # Where a unit lies in several buffers: the name of each piece's, and the piece's offset in it. `pieces` then
+        # count in `buffer`, that of the new bytes; what lies in earlier ones has offsets below 0.
+        self.homes: Optional[List[Tuple[str, int]]] = None
 
 
 # ------------------------------------------------------------------ words for nouns

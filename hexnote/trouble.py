@@ -18,8 +18,9 @@ def from_part(part: Part, connection: Connection) -> List[Finding]:
         told = reader.told = set()
     out: List[Finding] = []
     base = part.message.offset if part.message is not None else part.base
+    places = part.places if part.buffer else reader.places
     for start, end, sentence in part.problems:
-        key = (base, start, sentence)
+        key = (base, start, part.buffer + sentence)
         if key in told or len(told) > _MOST:
             continue
         told.add(key)
@@ -29,7 +30,7 @@ def from_part(part: Part, connection: Connection) -> List[Finding]:
             "malformed", "error", connection.number, SIDES[part.side], "proven", f"{what}: {sentence}",
             "a later copy of the same bytes that reads otherwise (see retransmission-differs, checksum)",
             f"look at what made the {SIDES[part.side]}'s message; the other end should answer decode_error (50)",
-            tuple(reader.places.find(lo, hi)),
+            tuple(places.find(lo, hi)) if places is not None else (),
         ))
     return out
 

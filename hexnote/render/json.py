@@ -148,9 +148,12 @@ class Json:
         assert m is not None
         if not m.name:
             return
-        where = f'"buffer":"{part.buffer}",' if part.buffer else ""
+        where, offset = "", m.offset
+        if part.buffer:
+            name, offset = (part.buffer, part.base) if part.homes is None else part.homes[0]
+            where = f'"buffer":"{name}",'
         self.out.append(
-            f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}",{where}"offset":{m.offset},"length":{m.length},'
+            f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}",{where}"offset":{offset},"length":{m.length},'
             f'"type":{m.type},"name":{_text(m.name)},"missing":{m.missing}}}\n'
         )
 
@@ -189,7 +192,8 @@ class Json:
         outside = part.kind == OTHER
         # Bytes outside of any record are a buffer of their own, so that records stay tiled by their fields.
         where = f'"buffer":"other:{part.base}",' if outside else f'"buffer":"{part.buffer}",' if part.buffer else ""
-        lead = f'"stream":{stream},"from":"{SIDES[side]}",{where}"path":"'
+        whose = f'"stream":{stream},"from":"{SIDES[side]}",'
+        lead = f'{whose}{where}"path":"'
         path: List[str] = []
         out = self.out
         for node, start, end, depth, index in part.fields:
@@ -203,6 +207,9 @@ class Json:
             offset, at = _place(part, pieces, starts, start, end, places)
             if outside:
                 offset -= part.base
+            elif part.homes is not None and pieces:
+                where, offset = _home(part.homes, pieces, starts, start, end)
+                lead = f'{whose}{where}"path":"'
             if node.kind == GROUP:
                 out.append(f'{{"kind":"group",{lead}{name}{node.suffix}","offset":{offset},"length":{end - start}}}\n')
             elif node.kind == ARRAY:
@@ -211,6 +218,9 @@ class Json:
                 for i, item in enumerate(range(start, end, size)):
                     behind = min(item + size, end)
                     offset, at = _place(part, pieces, starts, item, behind, places)
+                    if part.homes is not None and pieces:
+                        where, offset = _home(part.homes, pieces, starts, item, behind)
+                        lead = f'{whose}{where}"path":"'
                     self._leaf(node, buf, whole, have, item, behind, f"{lead}{name}[{i}]", offset, at)
             else:
                 self._leaf(node, buf, whole, have, start, end, f"{lead}{name}{node.suffix}", offset, at)
@@ -275,3 +285,19 @@ def _place(
             at.extend(list(p) for p in places.find(a - local + stream, b - local + stream))
         i += 1
     return offset, at
+
+
+def _home(
+    homes: List[Tuple[str, int]], pieces: List[Tuple[int, int, int]], starts: List[int], start: int, end: int,
+) -> Tuple[str, int]:
+    """The keys that say in which buffer a field lies that is part of a unit over several, and its offset in it."""
+    i = max(bisect_right(starts, start) - 1, 0)
+    name, offset = homes[i][0], homes[i][1] + start - pieces[i][0]
+    cut: List[str] = []
+    while i < len(pieces) and pieces[i][0] < end:
+        a, b = max(start, pieces[i][0]) - pieces[i][0], min(end, pieces[i][0] + pieces[i][2]) - pieces[i][0]
+        if a < b:
+            cut.append(f'["{homes[i][0]}",{homes[i][1] + a},{homes[i][1] + b}]')
+        i += 1
+    more = f'"pieces":[{",".join(cut)}],' if len(cut) > 1 else ""
+    return f'"buffer":"{name}",{more}', offset

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 from hexnote.model import (
     ARRAY,
     BODY,
+    BUFFER,
     CONTENT_TYPES,
     END,
     GROUP,
@@ -50,6 +51,7 @@ _SAID = 8192  # short fields of which they are kept
 _SHORT = 4  # bytes of a field that is likely to come again
 _TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _ENDLESS = 1 << 62
+_SHOWN = 32  # rows of a buffer that are shown with no note under them
 _SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 _NAMED = (*_SEALED, "Other")  # types with a name for readers
 _LONG = (*_OPAQUE, "serial")  # and big numbers
@@ -462,8 +464,20 @@ class Text:
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
         first = True
         quick = bool(self.quick and shape.stride)
+        edge = 0  # stream offset behind what was told last
+        opened: Dict[str, List[Part]] = {}  # buffers of their own, and the parts in them
         for part in parts:
             kind = part.kind
+            if kind == BUFFER:
+                opened[part.buffer] = [part]
+                continue
+            if opened:
+                if part.buffer in opened:
+                    opened[part.buffer].append(part)
+                    continue
+                self._buffers(opened, shape, edge + delta - 1, packet, connection, notes)
+                opened = {}
+            edge = part.hi
             if kind == END:
                 continue
             if kind == LOST:
@@ -502,6 +516,34 @@ class Text:
                 else:
                     self._fields(shape, delta, part, packet, notes)
             first = False
+        if opened:
+            self._buffers(opened, shape, edge + delta - 1, packet, connection, notes)
+
+    def _buffers(
+        self, opened: Dict[str, List[Part]], shape: Shape, at: int, packet: Packet, connection: Optional[Connection],
+        notes: Dict[int, List[str]],
+    ) -> None:
+        """Bytes that are not in the dump, decrypted or decompressed: a dump of their own in our rows, under the row
+        that has the byte at dump offset `at`, the last of those that they come from."""
+        lines = notes.setdefault(shape.row_of(max(min(at, shape.end - 1), shape.offset)), [])
+        for parts in opened.values():
+            data = parts[0].buf
+            own = OwnShape(0, data, self._own)
+            inner: Dict[int, List[str]] = {}
+            self._tell(own, 0, parts[1:], packet, connection, inner)
+            lines += self._dye(self._sentence(parts[0].note), "heading")
+            skipped = False
+            for row in range(own.count):
+                if row not in inner and row >= _SHOWN:
+                    skipped = True
+                    continue
+                if skipped:
+                    lines.append(f"{MARK}    ...\n")
+                    skipped = False
+                lines.append(own_row(0, 0, data, row))
+                lines += inner.get(row, ())
+            if skipped:
+                lines.append(f"{MARK}    ...\n")
 
     def _head(
         self, shape: Shape, delta: int, part: Part, packet: Packet, connection: Optional[Connection], notes: Dict[int, List[str]],
@@ -1057,7 +1099,7 @@ def _unfinished(said: str, size: int) -> str:
 
 def _wire(part: Part, packet: Packet) -> int:
     """Local offset where the packet's payload ends, by its headers; -1 where they are not there."""
-    if packet.ip is None or packet.offset is None or packet.note or part.pieces is not None:
+    if packet.ip is None or packet.offset is None or packet.note or part.pieces is not None or part.buffer:
         return -1
     wire = packet.offset + packet.end - packet.start - part.base
     return wire if wire > 0 else 0
