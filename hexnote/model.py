@@ -286,6 +286,46 @@ class Connection:
         self.pseudo = False  # bytes without any header: no addresses are known
 
 
+class Protection(NamedTuple):
+    """How records of one direction are protected, as far as their length goes; `lengths` has the theory. Bytes."""
+
+    name: str  # for readers
+    version: int  # 0x0303: TLS 1.2
+    nonce: int  # what a record carries before its ciphertext: explicit nonce or IV
+    block: int  # of a block cipher, else 1
+    mac: int  # MAC or tag
+    inner: int  # 1 in TLS 1.3: the content type behind the plaintext
+    after: bool  # encrypt-then-MAC
+    finished: int  # a Finished message, its header included
+
+    def plain(self, length: int) -> Optional[Tuple[int, int]]:
+        """The least and the most bytes of plaintext in a record of `length` bytes (its header not counted), where the
+        padding is the least possible; None where no record of this protection has that length."""
+        left = length - self.nonce - self.mac
+        if self.block == 1:
+            left -= self.inner
+            return (left, left) if 0 <= left <= 16384 else None
+        if left < 1 or (left if self.after else left + self.mac) % self.block or left - self.block > 16384:
+            return None
+        return max(left - self.block, 0), min(left - 1, 16384)
+
+    def least(self, length: int) -> int:
+        """The least bytes of plaintext in such a record, whatever padding it has; `plain` must have said that it can be."""
+        if self.inner:
+            return 0
+        if self.block == 1:
+            return length - self.nonce - self.mac
+        # RFC 6101 section 5.2.3.2: in SSL 3.0 no longer than a block; RFC 5246 section 6.2.3.2: up to 256 with its length.
+        return max(length - self.nonce - self.mac - (self.block if self.version == 0x0300 else 256), 0)
+
+    def sealed(self, size: int) -> int:
+        """The length of a record (its header not counted) of `size` bytes of plaintext, with the least padding."""
+        if self.block == 1:
+            return size + self.nonce + self.mac + self.inner
+        inside = size + 1 + (0 if self.after else self.mac)
+        return self.nonce + -(-inside // self.block) * self.block + (self.mac if self.after else 0)
+
+
 class Record:
     """A TLS record (RFC 8446 section 5.1) or an SSL 2.0 record, at `offset` of its stream."""
 

@@ -16,6 +16,7 @@ from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
+from hexnote.lengths import Lengths
 from hexnote.messages import Messages
 from hexnote.model import EXCERPT, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
@@ -42,6 +43,7 @@ class Rooms:
         self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
         der.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
+        self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
         self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
 
 
