@@ -221,6 +221,16 @@ class Pieces:
             i += 1
         return places
 
+    def within(self, start: int, end: int) -> Pieces:
+        """The places of `[start, end)` alone, to be kept when these are forgotten."""
+        made = Pieces()
+        i = max(bisect_right(self._starts, start) - 1, 0)
+        while i < len(self._starts) and self._starts[i] < end:
+            low, high = max(start, self._starts[i]), min(end, self._ends[i])
+            made.add(low, high - low, self._packets[i], self._dumps[i] + low - self._starts[i])
+            i += 1
+        return made
+
     def _drop(self, count: int) -> None:
         del self._starts[:count], self._ends[:count], self._packets[:count], self._dumps[:count]
 

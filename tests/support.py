@@ -51,9 +51,15 @@ _rooms: List[Any] = []  # formats and names, made once
 
 def fresh(kind: str, alone: bool = False) -> Any:
     """An annotator: `kind` is "text" or "json". Its formats are shared with the others, unless it is to be `alone`."""
-    from hexnote import pipeline
     from hexnote.render.json import Json
     from hexnote.render.text import Text
+
+    return annotator(Text() if kind == "text" else Json(), alone)
+
+
+def annotator(renderer: Any, alone: bool = False) -> Any:
+    """The pipeline before a renderer."""
+    from hexnote import pipeline
 
     own = pipeline.Rooms
     if not _rooms:
@@ -61,7 +67,7 @@ def fresh(kind: str, alone: bool = False) -> Any:
     try:
         if not alone:
             pipeline.Rooms = lambda: _rooms[0]  # type: ignore[assignment,misc]
-        return pipeline.Annotator(Text() if kind == "text" else Json())
+        return pipeline.Annotator(renderer)
     finally:
         pipeline.Rooms = own  # type: ignore[misc]
 
@@ -73,6 +79,18 @@ def run(kind: str, pieces: Iterable[bytes], alone: bool = False) -> bytes:
     out = [annotator.feed(piece) for piece in pieces]
     out.append(annotator.close())
     return b"".join(out)
+
+
+def collected(data: bytes, file: str = "-") -> Any:
+    """The Report of a trace."""
+    from hexnote.report import Collector
+
+    collector = Collector()
+    reader = annotator(collector)
+    reader.begin(file)
+    reader.feed(data)
+    reader.close()
+    return collector.reports[0]
 
 
 def annotate(data: bytes) -> bytes:

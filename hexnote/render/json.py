@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from json import dumps
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 
+from hexnote.fields import Place, bits, digits, home, known, places, walk
 from hexnote.model import (
-    ARRAY,
     END,
-    GROUP,
     LOST,
     MESSAGE,
-    OTHER,
     PACKET,
     SIDES,
     Block,
@@ -148,10 +145,8 @@ class Json:
         assert m is not None
         if not m.name:
             return
-        where, offset = "", m.offset
-        if part.buffer:
-            name, offset = (part.buffer, part.base) if part.homes is None else part.homes[0]
-            where = f'"buffer":"{name}",'
+        buffer, offset = home(part)
+        where = f'"buffer":"{buffer}",' if buffer else ""
         self.out.append(
             f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}",{where}"offset":{offset},"length":{m.length},'
             f'"type":{m.type},"name":{_text(m.name)},"missing":{m.missing}}}\n'
@@ -173,15 +168,6 @@ class Json:
         if not part.fields:
             return
         buf = part.buf
-        whole = isinstance(buf, bytes)
-        have = len(buf)
-        pieces = part.pieces if part.pieces is not None and len(part.pieces) > 1 else None
-        starts = [p[0] for p in pieces] if pieces else []
-        extent = max(f[2] for f in part.fields)
-        if part.message is not None and part.message.pieces:
-            # Where the message is cut, only what its records promise has a place.
-            extent = part.message.pieces[-1][0] + part.message.pieces[-1][2]
-        places = part.places if part.buffer else connection.readers[part.side].places if connection is not None else None
         record = part.record
         if part.message is not None:
             stream, side = part.message.stream, part.message.side
@@ -189,115 +175,27 @@ class Json:
             stream, side = record.stream, record.side
         else:
             stream, side = (connection.number if connection is not None else 0), part.side
-        outside = part.kind == OTHER
-        # Bytes outside of any record are a buffer of their own, so that records stay tiled by their fields.
-        where = f'"buffer":"other:{part.base}",' if outside else f'"buffer":"{part.buffer}",' if part.buffer else ""
         whose = f'"stream":{stream},"from":"{SIDES[side]}",'
-        lead = f'{whose}{where}"path":"'
-        path: List[str] = []
         out = self.out
-        for node, start, end, depth, index in part.fields:
-            if end > extent:
-                end = extent
-                if start > extent or (start == extent and node.kind != GROUP and part.fields[0][1] != start):
-                    continue
-            del path[depth:]
-            path.append(f"{node.name}[{index}]" if index >= 0 else node.name)
-            name = ".".join(path)
-            offset, at = _place(part, pieces, starts, start, end, places)
-            if outside:
-                offset -= part.base
-            elif part.homes is not None and pieces:
-                where, offset = _home(part.homes, pieces, starts, start, end)
-                lead = f'{whose}{where}"path":"'
-            if node.kind == GROUP:
-                out.append(f'{{"kind":"group",{lead}{name}{node.suffix}","offset":{offset},"length":{end - start}}}\n')
-            elif node.kind == ARRAY:
-                out.append(f'{{"kind":"group",{lead}{name}{node.suffix}","offset":{offset},"length":{end - start}}}\n')
-                size = node.size
-                for i, item in enumerate(range(start, end, size)):
-                    behind = min(item + size, end)
-                    offset, at = _place(part, pieces, starts, item, behind, places)
-                    if part.homes is not None and pieces:
-                        where, offset = _home(part.homes, pieces, starts, item, behind)
-                        lead = f'{whose}{where}"path":"'
-                    self._leaf(node, buf, whole, have, item, behind, f"{lead}{name}[{i}]", offset, at)
+        for node, group, path, start, end, _, buffer, cuts, offset, at in walk(part, places(part, connection)):
+            where = f'"buffer":"{buffer}",' if buffer else ""
+            if len(cuts) > 1:
+                where += f'"pieces":{dumps(cuts, separators=(",", ":"))},'
+            if group:
+                out.append(f'{{"kind":"group",{whose}{where}"path":"{path}","offset":{offset},"length":{end - start}}}\n')
             else:
-                self._leaf(node, buf, whole, have, start, end, f"{lead}{name}{node.suffix}", offset, at)
+                self._leaf(node, buf, start, end, f'{whose}{where}"path":"{path}', offset, at)
 
-    def _leaf(
-        self, node: Node, buf: Any, whole: bool, have: int, start: int, end: int, lead: str, offset: int, at: List[List[int]],
-    ) -> None:
-        if end <= have and (whole or buf.known(start, end)):
-            raw = buf[start:end]
-            digits = raw.hex()
-            value, title = node.value(raw), node.title(raw)
-            bits = _bits(node, raw)
+    def _leaf(self, node: Node, buf: Any, start: int, end: int, lead: str, offset: int, at: List[Place]) -> None:
+        raw = known(buf, start, end)
+        if raw is not None:
+            hexed, value, title = raw.hex(), node.value(raw), node.title(raw)
+            parts = dumps(bits(node, raw)) if node.bits else "null"
         else:
-            digits, value, title, bits = _holey(buf, whole, have, start, end), None, None, ""
+            hexed, value, title, parts = digits(buf, start, end), None, None, "null"
         shown = "null" if value is None else str(value) if isinstance(value, int) else dumps(value)
+        where = ",".join([f"[{packet},{a},{b}]" for packet, a, b in at])
         self.out.append(
-            f'{{"kind":"field",{lead}","offset":{offset},"length":{end - start},"hex":"{digits}","value":{shown},'
-            f'"name":{_text(title)},"bits":{bits or "null"},"at":{str(at).replace(" ", "")}}}\n'
+            f'{{"kind":"field",{lead}","offset":{offset},"length":{end - start},"hex":"{hexed}","value":{shown},'
+            f'"name":{_text(title)},"bits":{parts},"at":[{where}]}}\n'
         )
-
-
-def _bits(node: Node, raw: bytes) -> str:
-    """The bit fields of a leaf as a JSON object, "" where it has none."""
-    if not node.bits:
-        return ""
-    number, left = int.from_bytes(raw, "big"), 8 * len(raw)
-    made = {}
-    for name, width in node.bits:
-        left -= width
-        made[name] = number >> left & ((1 << width) - 1)
-    return dumps(made)
-
-
-def _holey(buf: Any, whole: bool, have: int, start: int, end: int) -> str:
-    """Hex of bytes of which some are not there: two dots for each of those."""
-    if whole:
-        return bytes(buf[start:end]).hex() + ".." * (end - max(start, min(end, have)))
-    out, done = [], start
-    for a, b in buf.shown(start, min(end, have)):
-        out.append(".." * (a - done))
-        out.append(buf[a:b].hex())
-        done = b
-    out.append(".." * (end - done))
-    return "".join(out)
-
-
-def _place(
-    part: Part, pieces: Optional[List[Tuple[int, int, int]]], starts: List[int], start: int, end: int, places: Any,
-) -> Tuple[int, List[List[int]]]:
-    """Stream offset of a field's first byte, and where its bytes stand in which packets."""
-    if pieces is None:
-        offset = part.base + start
-        return offset, [list(p) for p in places.find(offset, part.base + end)] if places is not None and end > start else []
-    i = max(bisect_right(starts, start) - 1, 0)
-    local, stream, size = pieces[i]
-    offset = stream + start - local
-    at: List[List[int]] = []
-    while i < len(pieces) and pieces[i][0] < end:
-        local, stream, size = pieces[i]
-        a, b = max(start, local), min(end, local + size)
-        if places is not None and a < b:
-            at.extend(list(p) for p in places.find(a - local + stream, b - local + stream))
-        i += 1
-    return offset, at
-
-
-def _home(
-    homes: List[Tuple[str, int]], pieces: List[Tuple[int, int, int]], starts: List[int], start: int, end: int,
-) -> Tuple[str, int]:
-    """The keys that say in which buffer a field lies that is part of a unit over several, and its offset in it."""
-    i = max(bisect_right(starts, start) - 1, 0)
-    name, offset = homes[i][0], homes[i][1] + start - pieces[i][0]
-    cut: List[str] = []
-    while i < len(pieces) and pieces[i][0] < end:
-        a, b = max(start, pieces[i][0]) - pieces[i][0], min(end, pieces[i][0] + pieces[i][2]) - pieces[i][0]
-        if a < b:
-            cut.append(f'["{homes[i][0]}",{homes[i][1] + a},{homes[i][1] + b}]')
-        i += 1
-    more = f'"pieces":[{",".join(cut)}],' if len(cut) > 1 else ""
-    return f'"buffer":"{name}",{more}', offset
