@@ -1,0 +1,151 @@
+"""Where carets stand: under which row and column of a dump a byte range lies."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Callable, Dict, List, Optional, Tuple
+
+from hexnote.model import Block, Layout
+
+MARK = ";|"
+
+# The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
+_OWN_PREFIX = MARK + "  0x0000:  "
+_OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
+_PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
+
+
+class Carets:
+    """Caret lines for one layout: prefix, carets, blanks up to the column where labels stand."""
+
+    def __init__(self, prefix: str, layout: Layout) -> None:
+        self.cols = layout.cols
+        self.prefix = prefix  # what stands before column cols[0]: marker, blanks, the row's own tabs
+        self.made: Dict[int, Tuple[str, str, int]] = {}  # by c0 * 4096 + c1
+        shift = len(prefix.expandtabs(8)) - self.cols[0]  # tabs widen what the eye sees
+        pitch = self.cols[2] - self.cols[0] if len(self.cols) > 2 else 5
+        last = max(self.cols[0] + 7 * pitch + 4, self.cols[-1] + 2)
+        self.column = last + shift + 2  # visual column of labels
+        self.first = self.cols[0] + shift
+
+    def line(self, c0: int, c1: int) -> Tuple[str, str, int]:
+        """The caret line under the row's bytes [c0, c1): padded to the label column, unpadded with its
+        LF, and how wide the unpadded one looks."""
+        made = self.made.get(c0 << 12 | c1)
+        if made is None:
+            cols = self.cols
+            marks = [" "] * (cols[c1 - 1] + 2 - cols[0])
+            for c in range(c0, c1):
+                at = cols[c] - cols[0]
+                marks[at] = marks[at + 1] = "^"
+            carets = "".join(marks)
+            short = self.prefix + carets
+            padded = self.prefix + carets.ljust(self.column - self.first)
+            made = self.made[c0 << 12 | c1] = (padded, short + "\n", self.first + len(carets))
+        return made
+
+
+class Shape:
+    """Where the rows of a block lie: which row and column a dump offset has."""
+
+    __slots__ = ("block", "offset", "end", "stride", "starts", "tables", "odd", "count")
+
+    def __init__(self, block: Block, tables: Callable[[bytes, Layout], Optional[Carets]]) -> None:
+        self.block = block
+        self.offset = block.offset
+        self.end = block.offset + len(block.data)
+        self.stride = block.stride
+        self.count = block.row_count()
+        self.starts: List[int] = []
+        self.tables: List[Optional[Carets]] = []
+        self.odd = False
+        if self.stride:
+            layout = block.layout
+            assert layout is not None
+            table = tables(block.text[block.head : block.head + layout.cols[0]], layout)
+            self.tables = [table]
+            self.odd = table is None
+        else:
+            for r in block.rows or ():
+                self.starts.append(r.offset)
+                table = tables(block.text[r.start : r.end][: r.layout.cols[0]], r.layout) if r.size else None
+                self.tables.append(table)
+                self.odd = self.odd or table is None
+
+    def row_of(self, at: int) -> int:
+        """The row that holds dump offset `at`."""
+        if self.stride:
+            return (at - self.offset) >> 4
+        return bisect_right(self.starts, at) - 1
+
+    def start(self, row: int) -> int:
+        """Dump offset of the row's first byte."""
+        return self.offset + 16 * row if self.stride else self.starts[row]
+
+    def stop(self, row: int) -> int:
+        """Dump offset behind the row's last byte; rows past the last count as the last."""
+        if row + 1 >= self.count:
+            return self.end
+        return self.offset + 16 * (row + 1) if self.stride else self.starts[row + 1]
+
+    def spans(self, ranges: List[Tuple[int, int]]) -> List[Tuple[int, int, int]]:
+        """(row, first column, column behind) of every row that dump ranges touch."""
+        out: List[Tuple[int, int, int]] = []
+        for a, b in ranges:
+            row = self.row_of(a)
+            while a < b:
+                first, stop = self.start(row), min(self.stop(row), b)
+                if stop <= a:
+                    break
+                out.append((row, a - first, stop - first))
+                a, row = stop, row + 1
+        return out
+
+    def ends(self, a: int, b: int) -> List[Tuple[int, int, int]]:
+        """The same for the first and the last row that [a, b) touches."""
+        one, other = self.row_of(a), self.row_of(b - 1)
+        if one == other:
+            return self.spans([(a, b)])
+        first, last = self.start(one), self.start(other)
+        return [(one, a - first, self.stop(one) - first), (other, 0, b - last)]
+
+    def table(self, row: int) -> Optional[Carets]:
+        """The caret lines for a row; None where carets cannot stand under it."""
+        return self.tables[0 if self.stride else row]
+
+
+class OwnShape(Shape):
+    """Rows of sixteen in our own layout, for excerpts of bytes shown in an earlier packet."""
+
+    __slots__ = ()
+
+    def __init__(self, at: int, data: bytes, carets: Carets) -> None:
+        self.offset = at & ~15
+        self.end = at + len(data)
+        self.stride = 1
+        self.starts = []
+        self.tables = [carets]
+        self.odd = False
+        self.count = (self.end - self.offset + 15) >> 4
+
+
+def own_carets() -> Carets:
+    """The caret lines under rows in our own layout."""
+    return Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
+
+
+def own_row(offset: int, at: int, data: bytes, row: int) -> str:
+    """An excerpt's row in our own layout; what lies before dump offset `at` is blank."""
+    first = offset + 16 * row
+    cells = []
+    text = []
+    for i in range(first, min(first + 16, at + len(data))):
+        if i < at:
+            cells.append("  ")
+            text.append(" ")
+        else:
+            cells.append(f"{data[i - at]:02x}")
+            text.append(_PRINTABLE[data[i - at]])
+    groups = " ".join("".join(cells[i : i + 2]) for i in range(0, len(cells), 2))
+    return f"{MARK}  0x{first:04x}:  {groups:<39}  {''.join(text)}\n"
+

@@ -1,0 +1,147 @@
+"""Notes to lines: beside their carets where they fit, else under them; wrapped, coloured, listed."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+from hexnote.model import Layout, Node
+from hexnote.render.carets import MARK, Carets, own_carets
+from hexnote.render.words import shade
+
+# How far under a label's carets its continuation stands.
+_HANG = 2
+_MEMO = 256  # lists that are kept
+# How far labels stand in, by depth: the eye follows a few levels, and the width has an end.
+_INDENT = tuple(" " * min(2 * depth, 4 + depth, 9) for depth in range(64))
+_BLANK = bytes(9 if c == 9 else 32 for c in range(256))
+
+
+class Lines:
+    """Makes annotation lines of labels and sentences."""
+
+    def __init__(self, width: int, palette: Optional[Dict[str, str]]) -> None:
+        self.width = max(width, 40)
+        self.palette = palette
+        self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
+        self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
+        self._own = own_carets()
+        self._taught: set[int] = set()  # nodes whose teaching note was given
+        self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
+
+    def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
+        """The caret lines for rows that begin with `lead`; None where carets cannot stand under them."""
+        last = self._last_table
+        if lead == last[0] and layout is last[1]:
+            return last[2]
+        made = self._find_table(lead, layout)
+        self._last_table = (lead, layout, made)
+        return made
+
+    def _find_table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
+        """The same for rows other than those asked for last."""
+        blank = lead.translate(_BLANK)
+        key = (blank, layout)
+        if key in self._carets:
+            return self._carets[key]
+        made: Optional[Carets] = None
+        plain = all(c == 9 or 32 <= c < 127 for c in lead)
+        cols = layout.cols
+        if plain and cols[0] >= 2 and all(b - a >= 2 for a, b in zip(cols, cols[1:])):
+            prefix = blank.decode("ascii")
+            if prefix[0] == "\t":
+                prefix = MARK + prefix
+            elif prefix[1] == "\t":
+                prefix = MARK + prefix[1:]
+            else:
+                prefix = MARK + prefix[2:]
+            made = Carets(prefix, layout)
+            if made.first + cols[-1] - cols[0] + 2 > self.width:
+                made = None
+        if len(self._carets) > 4096:
+            self._carets.clear()
+        self._carets[key] = made
+        return made
+
+    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, node: Optional[Node] = None) -> List[str]:
+        """A caret line with its label, beside the carets where it fits, else under them."""
+        line, short, width = carets.line(c0, c1)
+        indent = _INDENT[depth]
+        if carets.column + len(indent) + len(label) <= self.width:
+            lines = [f"{line}{indent}{label}\n"]
+        elif width + _HANG + len(label) <= self.width:
+            lines = [f"{short[:-1]}{' ' * _HANG}{label}\n"]
+        else:
+            lines = [short, *self._sentence(label, 3 + len(indent))]
+        return self._dye(lines, shade(node)) if self.palette and node is not None else lines
+
+    def _sentence(self, text: str, indent: int = 1) -> List[str]:
+        lead = MARK + " " * indent
+        room = max(self.width - len(lead), 20)
+        if len(text) <= room:
+            return [f"{lead}{text}\n"]
+        if " ".join(text.split()) == text:
+            # Words with one blank between them: what `wrap` does, twenty times as fast.
+            lines = []
+            at = 0
+            while len(text) - at > room:
+                blank = text.rfind(" ", at, at + room + 1)
+                if blank < 0:
+                    break
+                lines.append(f"{lead}{text[at:blank]}\n")
+                at = blank + 1
+            else:
+                return [*lines, f"{lead}{text[at:]}\n"]
+        from textwrap import wrap
+
+        return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
+
+    def _dye(self, lines: List[str], shade: str) -> List[str]:
+        """Lines with the colour of a kind of note, behind the marker."""
+        code = (self.palette or {}).get(shade, "")
+        reset = (self.palette or {}).get("reset", "")
+        return [f"{MARK}{code}{line[2:-1]}{reset}\n" for line in lines] if code else lines
+
+    def _doc(self, node: Node, lead: str = "") -> List[str]:
+        self._taught.add(id(node))
+        text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
+        return self._dye(self._sentence(lead + text, 5), "teaching")
+
+    def _list(self, node: Node, raw: bytes, depth: int) -> List[str]:
+        """A numbered list of the values of an array; a single one was told in its label."""
+        if len(raw) <= node.size:
+            return []
+        key = (id(node), raw, depth)
+        made = self._lists.get(key)
+        if made is None:
+            if len(self._lists) >= _MEMO:
+                self._lists.clear()
+            made = self._lists[key] = self._new_list(node, raw, depth)
+        return made
+
+    def _new_list(self, node: Node, raw: bytes, depth: int) -> List[str]:
+        size = node.size
+        items = [node.say(raw[i : i + size]) for i in range(0, len(raw) - size + 1, size)]
+        lead = MARK + "   " + _INDENT[depth]
+        digits = len(str(len(items)))
+        cells = [f"{i + 1:>{digits}} {item}" for i, item in enumerate(items)]
+        wide = max((len(c) for c in cells), default=0) + 3
+        if len(lead) + wide - 3 > self.width:
+            rest = len(lead) + digits + 1
+            return [line for cell in cells for line in self._hanging(cell, len(lead) - 2, rest - 2)]
+        columns = max((self.width - len(lead)) // wide, 1)
+        rows = (len(cells) + columns - 1) // columns
+        lines = []
+        for r in range(rows):
+            line = lead + "".join(cells[i].ljust(wide) for i in range(r, len(cells), rows)).rstrip()
+            lines.append(line + "\n")
+        return lines
+
+    def _hanging(self, text: str, indent: int, hang: int) -> List[str]:
+        """A sentence whose further lines stand in by `hang` columns behind the marker."""
+        if len(MARK) + indent + len(text) <= self.width:
+            return [f"{MARK}{' ' * indent}{text}\n"]
+        from textwrap import wrap
+
+        lines = wrap(text, max(self.width - len(MARK), 20), initial_indent=" " * indent, subsequent_indent=" " * hang,
+                     break_on_hyphens=False)
+        return [f"{MARK}{line}\n" for line in lines]

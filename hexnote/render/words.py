@@ -1,0 +1,99 @@
+"""Names and labels: a field, a list, a heading in a few words."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node, Packet, Part, describe
+from hexnote.render.carets import MARK
+
+OPAQUE = ("", "opaque", "hex")
+LONG = (*OPAQUE, "serial")  # and big numbers
+SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
+NAMED = (*SEALED, "Other")  # types with a name for readers
+SINCE = ", begun in an earlier packet"
+
+
+def name_of(node: Node, part: Part) -> str:
+    """What a field is called."""
+    if node.type == "Encrypted":
+        kind = CONTENT_TYPES.get(part.record.type or 0, "data") if part.record else "data"
+        return f"encrypted {kind}"
+    if node.type == "ApplicationData":
+        return "application data"
+    if node.type == "Other":
+        return "not TLS"
+    if node.kind == MISSING:
+        name = "rest of the record" if node.suffix == ".missing" else "DER value" if node.name == "missing" else node.name
+        return f"{name} (cut here)" if isinstance(part.buf, bytes) and not part.done else f"{name} (unreadable behind a hole)"
+    return node.name + node.suffix.replace(".", " ")
+
+
+def list_label(node: Node, name: str, size: int, raw: bytes) -> str:
+    """The label of a list; a single value, where it is known already, needs none."""
+    if size <= node.size:
+        return f"{name} = {node.say(raw)}" if len(raw) == size else f"{name}: {count(size // node.size, 'value')}"
+    return f"{name}: {count(size // node.size, 'value')}, listed below"
+
+
+def opaque_label(node: Node, name: str, size: int, head: bytes, finished: bool = False) -> str:
+    """The label of bytes that are no value: how many, and the first of them."""
+    if node.type == "Other":
+        return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
+    label = f"{name}, {count(size, 'byte')}"
+    if node.type == "ApplicationData":
+        return f"{label}, encrypted"
+    if node.type == "Encrypted":
+        return f"{label}{', by its place a Finished' if finished else ''}"
+    if node.kind == MISSING:
+        return label
+    return f"{label}: {head[:8].hex()}{'...' if size > 8 else ''}"
+
+
+def sender(side: int, connection: Optional[Connection]) -> str:
+    """Who sent it; with more than one connection, in which."""
+    if connection is not None and connection.number:
+        return f"connection {connection.number}, {SIDES[side]}"
+    return SIDES[side]
+
+
+def record_heading(part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
+    """The heading of a record, or of the part of its header that is there."""
+    who = sender(part.side, connection)
+    record = part.record
+    if record is None:
+        return [f"{MARK} {who}: a record header begins here and goes on in a later packet\n"] if part.begins else []
+    return [f"{MARK} packet {packet.number}, {who}, record {record.number}: {describe(record)}\n"]
+
+
+def resuming(part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
+    """The heading of a packet that goes on with a message in clear."""
+    record, message = part.record, part.message
+    if record is None or message is None or not message.name:
+        return []
+    who = sender(part.side, connection)
+    return [f"{MARK} packet {packet.number}, {who}, record {record.number} goes on: {message.name}\n"]
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shade(node: Node) -> str:
+    """The kind of a field's note, as far as colour goes."""
+    if node.suffix == ".length" or node.name == "length" or node.show == "length":
+        return "length"
+    if node.names is not None or node.kind == ARRAY:
+        return "name"
+    return "bytes" if node.show in LONG else "value"
+
+
+def numbered(label: str, node: Node, index: int) -> str:
+    """The label of an item of a vector: its name with the item's number."""
+    return f"{node.name}[{index}]{label[len(node.name):]}" if label.startswith(node.name) else label
+
+
+def unfinished(said: str, size: int) -> str:
+    """A label whose field goes on behind what a note here may know of."""
+    return f"{said}{'' if said.endswith('...') else ' ...'} ({count(size, 'byte')})"
