@@ -15,19 +15,6 @@ _INNER = 0  # content: the one byte that says what an encrypted record holds (RF
 _LONGEST = 1 << 14  # of a body that is no message, so much is kept
 
 
-class Agreed:
-    """What the two ends had agreed when the bytes were logged; nothing that is read here changes it."""
-
-    def __init__(self, session: Any) -> None:
-        self.version = session.version
-        self.offered = session.offered
-        self.key_exchange = session.key_exchange
-        self.message_kind = session.message_kind
-
-    def learn(self, side: int, kind: int, buf: bytes) -> None:
-        """Nothing: the wire does not show this message."""
-
-
 class Logged:
     """One logged block. `reader` reads its messages, `messages` the body of anything else."""
 

@@ -17,12 +17,12 @@ from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
 from hexnote.lengths import Lengths
-from hexnote.logged import Agreed, Logged
+from hexnote.logged import Logged
 from hexnote.messages import Messages
 from hexnote.model import EXCERPT, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
-from hexnote.session import Session
+from hexnote.session import Session, Settled
 from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_part, from_reader, from_stream
@@ -226,7 +226,7 @@ class Trace:
         connection = self._connection(flow)
         packet.start = packet.end = block.offset  # nothing of the stream
         size = max(block.declared or 0, len(block.data))
-        reader = Reader(connection.number, packet.side, Agreed(connection.session), self.rooms.messages)
+        reader = Reader(connection.number, packet.side, Settled(connection.session), self.rooms.messages)
         self.logged = Logged(packet, content, size, reader, self.rooms.messages)
         self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), remark)
 
