@@ -41,7 +41,9 @@ class Rooms:
     """What is built once and serves every input: formats, names, grammars."""
 
     def __init__(self) -> None:
-        self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
+        self.schema = Schema(
+            resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress, resources.made,
+        )
         der.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
         self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
@@ -103,7 +105,7 @@ class Trace:
         self.renderer = owner.renderer
         self.rooms = owner.rooms
         self.strip = Stripper(hold=False)
-        self.dumps = DumpReader(self.rooms.dumps, layers.measure)
+        self.dumps = DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
