@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, List, Optional
 from hexnote import __version__
 from hexnote.binary import advice, enough, kind
 from hexnote.coding import Coding
-from hexnote.options import Options, UsageError, help_text, parse
+from hexnote.options import Options, UsageError, help_text, moment, parse
 from hexnote.output import Output, WriteError
 
 DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +36,10 @@ def main(argv: Optional[List[str]] = None) -> int:
             Output().write((help_text() if options.help else f"hexnote {__version__}\n").encode())
             return DONE
         output = Output(options.output)
+        if options.explain is not None:
+            output.write(explained(options.explain, options.width or output.columns or 100).encode())
+            output.commit()
+            return DONE
         run = Run(options, output)
         status = run.all(options.traces or ["-"])
         if run.any:
@@ -61,6 +65,17 @@ def say(text: str) -> None:
         os.write(2, f"hexnote: {printable(text)}\n".encode("utf-8", "replace"))
     except OSError:
         pass
+
+
+def explained(code: str, width: int) -> str:
+    """What `--explain` prints. Raises UsageError for a code that is none."""
+    from hexnote.diagnosis import explain, nearest
+
+    text = explain(code, width)
+    if text is None:
+        near = nearest(code)
+        raise UsageError(f"no finding {code}{f' (did you mean {near}?)' if near else ''}; hexnote --explain list names them all")
+    return text
 
 
 def job_name(options: Options) -> str:
@@ -114,7 +129,9 @@ class Annotate(Job):
         from hexnote.pipeline import Annotator
 
         self.found = self.errors = False
-        self._annotator = Annotator(_renderer(name, options, output), {"headers": options.headers})
+        self._annotator = Annotator(_renderer(name, options, output), {
+            "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
+        })
         gc.freeze()  # what was built so far is not looked at again
 
     def begin(self, name: str) -> None:

@@ -10,6 +10,7 @@ Three coordinates are in use, and a name always says which:
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 Value = Union[int, str, None]
@@ -273,10 +274,16 @@ Decoder = Callable[..., None]
 class Connection:
     """A TCP connection: two directions, 0 from the client and 1 from the server."""
 
-    __slots__ = ("number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo")
+    __slots__ = (
+        "number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo", "story", "verdict", "certificate_line",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.story: Optional[Story] = None  # its history, for findings; None before the first packet and behind its end
+        # Set before a renderer is told that the connection is over:
+        self.verdict: Optional[Verdict] = None
+        self.certificate_line = ""  # the client's certificate: asked for, sent, proved, whose move; "" where no bytes tell
         self.ends: Tuple[str, str] = ("", "")  # "address:port" of the client and of the server
         self.closed = ""  # how it ended, in words; "" while open
         self.session: Any = None  # what the two ends have agreed; None before the first byte
@@ -382,6 +389,265 @@ class Finding(NamedTuple):
     lines: Optional[Tuple[int, int]] = None  # first and last input line
 
 
+class Verdict(NamedTuple):
+    """A connection in one line: what happened, who must act, what to try."""
+
+    text: str  # the whole line
+    outcome: str  # "full", "resumed", "psk", "incomplete", "unanswered", "refused", "midstream", "not-tls" ...
+    code: str  # of the finding that explains the end; "" where nothing is wrong
+    by: str  # as of a Finding; "nobody" where there is nothing to do
+
+
+# ------------------------------------------------------------------ the history of a connection
+
+Places = Tuple[Tuple[int, int, int], ...]  # (packet, start, end), dump offsets
+Range = Tuple[int, int]  # of a unit's bytes, from its first one on
+
+
+class Step:
+    """One thing that happened in a connection, in the order of the capture.
+
+    `kind` is "message" (a handshake message in clear, complete or given up), "change_cipher_spec", "alert",
+    "heartbeat", "record" (of another type, in clear), "sealed" (an encrypted record, application data apart),
+    "data" (application data records of one side in a row), "hole" (bytes that the trace lacks), "other" (bytes
+    in which no TLS was found), "SYN", "FIN" or "RST". What is not known has its class's value.
+    """
+
+    name = ""  # of a message
+    type: Optional[int] = None  # content type; of a message, its handshake type
+    version: Optional[int] = None  # of the record
+    format = "tls"  # or "ssl2"
+    offset = 0  # stream offset of the first byte: of a message's header, else of the record's
+    size = 0  # bytes: a message with its header, a record's body, the payload of a packet
+    missing = 0  # bytes of them not captured
+    data: Any = b""  # of what is in clear, as far as it is kept: bytes, or a `spans.Patchy`
+    fields: List[Field] = []  # decoded, in offsets of `data`; only where the renderer wants them
+    pieces: Optional[List[Tuple[int, int, int]]] = None  # as of a Part
+    places: Places = ()  # where it stands in the dump
+    buffer = ""  # as of JSON: "plain:..." where it was decrypted
+    facts: Any = None  # what a message says: Hello, Request, Chain, KeyExchange
+    finished = False  # sealed, and by its place a Finished
+    level = description = -1  # of an alert
+    lengths: List[int] = []  # "data": the lengths of the first records' bodies
+    last = 0  # "data": that of the last one
+    count = 1  # "data": records
+    header = b""  # the summary line of the packet, where a date may stand
+    ttl: Optional[int] = None  # SYN, FIN, RST
+    ipid: Optional[int] = None
+    flags = ""
+    segments = 1  # packets that brought it
+
+    def __init__(self, kind: str, side: int, packet: int) -> None:
+        self.kind = kind
+        self.side = side  # 0: the client, 1: the server
+        self.packet = packet  # the number of the packet that completed it
+
+    def __repr__(self) -> str:
+        return f"<Step {self.kind} {SIDES[self.side]} {self.name or self.type} size={self.size} packet={self.packet}>"
+
+
+class Story:
+    """The compact history of a connection: what findings read. Bounded, whatever the connection's length."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.steps: List[Step] = []
+        self.dropped = 0  # steps left out of their middle
+        self.told: List[Finding] = []  # findings made so far, with those of other rooms
+        self.messages: Dict[Tuple[int, str], Step] = {}  # (side, name): the first of them, "client_hello#2" the second hello
+        self.courses: List[Course] = []  # its handshakes, as far as they are in clear
+        self.hello: Optional[Hello] = None  # the last ClientHello in clear
+        self.answer: Optional[Hello] = None  # the last ServerHello in clear
+        self.names: Callable[[str], Any] = _no_names  # registry -> its table: value to name, and `rows`
+        self.reads: Callable[[bytes], Any] = _no_facts  # DER of a certificate -> what it says
+        self.name_of: Callable[[bytes], Tuple[str, Any]] = _no_name_of  # DER of a Name -> (text, key to compare)
+        self.lengths: Any = None  # the arithmetic of encrypted records, where there is one
+        self.preface: Any = None  # the dialogue before TLS, where one was recognised
+        self.find_places: Callable[[int, int, int], Places] = _no_places  # (side, stream offsets) -> where they stand
+        self.at: Optional[float] = None  # `--at`: seconds since 1970
+        self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
+        self.data_records = [0, 0]  # application data records, by side
+        self.data_bytes = [0, 0]
+        self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
+        self.ttls: List[List[int]] = [[], []]  # and all that were seen
+        self.ipid: List[Optional[int]] = [None, None]  # IP identification of the last packet of a side, RST apart
+        self.ends = ("", "")  # "address:port", as of Connection
+        # Set at the end:
+        self.pseudo = False  # there are no packet headers
+        self.closed = ""  # as of Connection
+        self.whole = [False, False]  # seen from its first byte, by side
+        self.seen = [0, 0]  # stream offset behind the last byte read
+        self.acked = [0, 0]  # ... behind the last byte that the other end acknowledged
+        self.gaps = [0, 0]  # bytes in gaps
+        self.snapped = [0, 0]  # bytes that packets do not show
+        self.version: Optional[int] = None  # negotiated
+        self.suite: Optional[int] = None
+
+    def of(self, kind: str, side: Optional[int] = None) -> List[Step]:
+        """The steps of a kind, in order."""
+        return [s for s in self.steps if s.kind == kind and (side is None or s.side == side)]
+
+    def where(self, step: Step, start: int = 0, end: int = -1) -> Places:
+        """Where the bytes [start, end) of a step's unit stand in the dump; without a range, all of it."""
+        if end < 0 or step.buffer:
+            return step.places
+        found: List[Tuple[int, int, int]] = []
+        for local, stream, size in step.pieces or [(0, step.offset, max(step.size, end))]:
+            lo, hi = max(start, local), min(end, local + size)
+            if lo < hi:
+                found += self.find_places(step.side, stream + lo - local, stream + hi - local)
+        return tuple(found)
+
+
+class Course:
+    """How far a handshake came, as far as it is in clear: the first message of each kind.
+
+    A HelloRetryRequest and the second hello belong to the same one; a renegotiation is another.
+    """
+
+    hello: Optional[Step] = None  # the (last) ClientHello
+    first_hello: Optional[Step] = None  # the one before a HelloRetryRequest, else the same
+    retry: Optional[Step] = None
+    answer: Optional[Step] = None  # ServerHello
+    key_exchange: Optional[Step] = None
+    request: Optional[Step] = None
+    done: Optional[Step] = None  # ServerHelloDone
+    client_key: Optional[Step] = None
+    verify: Optional[Step] = None  # the client's CertificateVerify
+    ticket: Optional[Step] = None  # NewSessionTicket
+    early: Optional[Step] = None  # the client's application data before the ServerHello
+    alert: Optional[Step] = None  # the first alert in clear at level fatal
+    no_certificate: Optional[Step] = None  # SSL 3.0's alert 41
+    version: Optional[int] = None
+    suite: Optional[int] = None
+    kind = ""  # "full", "id", "ticket", "psk", "external"; "" where nothing tells yet
+    stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
+
+    def __init__(self) -> None:
+        self.certificate: List[Optional[Step]] = [None, None]  # by side
+        self.changed: List[Optional[Step]] = [None, None]  # ChangeCipherSpec in clear
+        self.holed = [False, False]  # bytes are missing since it began, by side
+        self.finished: List[Optional[Step]] = [None, None]  # encrypted, by its place; in clear under a key log
+        self.last: Optional[Step] = None  # the last step that belongs to it
+
+    @property
+    def complete(self) -> bool:
+        """Both ends have sent what by its place is their Finished."""
+        return self.finished[0] is not None and self.finished[1] is not None
+
+    @property
+    def resumed(self) -> bool:
+        """The server took up a session of an earlier connection."""
+        return self.kind in ("id", "ticket", "psk")
+
+
+class Hello:
+    """What a ClientHello or ServerHello says. What it does not say, or not readably, is as the class has it."""
+
+    complete = False  # it was read to its end
+    version = 0  # its version field
+    random = b""
+    session_id = b""
+    suites: Tuple[int, ...] = ()  # offered, or the one chosen
+    compressions: Tuple[int, ...] = ()
+    extensions: Dict[int, Range] = {}  # type -> where its body stands
+    versions: Optional[Tuple[int, ...]] = None  # supported_versions: offered, or the one chosen
+    groups: Optional[Tuple[int, ...]] = None  # supported_groups
+    shares: Optional[Tuple[int, ...]] = None  # the groups of key_share
+    schemes: Optional[Tuple[int, ...]] = None  # signature_algorithms
+    server_name: Optional[bytes] = None
+    protocols: Optional[Tuple[bytes, ...]] = None  # ALPN
+    ticket: Optional[int] = None  # bytes of session_ticket
+    identities: Tuple[Tuple[bytes, int], ...] = ()  # pre_shared_key: (identity, obfuscated age)
+    selected_identity: Optional[int] = None
+    renegotiation: Optional[bytes] = None  # renegotiation_info
+    ssl2 = False  # in SSL 2.0 form
+    retry = False  # a HelloRetryRequest
+
+    def __init__(self) -> None:
+        self.ranges: Dict[str, Range] = {}  # where a fact stands: "version", "suites", "random" ...
+
+
+class Request:
+    """What a CertificateRequest says (RFC 5246 section 7.4.4, RFC 8446 section 4.3.2)."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.types: Tuple[int, ...] = ()
+        self.schemes: Optional[Tuple[int, ...]] = None
+        self.authorities: List[Tuple[int, int, bytes]] = []  # (start, end, DER of the name)
+        self.names = (0, 0)  # where the list of names stands
+
+
+class Chain:
+    """What a Certificate message holds."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.certificates: List[Tuple[int, int, bytes]] = []  # (start, end, DER)
+        self.count = 0  # of them, those not captured included
+        self.list = (0, 0)  # where the list stands, its length included
+
+
+class KeyExchange:
+    """What a ServerKeyExchange says."""
+
+    def __init__(self) -> None:
+        self.group: Optional[int] = None  # a named group
+        self.prime = 0  # bits of a Diffie-Hellman prime
+        self.range = (0, 0)
+
+
+def _no_names(registry: str) -> Any:
+    return {}
+
+
+def _no_facts(der: bytes) -> Any:
+    return None
+
+
+def _no_name_of(der: bytes) -> Tuple[str, Any]:
+    return "", None
+
+
+def _no_places(side: int, start: int, end: int) -> Places:
+    return ()
+
+
+def finding(
+    story: Story, code: str, severity: str, by: str, sure: str, text: str, refuted_by: str = "", next: str = "", at: Places = (),
+) -> Finding:
+    """A finding on a connection."""
+    return Finding(code, severity, story.number, by, sure, text, refuted_by, next, at)
+
+
+def plural(count: int, noun: str) -> str:
+    """"1 byte", "2 bytes"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def title(story: Story, registry: str, value: Optional[int], width: int = 4) -> str:
+    """A codepoint by its registered name, else in hexadecimal digits."""
+    if value is None:
+        return "unknown"
+    name: Optional[str] = story.names(registry).get(value)
+    return name or f"0x{value:0{width}x}"
+
+
+def host(raw: Optional[bytes]) -> str:
+    """A server name that may stand in a command or a sentence: letters, digits, dots, hyphens; "" for any other."""
+    if raw and len(raw) <= 255 and re.match(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$", raw):
+        return raw.decode("ascii")
+    return ""
+
+
+def try_client(story: Story, options: str = "") -> str:
+    """The command that does as the client did: `openssl s_client` to the server, under the name that it asked for."""
+    name = host(story.hello.server_name) if story.hello is not None else ""
+    where = story.ends[1] or f"{name or 'HOST'}:443"
+    return f"openssl s_client -connect {where}{f' -servername {name}' if name else ''}{f' {options}' if options else ''}"
+
+
 # ------------------------------------------------------------------ what the record layer tells
 
 # Kinds of part.
@@ -460,13 +726,41 @@ def describe(record: Record) -> str:
     return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}"
 
 
+_WORST = {"error": 0, "warning": 1, "note": 2}
+_SURE = {"proven": 0, "likely": 1, "possible": 2}
+
+
+def rank(finding: Finding) -> Tuple[int, int]:
+    """Findings in this order stand the worst first."""
+    return _WORST.get(finding.severity, 3), _SURE.get(finding.sure, 3)
+
+
+def bytes_of(at: Places) -> str:
+    """Where bytes stand, in words: dump offsets of the first and the last one."""
+    said = [f"packet {n}, 0x{start:04x}" + (f" to 0x{end - 1:04x}" if end > start + 1 else "") for n, start, end in at[:3]]
+    return "; ".join(said) + (f"; {len(at) - 3} more" if len(at) > 3 else "")
+
+
 def finding_lines(finding: Finding) -> List[Tuple[str, int]]:
     """A finding as (sentence, indent) lines."""
-    out = [(f"[{finding.severity}] {finding.code}: {finding.text}", 1)]
+    where = f" [{bytes_of(finding.at)}]" if finding.at else ""
+    out = [(f"[{finding.severity}] {finding.code}: {finding.text}{where}", 1)]
     if finding.severity != "note":
         out.append((f"who must act: {finding.by}; how sure: {finding.sure}", 5))
         if finding.refuted_by:
             out.append((f"refuted by: {finding.refuted_by}", 5))
         if finding.next:
             out.append((f"next: {finding.next}", 5))
+    elif finding.sure != "proven":
+        out.append((f"how sure: {finding.sure}", 5))
+    return out
+
+
+def verdict_lines(connection: Connection) -> List[Tuple[str, int]]:
+    """What is said of a connection that is over, before its findings, as (sentence, indent) lines."""
+    out = []
+    if connection.verdict is not None:
+        out.append((f"verdict on connection {connection.number}: {connection.verdict.text}", 1))
+    if connection.certificate_line:
+        out.append((connection.certificate_line, 5))
     return out

@@ -33,12 +33,16 @@ TABLE = (
     Option("summary", ("--summary",), "", "a line per record and message, then the findings", SECTIONS[0], job=True),
     Option("diagnose", ("--diagnose",), "", "the findings alone; exit status 1 when one is an error", SECTIONS[0],
            job=True),
+    Option("explain", ("--explain",), "CODE", "what a finding means, how it is known, what to do; list: all codes",
+           SECTIONS[0], job=True),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
     Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
            choices=("normal", "full")),
     Option("headers", ("--headers",), "", "notes on the IP and TCP headers of every packet, not the first alone",
            SECTIONS[1]),
+    Option("at", ("--at",), "TIME", "the date for certificate checks where the trace has none (2026-10-25, or with a "
+           "time: 2026-10-25T12:00Z)", SECTIONS[1]),
     Option("width", ("--width",), "N", "columns that annotations may take, 40 at least (else the terminal's, else 100)",
            SECTIONS[1], number=(1, 10000)),
     Option("color", ("--color",), "WHEN", "auto (a terminal, unless NO_COLOR is set or TERM=dumb), always or never",
@@ -66,7 +70,7 @@ class UsageError(Exception):
 class Options:
     """What the command line says, with defaults."""
 
-    __slots__ = ("to", "strip", "summary", "diagnose", "output", "depth", "headers", "width", "color", "help",
+    __slots__ = ("to", "strip", "summary", "diagnose", "output", "depth", "headers", "width", "color", "help", "explain", "at",
                  "version", "traces")  # fmt: skip
 
     def __init__(self) -> None:
@@ -78,6 +82,8 @@ class Options:
         self.depth = "normal"
         self.headers = False
         self.width: Optional[int] = None
+        self.explain: Optional[str] = None
+        self.at: Optional[str] = None
         self.color = "auto"
         self.help = False
         self.version = False
@@ -109,6 +115,28 @@ def _checked(option: Option, name: str, text: str) -> Setting:
     if not text:
         raise UsageError(f"{name} needs a {option.value} that is not empty")
     return text
+
+
+def moment(text: str) -> float:
+    """Seconds since 1970 of an ISO 8601 date, with or without a time of day; UTC unless it says. Raises UsageError."""
+    import calendar
+    import re
+
+    found = re.match(
+        r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,]\d+)?)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?$", text, re.I
+    )
+    if found is not None:
+        *parts, zone = found.groups()
+        year, month, day, hour, minute, second = (int(p or 0) for p in parts)
+        days = calendar.monthrange(max(year, 1), month)[1] if 1 <= month <= 12 else 0
+        if 1 <= day <= days and hour < 24 and minute < 60 and second <= 60:
+            at = calendar.timegm((year, month, day, hour, minute, second, 0, 0, 0))
+            if zone and zone[0] in "+-":
+                digits = zone[1:].replace(":", "").ljust(4, "0")
+                shift = 3600 * int(digits[:2]) + 60 * int(digits[2:])
+                at -= shift if zone[0] == "+" else -shift
+            return float(at)
+    raise UsageError(f"--at {text}: it is a date as in 2026-10-25 or 2026-10-25T12:00:00Z (ISO 8601, UTC unless it says)")
 
 
 def parse(argv: Sequence[str]) -> Options:

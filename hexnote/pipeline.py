@@ -13,16 +13,17 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
+from hexnote.diagnosis import Doctor
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
 from hexnote.lengths import Lengths
-from hexnote.logged import Logged
 from hexnote.messages import Messages
-from hexnote.model import EXCERPT, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import EXCERPT, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
-from hexnote.session import Session, Settled
+from hexnote.session import Session
+from hexnote.story import Teller
 from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_part, from_reader, from_stream
@@ -41,9 +42,7 @@ class Rooms:
     """What is built once and serves every input: formats, names, grammars."""
 
     def __init__(self) -> None:
-        self.schema = Schema(
-            resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress, resources.made,
-        )
+        self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
         der.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
         self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
@@ -56,6 +55,8 @@ class Annotator:
     def __init__(self, renderer: Any, options: Optional[Dict[str, Any]] = None) -> None:
         self.renderer = renderer
         self.headers = bool((options or {}).get("headers"))
+        self.at: Optional[float] = (options or {}).get("at")  # the date for certificates, seconds since 1970
+        self.doctor = Doctor()
         self.rooms = Rooms()
         self.found = False  # a packet or a TLS byte was found
         self.errors = False  # a finding of severity error was made
@@ -105,15 +106,19 @@ class Trace:
         self.renderer = owner.renderer
         self.rooms = owner.rooms
         self.strip = Stripper(hold=False)
-        self.dumps = DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
+        self.dumps = DumpReader(self.rooms.dumps, layers.measure)
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
         self.headless = Headless(self.flows, self.dumps.summary, locate)
+        schema = self.rooms.schema
+        self.teller = Teller(
+            schema.names, der.facts, der.read_name, schema.key_exchange, self.rooms.lengths, owner.at, self.renderer.keep,
+        )
+        self.doctor = owner.doctor
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
         self.flow: Optional[Flow] = None  # its connection
-        self.logged: Optional[Logged] = None  # its bytes, where a log shows them decrypted
 
     # ---------------------------------------------------------------- text to packets
 
@@ -173,6 +178,11 @@ class Trace:
         elif readable:
             flow = self.flow = self.flows.add(packet)
             self.headless.seen(packet, flow)
+            story = flow.connection.story
+            if story is not None and packet.flags in _QUIET:
+                story.ipid[packet.side] = packet.ipid
+                if packet.ttl != story.ttl[packet.side]:
+                    self.teller.ttl(story, packet)
             start, stop = packet.start, packet.end
             # Padding behind IP's total length is no payload; most packets have none.
             payload = data[start:] if stop >= len(data) else data[start:stop]
@@ -184,10 +194,7 @@ class Trace:
         else:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
-            if placed.content < 0:
-                self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
-            else:
-                self._logged(block, packet, placed.flow, placed.content, placed.remark)
+            self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
         if self.flows.over:
             self._end_flows()
 
@@ -209,9 +216,6 @@ class Trace:
         packet, flow = self.packet, self.flow
         if packet is None:
             return self._packet(block)
-        if self.logged is not None and flow is not None:
-            parts = self.logged.feed(block.data[block.fresh - block.offset :], block.fresh)
-            return self._tell_logged(block, packet, flow.connection, parts, "")
         if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
             flow = self.flow
         deliveries: List[Delivery] = []
@@ -222,23 +226,6 @@ class Trace:
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
         self._tell(block, packet, flow, deliveries, "")
-
-    def _logged(self, block: Block, packet: Packet, flow: Flow, content: int, remark: str) -> None:
-        """A block of a log that shows what an encrypted record holds."""
-        connection = self._connection(flow)
-        packet.start = packet.end = block.offset  # nothing of the stream
-        size = max(block.declared or 0, len(block.data))
-        reader = Reader(connection.number, packet.side, Settled(connection.session), self.rooms.messages)
-        self.logged = Logged(packet, content, size, reader, self.rooms.messages)
-        self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), remark)
-
-    def _tell_logged(self, block: Block, packet: Packet, connection: Connection, parts: List[Part], remark: str) -> None:
-        findings: List[Finding] = []
-        for part in parts:
-            if part.problems:
-                findings += from_part(part, connection)
-        self.renderer.block(block, packet, connection, parts, False, (remark,) if remark else (), findings)
-        self._note_errors(findings)
 
     def _complete_headers(self, packet: Packet, block: Block) -> bool:
         """Headers that the packet's first rows did not hold whole, now that more rows have come."""
@@ -252,10 +239,7 @@ class Trace:
 
     def _close_packet(self) -> None:
         packet, flow = self.packet, self.flow
-        if self.logged is not None and flow is not None:
-            self.renderer.lost(self.logged.close(), flow.connection)
-            self.logged = None
-        elif packet is not None and flow is not None:
+        if packet is not None and flow is not None:
             deliveries = flow.close_packet(packet)
             if deliveries:
                 findings: List[Finding] = []
@@ -279,6 +263,8 @@ class Trace:
             connection.readers = [
                 Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep) for side in (0, 1)
             ]
+            places = [reader.places for reader in connection.readers]
+            self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
         return connection
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
@@ -319,7 +305,14 @@ class Trace:
                 late.append((delivery, lost + parts))
                 lost = []
         if flow.events:
-            findings += from_events(flow, packet)
+            told = from_events(flow, packet)
+            findings += told
+            if connection.story is not None:
+                self.doctor.note(connection.story, told)
+        if block.kind == PACKET and packet.flags not in _QUIET and connection.story is not None:
+            step = self.teller.packet(connection.story, packet)
+            if step is not None:
+                findings += self.doctor.step(connection.story, step)
         remarks = [remark] if remark else []
         if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not read)):
             remarks += self._remarks(packet, flow, read)
@@ -359,9 +352,22 @@ class Trace:
             reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
         reader.feed(delivery.offset, data, delivery.length, parts)
         for part in parts:
-            if part.problems:
-                findings += from_part(part, connection)
+            if part.done or part.kind == LOST or part.problems:
+                self._diagnose(connection, part, delivery.packet, findings)
         return parts
+
+    def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:
+        """What a part that is complete makes known of its connection."""
+        found = from_part(part, connection) if part.problems else []
+        story = connection.story
+        if story is not None:
+            if found:
+                self.doctor.note(story, found)
+            packet = packet or self.packet
+            step = self.teller.part(story, part, packet.number, packet.header) if packet is not None else None
+            if step is not None:
+                found += self.doctor.step(story, step)
+        findings += found
 
     def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""
@@ -374,13 +380,18 @@ class Trace:
             if parts:
                 self.renderer.lost(parts, connection)
                 for part in parts:
-                    if part.problems:
-                        findings += from_part(part, connection)
-        findings += from_stream(flow, connection)
+                    if part.done or part.problems:
+                        self._diagnose(connection, part, None, findings)
+        story = connection.story
+        if story is not None:
+            closing = from_stream(flow, connection)
+            self.teller.close(story, connection, flow.streams)
+            closing, connection.verdict, connection.certificate_line = self.doctor.end(story, closing)
+            findings += closing
         self.renderer.finish(connection, findings)
         self._note_errors(findings)
         # A connection that is over may still be asked for, but it need not remember anything.
-        connection.session, connection.readers = None, ()
+        connection.session, connection.readers, connection.story = None, (), None
 
     def _late(self, connection: Connection, flow: Flow, deliveries: List[Delivery], findings: List[Finding]) -> None:
         """Bytes of earlier packets that became readable without a new packet, and holes."""

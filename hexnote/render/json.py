@@ -86,6 +86,14 @@ class Json:
 
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
         """A connection is over."""
+        verdict = connection.verdict
+        if verdict is not None:
+            self.out.append(
+                dumps({
+                    "kind": "verdict", "stream": connection.number, "outcome": verdict.outcome, "code": verdict.code or None,
+                    "by": verdict.by, "text": verdict.text, "client_certificate": connection.certificate_line or None,
+                }) + "\n"
+            )
         for finding in findings:
             self._finding(finding)
 

@@ -20,6 +20,8 @@ from hexnote.model import (
     Part,
     Prose,
     finding_lines,
+    rank,
+    verdict_lines,
 )
 
 # What is told of a message: paths' last components, in this order.
@@ -49,6 +51,7 @@ class Sheet:
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
         self.packet = [0, 0]  # the packet of the first of them
+        self.findings: List[Finding] = []
 
 
 class Summary:
@@ -65,6 +68,7 @@ class Summary:
         self.diagnose = diagnose
         self.out: List[str] = []
         self.sheets: Dict[int, Sheet] = {}
+        self.rest: List[Finding] = []  # findings of no connection, or of one that was printed
         self.packet = 0
         self.file = ""
 
@@ -96,6 +100,8 @@ class Summary:
                     self._flush(sheet)
                     self._line(sheet, packet.side, word + (" ACK" if word == "SYN" and "A" in packet.flags else ""))
             self._parts(sheet, parts)
+        if findings:
+            self._keep(findings)
 
     def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
         """Bytes of an earlier packet that only now can be read."""
@@ -108,7 +114,15 @@ class Summary:
             self._parts(self._sheet(connection), parts)
 
     def remark(self, text: str, findings: Sequence[Finding] = ()) -> None:
-        """Findings of no connection."""
+        """Findings between packets."""
+        self._keep(findings)
+
+    def _keep(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            sheet = self.sheets.get(finding.stream) if finding.stream is not None else None
+            kept = sheet.findings if sheet is not None else self.rest
+            if len(kept) < _MOST:
+                kept.append(finding)
 
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
         """A connection is over: print it."""
@@ -120,12 +134,27 @@ class Summary:
         if not self.diagnose:
             self.out.append(f"{'packet':>7}  {'client':<{self.half}} | server\n")
             self.out.extend(sheet.lines)
-        for finding in findings:
-            for text, indent in finding_lines(finding):
-                self.out.append(f"{' ' * indent}{text}\n")
+        for text, indent in verdict_lines(connection):
+            self._say(text, indent)
+        self._list([*sheet.findings, *findings])
 
     def end(self) -> None:
         """The input ends."""
+        if self.rest:
+            self.out.append("the dump itself\n")
+            self._list(self.rest)
+            self.rest = []
+
+    def _list(self, findings: List[Finding]) -> None:
+        """Findings, the worst first."""
+        for finding in sorted(findings, key=rank):
+            for text, indent in finding_lines(finding):
+                self._say(text, indent)
+
+    def _say(self, text: str, indent: int) -> None:
+        lead = " " * indent
+        for line in wrap(text, self.width, initial_indent=lead, subsequent_indent=lead + "    ", break_on_hyphens=False):
+            self.out.append(line + "\n")
 
     def take(self) -> bytes:
         """What was written since the last call."""
@@ -186,9 +215,6 @@ class Summary:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
                     self._flush(sheet)
                     self._line(sheet, part.side, self._words(part))
-            elif part.buffer.startswith("logged:") and part.done and part.fields[-1][2] > 1:
-                self._flush(sheet)
-                self._line(sheet, part.side, self._words(part))
             elif part.kind == OTHER and part.begins:
                 self._flush(sheet)
                 shown = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:32])

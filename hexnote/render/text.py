@@ -25,6 +25,7 @@ from hexnote.model import (
     Prose,
     describe,
     finding_lines,
+    verdict_lines,
 )
 from hexnote.render.carets import MARK, Carets, OwnShape, Shape, own_row
 from hexnote.render.known import Known
@@ -105,9 +106,8 @@ class Text(Known):
         notes: Dict[int, List[str]] = {}
         if review:
             self._review(shape, packet, notes)
-        if parts and (packet.offset is not None or parts[0].buffer):
-            # A buffer of its own begins where its packet's rows do.
-            self._tell(shape, packet.start - (packet.offset or 0), parts, packet, connection, notes)
+        if parts and packet.offset is not None:
+            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
         if rows.odd:
             self._write_again(rows, shape, block, notes)
         else:
@@ -146,6 +146,8 @@ class Text(Known):
 
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
         """A connection is over: what is to be said of it as a whole."""
+        for text, indent in verdict_lines(connection):
+            self._annotate(self._dye(self._sentence(text, indent), "heading"))
         for finding in findings:
             self._finding(finding)
 

@@ -1,0 +1,143 @@
+"""How far each handshake of a connection has come: steps sorted into courses (RFC 5246 section 7.3, RFC 8446 section 2).
+
+What is a handshake's Finished is told from its place, since it is encrypted: up to TLS 1.2 the first handshake
+record behind ChangeCipherSpec. In TLS 1.3 the server's lies somewhere in its encrypted records before the
+client's; of the client's all that shows is a record long enough to hold one.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Optional
+
+from hexnote.model import Course, Hello, Step, Story
+
+_NAMED: Dict[str, str] = {
+    "server_key_exchange": "key_exchange", "certificate_request": "request", "server_hello_done": "done",
+    "client_key_exchange": "client_key", "new_session_ticket": "ticket",
+}
+# A Finished of TLS 1.3 under a hash of 256 or 384 bits, encrypted: 4 + 32 or 48, content type, tag of 8 or 16.
+_SHORTEST_FINISHED = 4 + 32 + 1 + 8
+
+
+def follow(story: Story, step: Step) -> None:
+    """Take a step into the handshake it belongs to."""
+    kind = step.kind
+    if kind == "message":
+        _message(story, step)
+        return
+    course = story.courses[-1] if story.courses else None
+    if course is None:
+        if kind == "change_cipher_spec" or step.finished:
+            course = Course()  # the trace lacks what stood before
+            story.courses.append(course)
+        else:
+            return
+    side = step.side
+    if kind == "sealed":
+        if step.finished and course.finished[side] is None:
+            course.finished[side] = step
+            course.last = step
+    elif kind == "change_cipher_spec":
+        if course.changed[side] is None:
+            course.changed[side] = step
+        course.last = step
+        if side and course.answer is not None and not (course.kind or course.holed[1] or course.version == 0x0304):
+            course.kind = _resumption(course)
+    elif kind == "data":
+        if course.answer is None and not side and course.hello is not None and course.retry is None:
+            course.early = course.early or step
+        elif course.version == 0x0304 and not course.complete:
+            _sealed13(story, course, step)
+    elif kind == "hole":
+        course.holed[side] = True
+    elif kind == "alert":
+        if step.level == 2 and course.alert is None:
+            course.alert = step
+        elif step.level == 1 and step.description == 41:
+            course.no_certificate = course.no_certificate or step
+
+
+def extended(story: Story, step: Step) -> None:
+    """A run of application data records has grown by one."""
+    course = story.courses[-1] if story.courses else None
+    if course is not None and course.version == 0x0304 and course.answer is not None and not course.complete:
+        _sealed13(story, course, step)
+
+
+def _sealed13(story: Story, course: Course, step: Step) -> None:
+    """An encrypted record of TLS 1.3: whose Finished may it hold?"""
+    if step.side:
+        course.finished[1] = course.finished[1] or (step if step.size >= _SHORTEST_FINISHED else None)
+        course.last = step
+    elif course.finished[1] is not None and step.last >= _SHORTEST_FINISHED:
+        # Early data that were sent before the answer came may still go on: then a record of 21 bytes, EndOfEarlyData.
+        course.finished[0] = step
+        course.last = step
+
+
+def _message(story: Story, step: Step) -> None:
+    name, side = step.name, step.side
+    course = story.courses[-1] if story.courses else None
+    if name == "client_hello":
+        if course is None or not _goes_on(course):
+            course = Course()
+            story.courses.append(course)
+        course.first_hello = course.first_hello or step
+        course.hello = step
+    elif course is None:
+        course = Course()
+        story.courses.append(course)
+    course.last = step
+    if name == "hello_retry_request":
+        course.retry = course.retry or step
+        course.version = 0x0304
+    elif name == "server_hello":
+        if course.answer is None:
+            course.answer = step
+            answer: Optional[Hello] = step.facts
+            if answer is not None and answer.version:
+                course.version = answer.versions[0] if answer.versions else answer.version
+                course.suite = answer.suites[0] if answer.suites else None
+            if course.version == 0x0304 and answer is not None and answer.complete:
+                course.kind = _psk(course, answer)
+    elif name == "certificate":
+        course.certificate[side] = course.certificate[side] or step
+        if side:
+            course.kind = "full"
+    elif name == "finished":
+        course.finished[side] = course.finished[side] or step
+    elif name == "certificate_verify":
+        if not side:
+            course.verify = course.verify or step
+    else:
+        known = _NAMED.get(name)
+        if known is not None:
+            if getattr(course, known) is None:
+                setattr(course, known, step)
+            if known in ("done", "client_key") and not course.kind:
+                course.kind = "full"
+
+
+def _goes_on(course: Course) -> bool:
+    """Whether a ClientHello belongs to the handshake that is under way: after a HelloRetryRequest."""
+    return course.retry is not None and course.answer is None
+
+
+def _psk(course: Course, answer: Hello) -> str:
+    """TLS 1.3: "full", "psk" (of a session) or "external" (RFC 8446 sections 2.2 and 4.2.11)."""
+    if answer.selected_identity is None:
+        return "full"
+    hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
+    if hello is None or not hello.complete:
+        return "psk"
+    chosen = hello.identities[answer.selected_identity : answer.selected_identity + 1]
+    # An external PSK has no age; its name was chosen by people.
+    return "external" if chosen and chosen[0][1] == 0 else "psk"
+
+
+def _resumption(course: Course) -> str:
+    """A ServerHello with ChangeCipherSpec right behind it: by what the session was found (RFC 5246 section 7.3, RFC 5077)."""
+    hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
+    if hello is not None and hello.ticket:
+        return "ticket"
+    return "id"

@@ -1,0 +1,176 @@
+"""Asks the modules of `findings/`: at each step of a connection, and once more at its end.
+
+A module is loaded when a step, or an end, concerns it. Its docstring holds the pages of its codes, which
+`--explain` prints; what a module offers:
+
+    at(story, step)  findings that are known at once, by this step
+    end(story)       findings that take the whole connection
+
+Both yield Findings and change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.model import Finding, Step, Story, Verdict, rank
+
+# Step (by its kind, a message by its name too) -> the modules that may say something at once.
+AT_ONCE: Dict[str, Tuple[str, ...]] = {
+    "alert": ("alerts",),
+    "sealed": ("alerts",),
+    "hello_retry_request": ("handshakes",),
+}
+
+# Findings of one connection that are remembered for its verdict.
+_TOLD = 256
+
+
+def _always(story: Story) -> bool:
+    return True
+
+
+def _tls(story: Story) -> bool:
+    return bool(story.courses)
+
+
+# Modules that are asked at the end, and whether there is reason to.
+AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
+    ("handshakes", _tls),
+)
+
+# Modules that hold pages alone, of what other rooms raise.
+PAGES: Tuple[str, ...] = ("verdict",)
+
+
+class Doctor:
+    """Serves all connections of a trace."""
+
+    def __init__(self) -> None:
+        self._at: Dict[str, List[Callable[[Story, Step], Any]]] = {}
+        self._end: Dict[str, Callable[[Story], Any]] = {}
+        self._verdict: Any = None
+
+    def step(self, story: Story, step: Step) -> List[Finding]:
+        """What is known at once by a step."""
+        key = step.name if step.kind == "message" else step.kind
+        asked = self._at.get(key)
+        if asked is None:
+            asked = self._at[key] = [import_module(f"hexnote.findings.{name}").at for name in AT_ONCE.get(key, ())]
+        found: List[Finding] = []
+        for ask in asked:
+            found += ask(story, step)
+        if found:
+            self.note(story, found)
+        return found
+
+    def note(self, story: Story, found: List[Finding]) -> None:
+        """Findings that were made on a connection, by whomever."""
+        if len(story.told) < _TOLD:
+            story.told += found
+
+    def end(self, story: Story, found: List[Finding]) -> Tuple[List[Finding], Verdict, str]:
+        """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;
+        the line on the client's certificate)."""
+        found = list(found)
+        for name, concerns in AT_END:
+            if concerns(story):
+                ask = self._end.get(name)
+                if ask is None:
+                    ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
+                found += ask(story)
+        found.sort(key=rank)
+        self.note(story, found)
+        if self._verdict is None:
+            self._verdict = import_module("hexnote.findings.verdict")
+        verdict: Verdict = self._verdict.verdict(story, story.told)
+        line: str = self._verdict.certificate_line(story)
+        return found, verdict, line
+
+
+# ------------------------------------------------------------------ pages
+
+
+class Page(NamedTuple):
+    """What `--explain` says of a code."""
+
+    code: str
+    severity: str
+    parts: Tuple[Tuple[str, str], ...]  # (heading, text): see PARTS
+
+
+# The parts of a page, in the order in which they stand in the docstring.
+PARTS = ("meaning", "known by", "causes", "try", "source", "sample")
+
+_HEAD = re.compile(r"^([a-z0-9]+(?:-[a-z0-9]+)*) \((note|warning|error)\)$")
+_PART = re.compile(f"^    ({'|'.join(PARTS)}): (.*)$")
+
+
+def pages() -> Dict[str, Page]:
+    """Every code and its page, in alphabetical order."""
+    names = dict.fromkeys([*(n for group in AT_ONCE.values() for n in group), *(n for n, _ in AT_END), *PAGES])
+    found: Dict[str, Page] = {}
+    for name in names:
+        for page in parse(import_module(f"hexnote.findings.{name}").__doc__ or ""):
+            found[page.code] = page
+    return dict(sorted(found.items()))
+
+
+def parse(text: str) -> List[Page]:
+    """The pages in a docstring."""
+    made: List[Page] = []
+    parts: Optional[List[Tuple[str, str]]] = None
+    for line in text.split("\n"):
+        head = _HEAD.match(line)
+        if head is not None:
+            parts = []
+            made.append(Page(head.group(1), head.group(2), ()))
+        elif parts is not None and line.strip():
+            part = _PART.match(line)
+            if part is not None:
+                parts.append((part.group(1), part.group(2)))
+            elif parts and line.startswith("        "):
+                parts[-1] = (parts[-1][0], f"{parts[-1][1]} {line.strip()}")
+            else:
+                parts = None
+        if parts is not None:
+            made[-1] = made[-1]._replace(parts=tuple(parts))
+    return made
+
+
+def explain(code: str, width: int = 100) -> Optional[str]:
+    """The page of a code as text, or with "list" a line for each; None for a code that is none."""
+    from textwrap import wrap
+
+    known = pages()
+    if code == "list":
+        wide = max(map(len, known))
+        lines = []
+        for page in known.values():
+            first = page.parts[0][1].split(". ")[0].rstrip(".") if page.parts else ""
+            lines += wrap(f"{page.code:<{wide}}  {page.severity:<7}  {first}", width, subsequent_indent=" " * (wide + 11),
+                          break_on_hyphens=False)
+        return "\n".join(lines) + "\n"
+    found = known.get(code)
+    if found is None:
+        return None
+    lines = [f"{found.code} ({found.severity})"]
+    for head, body in found.parts:
+        lines += ["", *wrap(f"{_HEADINGS[head]}: {body}", width, subsequent_indent="  ", break_on_hyphens=False)]
+    return "\n".join(lines) + "\n"
+
+
+_HEADINGS = {
+    "meaning": "What it means", "known by": "How it is known", "causes": "Usual causes", "try": "What to try",
+    "source": "Source", "sample": "Sample",
+}  # fmt: skip
+
+
+def nearest(code: str) -> str:
+    """The code that was perhaps meant, "" where none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(code, list(pages()), 1, 0.5)
+    return near[0] if near else ""

@@ -1,0 +1,350 @@
+"""Handshake messages to facts: what the hellos, chains and requests say, for those who judge it.
+
+Every function takes a message's bytes, its four-byte header included, as bytes or as a `spans.Patchy`, perhaps
+cut short, perhaps damaged; it reads as far as they go, and never fails. Ranges are half-open, in offsets of
+the message.
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from hexnote.model import Chain, Hello, KeyExchange, Range, Request
+from hexnote.spans import Hole
+
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+# More items of a list are not read.
+_MOST = 4096
+
+
+class _Short(Exception):
+    """The bytes end before what they promise."""
+
+
+def _guarded(read: Callable[[Any, int, int, Any], None], buf: Any, pos: int, made: Any) -> Any:
+    """`read(buf, pos, end, made)` as far as the bytes go; `made.complete` where it came to the end."""
+    try:
+        end = 4 + (buf[1] << 16 | buf[2] << 8 | buf[3])
+        if end > len(buf):
+            read(buf, pos, len(buf), made)
+        else:
+            read(buf, pos, end, made)
+            made.complete = True
+    except (_Short, Hole, IndexError):
+        pass
+    return made
+
+
+def _vector(buf: Any, pos: int, end: int, width: int) -> Range:
+    """The range of a vector's body behind its length of `width` bytes (RFC 8446 section 3.4)."""
+    body = pos + width
+    if body > end:
+        raise _Short
+    size = buf[pos] if width == 1 else buf[pos] << 8 | buf[pos + 1] if width == 2 else \
+        buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
+    if body + size > end:
+        raise _Short
+    return body, body + size
+
+
+def _numbers(buf: Any, lo: int, hi: int) -> Tuple[int, ...]:
+    """The two-byte numbers in [lo, hi)."""
+    count = (hi - lo) // 2
+    return unpack_from(f">{count}H", buf[lo : lo + 2 * count])
+
+
+# ------------------------------------------------------------------ hellos
+
+
+def client_hello(buf: Any) -> Hello:
+    """A ClientHello (RFC 5246 section 7.4.1.2, RFC 8446 section 4.1.2)."""
+    made: Hello = _guarded(_client_hello, buf, 4, Hello())
+    return made
+
+
+def _client_hello(buf: Any, pos: int, end: int, made: Hello) -> None:
+    pos = _start(buf, pos, end, made)
+    lo, hi = _vector(buf, pos, end, 2)
+    made.suites = _numbers(buf, lo, hi)
+    made.ranges["suites"] = (lo, hi)
+    lo, hi = _vector(buf, hi, end, 1)
+    made.compressions = tuple(buf[lo:hi])
+    made.ranges["compressions"] = (lo, hi)
+    _extensions(buf, hi, end, made, True)
+
+
+def server_hello(buf: Any) -> Hello:
+    """A ServerHello or HelloRetryRequest (RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3)."""
+    made: Hello = _guarded(_server_hello, buf, 4, Hello())
+    return made
+
+
+def _server_hello(buf: Any, pos: int, end: int, made: Hello) -> None:
+    pos = _start(buf, pos, end, made)
+    made.retry = made.random == RETRY_RANDOM
+    if pos + 3 > end:
+        raise _Short
+    made.suites = _numbers(buf, pos, pos + 2)
+    made.ranges["suites"] = (pos, pos + 2)
+    made.compressions = (buf[pos + 2],)
+    made.ranges["compressions"] = (pos + 2, pos + 3)
+    _extensions(buf, pos + 3, end, made, False)
+
+
+def _start(buf: Any, pos: int, end: int, made: Hello) -> int:
+    """What both hellos begin with; the offset behind it."""
+    if pos + 35 > end:
+        raise _Short
+    made.version = buf[pos] << 8 | buf[pos + 1]
+    made.ranges["version"] = (pos, pos + 2)
+    made.random = buf[pos + 2 : pos + 34]
+    made.ranges["random"] = (pos + 2, pos + 34)
+    lo, hi = _vector(buf, pos + 34, end, 1)
+    made.session_id = buf[lo:hi]
+    made.ranges["session_id"] = (lo, hi)
+    return hi
+
+
+def _extensions(buf: Any, pos: int, end: int, made: Hello, client: bool) -> None:
+    if pos == end:
+        return
+    pos, end = _vector(buf, pos, end, 2)
+    found: Dict[int, Range] = {}
+    made.extensions = found
+    unread = False
+    while pos < end:
+        kind = _numbers(buf, pos, pos + 2)[0] if pos + 4 <= end else 0
+        lo, hi = _vector(buf, pos + 2, end, 2)
+        if kind not in found and len(found) < 512:
+            found[kind] = (lo, hi)
+            read = _READ.get(kind)
+            if read is not None:
+                try:
+                    read(buf, lo, hi, made, client)
+                except (_Short, Hole):
+                    unread = True  # this one is damaged: the next may be read all the same
+        pos = hi
+    if unread:
+        raise _Short
+
+
+def _server_name(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    if not client or hi - lo < 5:
+        return
+    pos, end = _vector(buf, lo, hi, 2)
+    while pos < end:
+        kind = buf[pos]
+        a, b = _vector(buf, pos + 1, end, 2)
+        if kind == 0:
+            made.server_name = buf[a:b]
+            made.ranges["server_name"] = (a, b)
+            return
+        pos = b
+
+
+def _groups(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    made.groups = _numbers(buf, *_vector(buf, lo, hi, 2))
+
+
+def _schemes(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    made.schemes = _numbers(buf, *_vector(buf, lo, hi, 2))
+
+
+def _protocols(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    pos, end = _vector(buf, lo, hi, 2)
+    names: List[bytes] = []
+    while pos < end and len(names) < _MOST:
+        a, pos = _vector(buf, pos, end, 1)
+        names.append(buf[a:pos])
+    made.protocols = tuple(names)
+
+
+def _ticket(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    made.ticket = hi - lo
+
+
+def _psk(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    if not client:
+        if hi - lo == 2:
+            made.selected_identity = buf[lo] << 8 | buf[lo + 1]
+        return
+    pos, end = _vector(buf, lo, hi, 2)
+    found: List[Tuple[bytes, int]] = []
+    while pos < end and len(found) < _MOST:
+        a, b = _vector(buf, pos, end, 2)
+        if b + 4 > end:
+            raise _Short
+        found.append((buf[a:b], int.from_bytes(buf[b : b + 4], "big")))
+        pos = b + 4
+    made.identities = tuple(found)
+
+
+def _versions(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    if client:
+        lo, hi = _vector(buf, lo, hi, 1)
+    made.versions = _numbers(buf, lo, hi)
+
+
+def _shares(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    if not client:
+        made.shares = _numbers(buf, lo, lo + 2) if hi - lo >= 2 else ()
+        return
+    pos, end = _vector(buf, lo, hi, 2)
+    found: List[int] = []
+    while pos < end and len(found) < _MOST:
+        found += _numbers(buf, pos, pos + 2)
+        _, pos = _vector(buf, pos + 2, end, 2)
+    made.shares = tuple(found)
+
+
+def _renegotiation(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+    a, b = _vector(buf, lo, hi, 1)
+    made.renegotiation = buf[a:b]
+
+
+_READ: Dict[int, Callable[[Any, int, int, Hello, bool], None]] = {
+    0: _server_name, 10: _groups, 13: _schemes, 16: _protocols, 35: _ticket, 41: _psk, 43: _versions, 51: _shares,
+    0xFF01: _renegotiation,
+}
+
+
+def ssl2_hello(buf: Any) -> Hello:
+    """A ClientHello in SSL 2.0 form, without the record's header (RFC 5246 appendix E.2)."""
+    made = Hello()
+    made.ssl2 = True
+    try:
+        made.version = buf[1] << 8 | buf[2]
+        made.ranges["version"] = (1, 3)
+        sizes = _numbers(buf, 3, 9)
+        suites, session, challenge = sizes
+        pos = 9 + suites
+        made.ranges["suites"] = (9, pos)
+        made.suites = tuple(buf[i] << 16 | buf[i + 1] << 8 | buf[i + 2] for i in range(9, pos - 2, 3))
+        made.session_id = buf[pos : pos + session]
+        made.random = buf[pos + session : pos + session + challenge]
+        made.compressions = (0,)
+        made.complete = pos + session + challenge <= len(buf)
+    except (Hole, IndexError):
+        pass
+    return made
+
+
+# ------------------------------------------------------------------ certificates
+
+
+def chain(buf: Any, version: int) -> Chain:
+    """A Certificate message (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2)."""
+    newer = version == 0x0304
+
+    def read(buf: Any, pos: int, end: int, made: Chain) -> None:
+        if newer:
+            pos = _vector(buf, pos, end, 1)[1]
+        lo, hi = _vector(buf, pos, end, 3)
+        made.list = (pos, hi)
+        unread = False
+        while lo < hi and made.count < _MOST:
+            a, b = _vector(buf, lo, hi, 3)
+            made.count += 1
+            try:
+                made.certificates.append((a, b, buf[a:b]))
+            except Hole:
+                unread = True
+            lo = _vector(buf, b, hi, 2)[1] if newer else b
+        if unread:
+            raise _Short
+
+    made: Chain = _guarded(read, buf, 4, Chain())
+    return made
+
+
+def request(buf: Any, version: int) -> Request:
+    """A CertificateRequest (RFC 5246 section 7.4.4, RFC 4346 section 7.4.4, RFC 8446 section 4.3.2)."""
+
+    def read(buf: Any, pos: int, end: int, made: Request) -> None:
+        if version == 0x0304:
+            pos = _vector(buf, pos, end, 1)[1]
+            pos, end = _vector(buf, pos, end, 2)
+            while pos < end:
+                kind = _numbers(buf, pos, pos + 2)[0]
+                lo, hi = _vector(buf, pos + 2, end, 2)
+                if kind == 13:
+                    made.schemes = _numbers(buf, *_vector(buf, lo, hi, 2))
+                elif kind == 47:
+                    _authorities(buf, lo, hi, made)
+                pos = hi
+            return
+        lo, pos = _vector(buf, pos, end, 1)
+        made.types = tuple(buf[lo:pos])
+        if version == 0x0303:
+            lo, pos = _vector(buf, pos, end, 2)
+            made.schemes = _numbers(buf, lo, pos)
+        _authorities(buf, pos, end, made)
+
+    made: Request = _guarded(read, buf, 4, Request())
+    return made
+
+
+def _authorities(buf: Any, pos: int, end: int, made: Request) -> None:
+    lo, hi = _vector(buf, pos, end, 2)
+    made.names = (lo, hi)
+    while lo < hi and len(made.authorities) < _MOST:
+        a, lo = _vector(buf, lo, hi, 2)
+        made.authorities.append((a, lo, buf[a:lo]))
+
+
+def key_exchange(buf: Any, kind: str) -> KeyExchange:
+    """A ServerKeyExchange, as the suite's key exchange `kind` has it (RFC 5246 section 7.4.3, RFC 8422 section 5.4)."""
+    made = KeyExchange()
+    try:
+        pos = 4
+        if kind in ("dhe_psk", "ecdhe_psk"):
+            pos = _vector(buf, pos, len(buf), 2)[1]
+        if kind in ("ecdhe", "ecdh_anon", "ecdhe_psk"):
+            if buf[pos] == 3:
+                made.group = _numbers(buf, pos + 1, pos + 3)[0]
+                made.range = (pos + 1, pos + 3)
+        elif kind in ("dhe", "dh_anon", "dhe_psk"):
+            lo, hi = _vector(buf, pos, len(buf), 2)
+            made.prime = int.from_bytes(buf[lo:hi], "big").bit_length()
+            made.range = (lo, hi)
+    except (_Short, Hole, IndexError):
+        pass
+    return made
+
+
+def date(header: bytes) -> Optional[Tuple[float, bool]]:
+    """(seconds since 1970, whether the zone is known) of the date that a summary line prints; None without one.
+
+    A printed date bears no zone as a rule and is read as UTC; seconds since 1970 are what they are.
+    """
+    import calendar
+    import re
+
+    found = re.search(rb"(?:^|[^\d.])(1\d{9})\.\d{3,9}(?:\D|$)", header)
+    if found is not None:
+        return float(found.group(1)), True
+    found = re.search(rb"\b(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?", header)
+    if found is not None:
+        *numbers, zone = found.groups()
+        parts = [int(n) for n in numbers]
+    else:
+        named = re.search(
+            rb"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +(\d{1,2}),? +(\d{4}),? +(\d\d):(\d\d):(\d\d)(?:\.\d+)?"
+            rb" ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?", header)
+        if named is None:
+            return None
+        month, day, year, *rest, zone = named.groups()
+        parts = [int(year), _MONTHS.index(month) // 3 + 1, int(day), *(int(n) for n in rest)]
+    if not (1 <= parts[1] <= 12 and 1 <= parts[2] <= 31 and parts[3] < 24 and parts[4] < 60 and parts[5] <= 60):
+        return None
+    at = float(calendar.timegm((*parts, 0, 0, 0)))
+    if zone and zone[:1] in b"+-":
+        digits = zone[1:].replace(b":", b"")
+        shift = 3600 * int(digits[:2]) + 60 * int(digits[2:])
+        at -= shift if zone[:1] == b"+" else -shift
+    return at, bool(zone)
+
+
+_MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"

@@ -1,0 +1,141 @@
+"""An alert: what one end has to say about the other.
+
+fatal-alert (error)
+    meaning: One end breaks the connection off and names a reason. The reason is the sender's view: what it could not
+        accept was sent by the other end, or is missing from the sender's own configuration.
+    known by: An alert record in clear, of two bytes, level 2. Before a direction's ChangeCipherSpec, and by most
+        clients even in TLS 1.3, an alert is not encrypted.
+    causes: They depend on the description; the finding names three for the one at hand.
+    try: Read the log of the end that sent the alert: it knows more than the two bytes say. Then do the step that the
+        finding names.
+    source: RFC 5246 section 7.2.2, RFC 8446 section 6.2
+    sample: alert-unknown-ca
+
+warning-alert (note)
+    meaning: One end mentions something and goes on. Some peers break off all the same: Java up to 7 does at
+        unrecognized_name.
+    known by: An alert record in clear, of two bytes, level 1. In TLS 1.3 the level says nothing: close_notify and
+        user_canceled are the only ones that do not end the connection.
+    causes: A name the server has no site for, a client without a certificate (SSL 3.0), a refused renegotiation, an
+        orderly end before any encryption.
+    try: If the connection goes on, nothing.
+    source: RFC 5246 section 7.2, RFC 6066 section 3
+    sample: ssl3
+
+encrypted-alert (note)
+    meaning: An alert was sent; what it says is encrypted and not on the wire. At the end of a connection it is nearly
+        always close_notify.
+    known by: A record of content type 21 behind the sender's ChangeCipherSpec. In TLS 1.3 encrypted alerts cannot be
+        told from data at all, except by their length.
+    causes: An orderly end; in the midst of a connection a refusal, such as that of a renegotiation.
+    try: Give hexnote a key log (--keylog), or look into the log of either end.
+    source: RFC 5246 section 6.2.3
+    sample: tls12-rsa
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Tuple
+
+from hexnote.model import SIDES, Finding, Step, Story, finding, title, try_client
+
+_SENDER, _RECEIVER, _UNKNOWN = "sender", "receiver", "unknown"
+
+_CHAIN = "openssl s_client -showcerts prints a server's chain; openssl verify -untrusted CHAIN.pem LEAF.pem checks it"
+
+# description -> (what it means, who must act, three usual causes, next step; "" for the general one)
+_MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
+    0: ("it will send no more", _UNKNOWN, "an end before the handshake was done; an idle limit; a user who left", ""),
+    10: ("a message came that it did not expect at this point", _RECEIVER,
+         "a message left out or sent too early; the two ends disagree on what was agreed; bytes of another connection", ""),
+    20: ("a record could not be decrypted or its authentication code is wrong", _UNKNOWN,
+         "the two ends hold different secrets; a record was changed on the way; a defect in one end's encryption",
+         "try again without resumption, and from another client: openssl s_client -reconnect"),
+    21: ("a record could not be decrypted", _UNKNOWN,
+         "the two ends hold different secrets; a record was changed on the way; a defect in one end's encryption", ""),
+    22: ("a record came that is longer than allowed", _RECEIVER,
+         "bytes that are no TLS; a maximal length that one end does not keep; a damaged length", ""),
+    30: ("a record could not be decompressed", _RECEIVER, "compression that only one end agreed on; damage; hostile input", ""),
+    40: ("it sees no acceptable set of parameters", _UNKNOWN,
+         "no cipher suite, group or signature scheme in common; a required client certificate that did not come; a server name "
+         "or renegotiation signal that it insists on", "compare what both ends allow: nmap --script ssl-enum-ciphers HOST"),
+    41: ("it has no certificate", _SENDER, "none configured; none that the listed authorities issued; a key it cannot use", ""),
+    42: ("the other end's certificate is damaged or does not verify", _RECEIVER,
+         "a name that the certificate does not cover; a signature that is wrong; a chain in disorder", _CHAIN),
+    43: ("the other end's certificate is of a kind it does not support", _RECEIVER,
+         "a key type or extended key usage that does not fit; an unknown critical extension; a weak signature", _CHAIN),
+    44: ("the other end's certificate was revoked", _RECEIVER,
+         "a revoked leaf; a revoked intermediate; an old revocation list", "renew the certificate, or the revocation list"),
+    45: ("the other end's certificate has expired or is not valid yet", _RECEIVER,
+         "a certificate that was not renewed; an intermediate that expired; a wrong clock at the complaining end",
+         "openssl x509 -noout -dates -in CERT.pem, and the clock of the end that complains"),
+    46: ("something about the other end's certificate is not acceptable", _RECEIVER,
+         "a rule of the application (a name, a policy, a pin); a missing intermediate; an authority it does not know", _CHAIN),
+    47: ("a field of the handshake has a value that is not allowed", _RECEIVER,
+         "a parameter that was not offered; a message changed on the way; renegotiation or resumption that contradicts the first "
+         "handshake", "compare the two hellos field by field"),
+    48: ("it does not know the authority that issued the other end's certificate", _UNKNOWN,
+         "an intermediate that was not sent; a root that is not in its trust store; an inspecting proxy between the two", _CHAIN),
+    49: ("the certificate is valid, but access is denied", _UNKNOWN,
+         "a user or name without rights; a rule by address; a mapping of certificates to accounts", ""),
+    50: ("a message could not be decoded", _RECEIVER, "a wrong length; a defect in a library; bytes of another protocol", ""),
+    51: ("a signature or Finished does not verify", _RECEIVER,
+         "a private key that does not belong to the certificate; messages changed on the way; a signature scheme that one end "
+         "gets wrong (RSA-PSS in a token)", "compare: openssl x509 -noout -pubkey -in CERT.pem; openssl pkey -pubout -in KEY.pem"),
+    60: ("export rules were not kept", _RECEIVER, "a relic of the 1990s; damage; hostile input", ""),
+    70: ("it does not speak the version that was offered or chosen", _UNKNOWN,
+         "one end is too old; one end has old versions switched off; a middlebox that changes the hello",
+         ""),
+    71: ("the parameters on offer are too weak for it", _RECEIVER,
+         "keys or Diffie-Hellman groups that are too small; SHA-1 or MD5 signatures; old cipher suites", ""),
+    80: ("it failed for a reason of its own", _SENDER, "a misconfiguration; a lack of resources; a defect", ""),
+    86: ("the client came back with a lower version than the server could speak", "client",
+         "an earlier attempt that failed for another reason; a middlebox that drops new hellos; a client that falls back too "
+         "eagerly", "find the connection that failed before this one"),
+    90: ("the user cancelled", _UNKNOWN, "a dialogue was dismissed; a password was not given; a program was stopped", ""),
+    100: ("it will not renegotiate", _UNKNOWN, "renegotiation is switched off; the peer lacks RFC 5746; TLS 1.3 has none", ""),
+    109: ("an extension that it needs is missing", _RECEIVER,
+          "a hello without key_share or supported_groups; no server name; no signature algorithms", ""),
+    110: ("an extension came that it did not ask for", _RECEIVER, "a defect; a middlebox; a cached answer", ""),
+    111: ("it could not fetch a certificate", _SENDER, "a URL that does not answer; no network; no such file", ""),
+    112: ("it has no site of the name that was asked for", "server",
+          "the name is not configured; the client connects to the wrong address; the name is misspelt",
+          "openssl s_client -servername NAME with the names that the server should know"),
+    113: ("the stapled revocation status is not acceptable", _RECEIVER,
+          "an old OCSP answer; one for another certificate; damage", ""),
+    115: ("it does not know the pre-shared key's identity", _UNKNOWN,
+          "an identity that was not entered; one that was removed; a spelling that differs", ""),
+    116: ("it requires a client certificate, and none came", "client",
+          "no certificate configured; none that the listed authorities issued; a private key that it cannot use", ""),
+    120: ("the two ends have no application protocol in common", _UNKNOWN,
+          "a server that lacks what the client insists on; a client without http/1.1; a server for another service",
+          "openssl s_client -alpn h2,http/1.1"),
+    121: ("it wants the ClientHello encrypted (ECH)", "client", "an old configuration record; a client without ECH; a proxy", ""),
+}  # fmt: skip
+
+_GENERAL = "read the log of the end that sent the alert, then try: "
+
+
+def at(story: Story, step: Step) -> Iterator[Finding]:
+    """By an alert record."""
+    side = SIDES[step.side]
+    if step.kind == "sealed":
+        if step.type == 21:
+            yield finding(story, "encrypted-alert", "note", "unknown", "proven",
+                          f"the {side}'s alert ({step.size} bytes) is encrypted: what it says is not on the wire", at=step.places)
+        return
+    if step.description < 0:
+        return
+    name = title(story, "alert_descriptions", step.description, 2)
+    meaning, who, causes, next_step = _MEANINGS.get(step.description, ("its description is not a registered one", _UNKNOWN, "", ""))
+    if step.level == 1:
+        yield finding(story, "warning-alert", "note", "unknown", "proven",
+                      f"the {side} warns: {name} ({step.description}): {meaning}", at=step.places)
+    elif step.level == 2:
+        other = SIDES[1 - step.side]
+        by = side if who == _SENDER else other if who == _RECEIVER else who
+        usual = f"; usual causes: {causes}" if causes else ""
+        yield finding(story, "fatal-alert", "error", by, "proven",
+                      f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
+                      "nothing: the alert is on the wire in clear; the cause is what remains to be found",
+                      next_step or _GENERAL + try_client(story), step.places)

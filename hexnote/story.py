@@ -1,0 +1,290 @@
+"""The history of a connection, told as it goes by: the parts that the record layer makes, the packets of note.
+
+A `Teller` serves all connections of a trace. Application data cost next to nothing; everything else is kept,
+up to bounds that hold for one connection and for all of them together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional
+
+from hexnote import facts
+from hexnote.course import extended, follow
+from hexnote.model import BODY, END, LOST, MESSAGE, OTHER, Connection, Packet, Part, Places, Step, Story
+
+# Steps of one connection: beyond MOST, those between the first HEAD and the last TAIL are left out.
+MOST, HEAD, TAIL = 1024, 384, 256
+# Lengths of application data records in a row that are kept.
+LENGTHS = 64
+# Bytes of messages that are kept: of one message, of one connection, of all together.
+MESSAGE_BYTES, STORY_BYTES, ALL_BYTES = 1 << 16, 1 << 18, 32 << 20
+# Chains are the same in most connections of a trace: so many are shared.
+SHARED = 64
+
+_CONTENT = {20: "change_cipher_spec", 21: "alert", 24: "heartbeat"}
+
+
+class Teller:
+    """Makes steps of what happens. `keep`: messages keep their decoded fields."""
+
+    def __init__(
+        self, names: Callable[[str], Any], reads: Callable[[bytes], Any], name_of: Callable[[bytes], Any],
+        key_exchange: Callable[[int], str], lengths: Any, at: Optional[float] = None, keep: bool = False,
+    ) -> None:
+        self._names = names
+        self._reads = reads
+        self._name_of = name_of
+        self._key_exchange = key_exchange
+        self._lengths = lengths
+        self._at = at
+        self._keep = keep
+        self._held = 0  # bytes of messages, over all connections
+        self._of: Dict[int, int] = {}  # of one
+        self._shared: Dict[bytes, bytes] = {}
+        self._traced: Dict[Any, bytes] = {}
+
+    def begin(self, connection: Connection, find: Callable[[int, int, int], Places]) -> Story:
+        """The story of a new connection; `find` says where bytes of a side's stream stand in the dump."""
+        story = connection.story = Story(connection.number)
+        story.names = self._names
+        story.reads = self._reads
+        story.name_of = self._name_of
+        story.find_places = find
+        story.lengths = self._lengths
+        story.at = self._at
+        story.traced = self._traced
+        story.ends = connection.ends
+        story.pseudo = connection.pseudo
+        return story
+
+    def close(self, story: Story, connection: Connection, streams: Any) -> None:
+        """The connection is over: how its two `streams` ended."""
+        self._held -= self._of.pop(story.number, 0)
+        story.ends, story.closed = connection.ends, connection.closed
+        for side, stream in enumerate(streams):
+            story.whole[side] = stream.whole
+            if not story.pseudo:
+                story.seen[side], story.acked[side] = stream.next, stream.acked
+                story.gaps[side], story.snapped[side] = stream.gap_bytes, stream.snapped_bytes
+
+    def ttl(self, story: Story, packet: Packet) -> None:
+        """A packet, no RST, whose TTL is not that of the one before it."""
+        side, ttl = packet.side, packet.ttl
+        if ttl is not None:
+            story.ttl[side] = ttl
+            if ttl not in story.ttls[side] and len(story.ttls[side]) < 16:
+                story.ttls[side].append(ttl)
+
+    # ---------------------------------------------------------------- packets
+
+    def packet(self, story: Story, packet: Packet) -> Optional[Step]:
+        """A packet that opens, closes or breaks off; the last step that it makes."""
+        step = None
+        for letter, kind in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
+            if letter in packet.flags:
+                step = Step(kind, packet.side, packet.number)
+                step.flags = packet.flags
+                step.ttl, step.ipid = packet.ttl, packet.ipid
+                if kind != "RST":
+                    story.ipid[packet.side] = packet.ipid
+                    self.ttl(story, packet)
+                step.size = packet.payload
+                step.header = packet.header
+                if packet.tcp is not None and packet.ip is not None and packet.link is not None:
+                    tcp = packet.link + packet.ip
+                    step.places = ((packet.number, tcp, tcp + packet.tcp),)
+                self._add(story, step)
+        return step
+
+    # ---------------------------------------------------------------- parts
+
+    def part(self, story: Story, part: Part, packet: int, header: bytes = b"") -> Optional[Step]:
+        """What a part tells that is complete, as a step; None where it tells nothing new of note.
+
+        `packet` is the number of the packet being read, `header` its summary line.
+        """
+        kind, record = part.kind, part.record
+        if kind == END:
+            if record is None or record.format == "ssl2":
+                return None
+            if record.type == 23:
+                return self._data(story, part, packet)
+            if record.encrypted:
+                return self._sealed(story, part, packet)
+            return None
+        if kind == MESSAGE:
+            return self._message(story, part, packet, header)
+        if kind == BODY:
+            if record is not None and part.done and not record.encrypted and record.type not in (22, 23):
+                return self._body(story, part, packet, header)
+            return None
+        if kind in (LOST, OTHER):
+            return self._rest(story, part, packet)
+        return None
+
+    def _add(self, story: Story, step: Step) -> Step:
+        steps = story.steps
+        steps.append(step)
+        follow(story, step)
+        if len(steps) > MOST:
+            story.dropped += len(steps) - HEAD - TAIL
+            del steps[HEAD:-TAIL]
+        return step
+
+    def _data(self, story: Story, part: Part, packet: int) -> Optional[Step]:
+        record = part.record
+        assert record is not None
+        side, size = part.side, record.length - 5
+        story.data_records[side] += 1
+        story.data_bytes[side] += size
+        step = story.steps[-1] if story.steps else None
+        if step is not None and step.kind == "data" and step.side == side:
+            step.count += 1
+            step.size += size
+            step.last = size
+            step.missing += record.missing
+            if len(step.lengths) < LENGTHS:
+                step.lengths.append(size)
+            if not story.courses or story.courses[-1].finished[0] is None:
+                extended(story, step)
+            return None
+        step = Step("data", side, packet)
+        step.type, step.version, step.offset = 23, record.version, record.offset
+        step.size = step.last = size
+        step.missing = record.missing
+        step.lengths = [size]
+        return self._add(story, step)
+
+    def _sealed(self, story: Story, part: Part, packet: int) -> Step:
+        record = part.record
+        assert record is not None
+        step = Step("sealed", part.side, packet)
+        step.type, step.version, step.offset = record.type, record.version, record.offset
+        step.size, step.missing, step.finished = record.length - record.header, record.missing, record.finished
+        step.places = story.find_places(part.side, record.offset, record.offset + record.length)
+        return self._add(story, step)
+
+    def _body(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
+        record = part.record
+        assert record is not None
+        buf = part.buf
+        if record.format == "ssl2":
+            step = Step("message", part.side, packet)
+            step.format = "ssl2"
+            step.version, step.offset, step.size = record.version, record.offset, record.length
+            step.name, step.type = _ssl2_name(buf)
+            if step.name == "client_hello":
+                step.facts = story.hello = facts.ssl2_hello(buf)
+                # Ranges of facts count from the body, as `where` does from `offset`.
+                step.pieces = [(0, part.base, record.length - record.header)]
+            self._first(story, step)
+        else:
+            step = Step(_CONTENT.get(record.type or 0, "record"), part.side, packet)
+            step.type, step.version, step.offset = record.type, record.version, record.offset
+            step.size, step.pieces = record.length - 5, [(0, part.base, record.length - 5)]
+            if record.type == 21 and not record.missing and isinstance(buf, bytes) and len(buf) >= 2:
+                step.level, step.description = buf[0], buf[1]
+        step.missing = record.missing
+        step.header = header
+        step.data = buf if len(buf) <= MESSAGE_BYTES else b""
+        step.buffer = part.buffer
+        step.places = self._places(story, part, record.offset, record.offset + record.length)
+        return self._add(story, step)
+
+    def _message(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
+        message = part.message
+        if message is None or not part.done:
+            return None
+        step = Step("message", part.side, packet)
+        step.name, step.type = message.name, message.type
+        step.version = part.record.version if part.record is not None else None
+        step.offset, step.size, step.missing = message.offset, message.length, message.missing
+        step.pieces, step.header, step.buffer = part.pieces, header, part.buffer
+        step.data = self._kept(story, part.buf, message.length)
+        if self._keep:
+            step.fields = part.fields
+        if part.buffer or part.pieces is None or len(part.pieces) < 2:
+            step.places = self._places(story, part, message.offset, message.offset + message.length)
+        else:
+            step.places = story.where(step, 0, message.length)
+        step.segments = len({place[0] for place in step.places}) or 1
+        self._read(story, step, part.buf)
+        self._first(story, step)
+        return self._add(story, step)
+
+    def _read(self, story: Story, step: Step, buf: Any) -> None:
+        """The facts of a message."""
+        name = step.name
+        if name == "client_hello":
+            step.facts = facts.client_hello(buf)
+            if not step.buffer.startswith("plain"):
+                story.hello = step.facts
+        elif name in ("server_hello", "hello_retry_request"):
+            answer = step.facts = facts.server_hello(buf)
+            if name == "server_hello" and not step.buffer.startswith("plain"):
+                story.answer = answer
+                story.version = answer.versions[0] if answer.versions else answer.version or None
+                story.suite = answer.suites[0] if answer.suites else None
+        elif name == "certificate":
+            step.facts = facts.chain(buf, story.version or 0)
+        elif name == "certificate_request":
+            step.facts = facts.request(buf, story.version or 0x0303)
+        elif name == "server_key_exchange":
+            step.facts = facts.key_exchange(buf, self._key_exchange(story.suite or 0))
+
+    def _first(self, story: Story, step: Step) -> None:
+        """Notes the first message of a name, and the second hello."""
+        key = (step.side, step.name)
+        if key not in story.messages:
+            story.messages[key] = step
+        else:
+            story.messages.setdefault((step.side, step.name + "#2"), step)
+
+    def _rest(self, story: Story, part: Part, packet: int) -> Optional[Step]:
+        """Holes, and bytes outside of any record; those in a row are one step."""
+        kind = "hole" if part.kind == LOST else "other"
+        last = story.steps[-1] if story.steps else None
+        size = part.hi - part.lo
+        if last is not None and last.kind == kind and last.side == part.side:
+            last.size += size
+            if kind == "other" and len(last.data) < 256:
+                last.data += bytes(part.buf[: 256 - len(last.data)])
+            return None
+        step = Step(kind, part.side, packet)
+        step.offset, step.size = part.lo, size
+        if part.record is not None:
+            step.type = part.record.type
+        if kind == "other":
+            step.data = bytes(part.buf[:256])
+            step.places = self._places(story, part, part.lo, part.hi)
+        return self._add(story, step)
+
+    def _places(self, story: Story, part: Part, lo: int, hi: int) -> Places:
+        if part.buffer:
+            return tuple(part.places.find(part.lo, part.hi)) if part.places is not None else ()
+        return story.find_places(part.side, lo, hi)
+
+    def _kept(self, story: Story, buf: Any, size: int) -> Any:
+        """The bytes of a message, where there is room for them; those of a chain seen before are shared."""
+        if size > MESSAGE_BYTES:
+            return b""
+        if isinstance(buf, bytes) and size > 512:
+            known = self._shared.get(buf)
+            if known is not None:
+                return known
+            if len(self._shared) >= SHARED:
+                del self._shared[next(iter(self._shared))]
+            self._shared[buf] = buf
+        held = self._of.get(story.number, 0)
+        if held + size > STORY_BYTES or self._held + size > ALL_BYTES:
+            return b""
+        self._of[story.number] = held + size
+        self._held += size
+        return buf
+
+
+def _ssl2_name(buf: Any) -> Any:
+    names: List[str] = ["error", "client_hello", "client_master_key", "client_finished", "server_hello", "server_verify",
+                        "server_finished", "request_certificate", "client_certificate"]
+    kind = buf[0] if isinstance(buf, bytes) and buf else -1
+    return (names[kind] if 0 <= kind < len(names) else ""), kind
