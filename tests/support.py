@@ -62,14 +62,28 @@ def annotator(renderer: Any, alone: bool = False) -> Any:
     from hexnote import pipeline
 
     own = pipeline.Rooms
-    if not _rooms:
-        _rooms.append(own())
+    made = rooms()
     try:
         if not alone:
-            pipeline.Rooms = lambda: _rooms[0]  # type: ignore[assignment,misc]
+            pipeline.Rooms = lambda: made  # type: ignore[assignment,misc]
         return pipeline.Annotator(renderer)
     finally:
         pipeline.Rooms = own  # type: ignore[misc]
+
+
+def rooms() -> Any:
+    """Formats, names and grammars, made once."""
+    from hexnote import pipeline
+
+    if not _rooms:
+        _rooms.append(pipeline.Rooms())
+    return _rooms[0]
+
+
+def grammars() -> Dict[str, str]:
+    """The grammars of the dump formats."""
+    dumps: Dict[str, str] = rooms().dumps
+    return dumps
 
 
 def run(kind: str, pieces: Iterable[bytes], alone: bool = False) -> bytes:
