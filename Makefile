@@ -8,14 +8,15 @@ else
 BIN = $(VENV)/bin
 endif
 READY = $(VENV)/.ready
+TABLES = grammars/tables.json
 
 .PHONY: demo test lint bench bless clean
 
 # Annotates the tutorial's first trace.
-demo: $(READY)
+demo: $(TABLES)
 	$(BIN)/hexnote samples/server-auth.txt
 
-test: $(READY)
+test: $(TABLES)
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -23,15 +24,15 @@ lint: $(READY)
 	$(BIN)/python -m mypy --strict hexnote
 
 # Makes its inputs in bench/data, prints the table and writes bench/RESULTS.md.
-bench: $(READY)
+bench: $(TABLES)
 	$(BIN)/python bench/run.py
 
 # Writes the transcripts samples/*.golden anew: read the difference before you commit it.
-bless: $(READY)
+bless: $(TABLES)
 	$(BIN)/python -m pytest tests/test_transcripts.py --bless
 
 clean:
-	rm -rf $(VENV) build dist bench/data .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) $(TABLES) build dist bench/data .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # editable_mode=compat: a plain path, where the default would slow every start of Python.
@@ -39,3 +40,8 @@ $(READY): setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=compat
 	touch $@
+
+# What takes long to make of the grammars, made once: see hexnote/tables.py. Where it is missing or old, starting takes longer.
+$(TABLES): $(READY) $(wildcard grammars/*.lark grammars/*/* grammars/*/*/*) hexnote/language.py hexnote/lexer.py \
+		$(wildcard hexnote/schema_*.py)
+	$(BIN)/python -m hexnote.tables

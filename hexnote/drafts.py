@@ -332,7 +332,8 @@ class Past:
         if current is not None and current.bare and self._joins(current, offset):
             return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
-            return (offset - current.next) % ROW == 0
+            # A row may have been cut in its midst by what another program printed there.
+            return (offset - current.next) % ROW == 0 or (offset % ROW == 0 and offset + len(piece.data) <= current.total)
         return bool(self._shown(piece))
 
     def repeatable(self) -> Tuple[bytes, int, str]:

@@ -1,7 +1,7 @@
 """Pasted text cut into prose and blocks of dump rows.
 
 The grammar (`grammars/dumps/*.lark`) says what a text is made of and how the lines of each dump
-format look; Lark parses. Its lexer is replaced by one that reads a stream: it takes chunks as they
+format look; Lark makes the parser's tables of it. The lexer reads a stream: it takes chunks as they
 come, keeps no more than the block at hand, and gives an END as soon as a block is known to be whole.
 What the lines are is decided by their look and by the offsets and bytes that came before, never by
 what comes later, one line after a summary line excepted; so the items are the same however the
@@ -10,20 +10,17 @@ input is cut.
 
 from __future__ import annotations
 
-from sys import intern
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
-
-from lark import Lark
-from lark.lexer import ContextualLexer, TerminalDef
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from hexnote.drafts import Past
-from hexnote.lexer import LONG, Lexer, Terminal, Token, Vocabulary, nameless
+from hexnote.language import Language, Machine, Made
+from hexnote.lexer import LONG, Lexer, Token
 from hexnote.model import Item, Prose, Summary
+from hexnote.quick import QUICK
 from hexnote.washing import wash
 
 Measure = Callable[[bytes], int]
 
-_KINDS = ("head", "lead", "label", "aside", "row", "data", "bare", "whole", "note", "star", "run", "summary", "advice")
 _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E", "W": "C"}
 _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
 
@@ -37,68 +34,22 @@ _ADVICE = {
 }
 
 
-class Stream(ContextualLexer):
-    """Lark's lexer over a stream: the text that is being parsed is a Lexer, which gives the tokens itself."""
-
-    def __init__(self, conf: Any, states: Any, always_accept: Any = ()) -> None:
-        pass
-
-    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Any]:
-        lexer: Lexer = lexer_state.text
-        return lexer.tokens()
+def _tell(children: List[Token]) -> None:
+    """What the parser does at the end of a block or of a line of prose: the item of its last token is told."""
+    last = children[-1]
+    if last.item is not None and last.out is not None:
+        last.out.append(last.item)
 
 
-class Actions:
-    """What the parser does at the end of a rule: the item of its last token is told."""
-
-    def block(self, children: List[Token]) -> None:
-        last = children[-1]
-        if last.item is not None and last.out is not None:
-            last.out.append(last.item)
-
-    prose = block
-
-    def text(self, children: List[Any]) -> None:
-        """Keeps nothing: a tree of all that was read would grow without end."""
-
-
-class Language:
-    """The grammar compiled: Lark's parser, and the vocabulary of the dresses."""
-
-    def __init__(self, grammars: Mapping[str, str]) -> None:
-        self._sources: Dict[str, str] = {}
-        names = sorted(grammars, key=lambda name: (not name.endswith("dumps.lark"), name))
-        self.lark = Lark(
-            "\n".join(grammars[name] for name in names),
-            parser="lalr", start=["text", *_KINDS], use_bytes=True, maybe_placeholders=False,
-            transformer=Actions(), edit_terminals=self._keep, _plugins={"ContextualLexer": Stream},
-        )
-        # The parser looks names up for each token: as one object each they are found without comparing.
-        for row in self.lark.parse_interactive(b"", start="text").parser_state.parse_conf.states.values():
-            for key in list(row):
-                row[intern(str(key))] = row.pop(key)
-        terminals = []
-        for rule in self.lark.rules:
-            rule.origin.name = intern(str(rule.origin.name))
-            if rule.origin.name in _KINDS and rule.expansion:
-                name = rule.expansion[0].name
-                priority = self.lark.get_terminal(name).priority
-                terminals.append(Terminal(name, rule.origin.name, priority, self._sources[name]))
-        self.vocabulary = Vocabulary(terminals)
-
-    def _keep(self, terminal: TerminalDef) -> None:
-        """Keeps a terminal's pattern, and leaves Lark one without named groups: it has groups of its own."""
-        self._sources[terminal.name] = terminal.pattern.value
-        terminal.pattern.value = nameless(terminal.pattern.value)
-
+_ACTIONS = {"block": _tell, "prose": _tell}
 
 _language: List[Tuple[Mapping[str, str], Language]] = []
 
 
-def language(grammars: Mapping[str, str]) -> Language:
+def language(grammars: Mapping[str, str], made: Optional[Made] = None) -> Language:
     """The grammar compiled; kept, for there is rarely more than one."""
     if not _language or _language[0][0] != grammars:
-        _language[:] = [(dict(grammars), Language(grammars))]
+        _language[:] = [(dict(grammars), Language(grammars, made))]
     return _language[0][1]
 
 
@@ -108,17 +59,18 @@ class Reader:
     `grammars`: the texts of `grammars/dumps/*.lark` by file name. `measure(data)` tells, for the
     first bytes of a packet's dump, how many bytes link header and IP datagram have in all (by IP's
     total length), 0 if that cannot be told. With `slow` every row is read on its own and every
-    block has explicit `rows`; nothing else differs.
+    block has explicit `rows`; nothing else differs. `made` brings the grammar's tables if they were
+    made before.
 
     Any bytes at all are a text: nothing is raised. Exhaust each iterator before the next call.
     """
 
-    def __init__(self, grammars: Mapping[str, str], measure: Measure, slow: bool = False) -> None:
-        known = language(grammars)
+    def __init__(self, grammars: Mapping[str, str], measure: Measure, slow: bool = not QUICK, made: Optional[Made] = None) -> None:
+        known = language(grammars, made)
         self._vocabulary = known.vocabulary
         self._past = Past(measure)
         self._lexer = Lexer(known.vocabulary, self._past, slow)
-        self._parser = known.lark.parse_interactive(self._lexer, start="text")
+        self._machine = Machine(known.tables, _ACTIONS)
         self._tail: List[bytes] = []  # a line that has no LF yet
         self._size = 0
         self._long = False  # within a line that is too long
@@ -189,10 +141,9 @@ class Reader:
         self._tail, self._size = [], 0
         lexer.closing = closing
         out = lexer.out
-        lex: Any = self._parser.lexer_thread.lex
-        feed: Any = self._parser.parser_state.feed_token
-        for token in lex(self._parser.parser_state):
-            feed(token)
+        take = self._machine.feed
+        for token in lexer.tokens():
+            take(token.type, token)
             if out:
                 yield from out
                 out.clear()

@@ -29,6 +29,8 @@ _FIRST = 1024
 _AHEAD = 16
 # How far apart two readings of a sequence number must lie to be told apart.
 _NEAR = 1 << 28
+# Content types (RFC 8446 section 5.1).
+_CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
 
 
 class Placed(NamedTuple):
@@ -37,6 +39,7 @@ class Placed(NamedTuple):
     flow: Any  # Flow or Fragment; None: nowhere
     deliveries: List[Delivery]
     remark: str
+    content: int = -1  # content type of bytes that a log shows decrypted, 0: the type itself; -1: they are none
 
 
 class _Whole:
@@ -99,6 +102,9 @@ class Conversation:
         self.last = 0  # the side that sent last
         self.declared = 0  # bytes that the current packet should have
         self.owed = [0, 0]  # bytes of the record whose header was logged last that were not shown
+        self.type = [0, 0]  # its content type
+        self.inner = [0, 0]  # the content type under its encryption, as far as it is known
+        self.sealed = [False, False]  # a ChangeCipherSpec stands before it
         self.hello = b""  # the client's random
         self.wire = False  # a label said that bytes are those on the wire
         self.logged = False  # a label said that they are what the library sees
@@ -145,19 +151,66 @@ class Conversation:
         self.next[side] = end
         return [Delivery(side, end - size, None, size, None, 0)]
 
-    def log(self, packet: Packet, block: Block, side: int) -> Tuple[List[Delivery], str]:
-        """What a library logs: a record's header is on the wire so; its content only where it has the header's length."""
+    def log(self, packet: Packet, block: Block, side: int) -> Tuple[List[Delivery], str, int]:
+        """What a library logs: a record's header, as it is on the wire; then what the record holds, decrypted if it was
+        encrypted. Gives what it adds to the stream, a remark, and `Placed.content`."""
         self.logged = True
         data, size = block.data, block.declared or len(block.data)
-        header = size == 5 == len(data) and 20 <= data[0] <= 24 and data[1] == 3
-        if self.wire or (not header and size != self.owed[side]):
+        if is_header(block):
+            self.sealed[side] = self.sealed[side] or self.type[side] == _CHANGE
+            self.type[side] = data[0]
+            self.inner[side] = data[0] if data[0] != _SEALED else 0
+            if not self.wire:
+                skipped = self._hole(side, self.next[side] + self.owed[side])
+                self.owed[side] = data[3] << 8 | data[4]
+                self.begin(packet, block, side)
+                return skipped + self.add(packet, data, block.offset), "", -1
+        elif not self._under(side):
+            if not self.wire and size <= self.owed[side]:
+                self.owed[side] -= size
+                self.begin(packet, block, side)
+                return self.add(packet, data, block.offset), "", -1
+        else:
             packet.stream, packet.side = self.connection.number, side
-            why = "shown also as it is on the wire" if self.wire else "decrypted: not the bytes on the wire"
-            return [], f"as the library saw it; {why}"
-        skipped = self._hole(side, self.next[side] + self.owed[side]) if header else []
-        self.owed[side] = data[3] << 8 | data[4] if header else 0
-        self.begin(packet, block, side)
-        return skipped + self.add(packet, data, block.offset), ""
+            if self.type[side] == _SEALED and size == 1 and not self.inner[side]:
+                self.inner[side] = data[0]
+                return [], "the log shows it decrypted: on the wire it lies inside the encrypted record", 0
+            content = content_of(data, size, self.inner[side])
+            how = "" if content > 0 else ", and not read"
+            return [], f"the log shows these bytes decrypted: on the wire they are not to be seen{how}", content
+        packet.stream, packet.side = self.connection.number, side
+        why = "shown also as it is on the wire" if self.wire else "no record that was logged holds it"
+        return [], f"as the library saw it; {why}", -1
+
+    def _under(self, side: int) -> bool:
+        """Whether what is logged now is encrypted on the wire."""
+        if self.type[side] in (0, _SEALED):
+            return True
+        session = self.connection.session
+        return self.sealed[side] and session is not None and session.version != 0x0304
+
+    def over(self, block: Block) -> bool:
+        """Whether a logged record header begins another connection: a hello in clear, where none can be any more."""
+        session = self.connection.session
+        if not is_header(block) or block.data[0] != _HANDSHAKE or session is None or session.version is None:
+            return False
+        version = block.data[1] << 8 | block.data[2]
+        return _SEALED in self.type if session.version == 0x0304 else version == 0x0301 < session.version
+
+
+def is_header(block: Block) -> bool:
+    """Whether a logged block is a record's header."""
+    data = block.data
+    return len(data) == 5 == (block.declared or 5) and 20 <= data[0] <= 24 and data[1] == 3
+
+
+def content_of(data: bytes, size: int, told: int) -> int:
+    """The content type of `size` bytes that begin with `data`; `told`: what their record says, 0: nothing. -1: unknown."""
+    if told:
+        return told if told in (_CHANGE, _ALERT, _HANDSHAKE) else -1
+    if len(data) >= 4 and (data[1] << 16 | data[2] << 8 | data[3]) + 4 == size:
+        return _HANDSHAKE
+    return _ALERT if size == 2 == len(data) and data[0] in (1, 2) else -1
 
 
 class Headless:
@@ -328,11 +381,17 @@ class Headless:
             (hello and talk.hello and hello != talk.hello) or (talk.logged and not talk.wire)
         ):
             talk = None  # another connection; or the bytes logged so far come now as they are on the wire
+        elif talk is not None and block.message and talk.over(block):
+            talk = None
+        if talk is not None and not block.head and block.offset == 0 and at != 0 and (talk.wire or talk.logged):
+            return Placed(None, [], "nothing says that the log shows these bytes as they were sent: they are left as they are")
         if talk is None:
             if at < 0 and block.side is None:
                 return Placed(None, [], "no TLS record in these bytes: they are left as they are")
             talk = self.conversation = Conversation(self.flows.new_number())
             self.fragments.append(talk)
+            if block.message and block.side is not None and is_header(block) and block.data[:3] == b"\x16\3\1":
+                talk.sides = (block.side, 1 - block.side)  # nobody else begins so: this end is the client
         talk.hello = hello or talk.hello
         side = block.side
         if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
@@ -344,8 +403,7 @@ class Headless:
         else:
             side = talk.last
         if block.message:
-            deliveries, remark = talk.log(packet, block, side)
-            return Placed(talk, deliveries, remark)
+            return Placed(talk, *talk.log(packet, block, side))
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from re import Match, Pattern
 from re import compile as regex
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from hexnote.drafts import Draft, Known, Label, Past
 from hexnote.model import PACKET, Block, Item, Layout, Prose
@@ -51,6 +51,36 @@ class Terminal(NamedTuple):
     source: str  # of its pattern, with named groups
 
 
+class Scanner:
+    """Alternatives tried in order, as one pattern would; `lastgroup` of a match names the one that it is of.
+
+    A pattern of all of them takes long to compile, and most texts need the first few alone: so there are several,
+    of one alternative, of two, of four ..., each compiled when those before it have not matched.
+    """
+
+    __slots__ = ("_compiled", "_left")
+
+    def __init__(self, alternatives: List[str]) -> None:
+        self._compiled: List[Callable[[bytes, int], Optional[Match[bytes]]]] = []
+        self._left = alternatives
+
+    def match(self, text: bytes, pos: int = 0) -> Optional[Match[bytes]]:
+        """The match of the first alternative that has one at `pos`."""
+        for each in self._compiled:
+            match = each(text, pos)
+            if match is not None:
+                return match
+        while self._left:
+            size = 1 << len(self._compiled)
+            match_next = regex("|".join(self._left[:size]).encode("latin-1")).match
+            self._compiled.append(match_next)
+            self._left = self._left[size:]
+            match = match_next(text, pos)
+            if match is not None:
+                return match
+        return None
+
+
 class Vocabulary:
     """How the lines of all dresses look: the grammar's terminals as patterns over bytes."""
 
@@ -61,19 +91,17 @@ class Vocabulary:
         self.dress = {terminal.name: terminal.name.partition("_")[0].lower() for terminal in ranked}
         self.kinds["LINE"] = "line"
         self._patterns: Dict[str, Pattern[bytes]] = {}
+        self._scanners: Dict[str, Scanner] = {}
 
-    def scanner(self, *kinds: str) -> Pattern[bytes]:
-        """One pattern for all terminals of these kinds; `lastgroup` of its match names the terminal.
-
-        With "line" it matches at the start of any line.
-        """
+    def scanner(self, *kinds: str) -> Scanner:
+        """A scanner for all terminals of these kinds. With "line" it matches at the start of any line."""
         key = " ".join(kinds)
-        if key not in self._patterns:
+        if key not in self._scanners:
             parts = [f"(?P<{t.name}>{nameless(t.source)})" for t in self.terminals.values() if t.kind in kinds]
             if "line" in kinds:
                 parts.append(r"(?P<LINE>[^\n]*\n|[^\n]+)")
-            self._patterns[key] = regex("|".join(parts).encode("latin-1"))
-        return self._patterns[key]
+            self._scanners[key] = Scanner(parts)
+        return self._scanners[key]
 
     def pattern(self, name: str) -> Pattern[bytes]:
         """A terminal's pattern with its named groups."""

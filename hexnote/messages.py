@@ -89,6 +89,12 @@ class Messages:
             self.get(known[1])(buf, 0, end, ctx, out, 0, -1)
         return out
 
+    def inner(self, buf: Any, end: int, ctx: Context) -> List[Field]:
+        """The field of a record's inner content type where it is shown alone (RFC 8446 section 5.2)."""
+        out: List[Field] = []
+        self.get("InnerContent")(buf, 0, end, ctx, out, 0, -1)
+        return out
+
     def ssl2(self, buf: Any, end: int, ctx: Context) -> List[Field]:
         """The fields of an SSL 2.0 message, the body of its record; `end` is its length."""
         out: List[Field] = []

@@ -18,11 +18,12 @@ from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
 from hexnote.lengths import Lengths
+from hexnote.logged import Logged
 from hexnote.messages import Messages
 from hexnote.model import EXCERPT, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
-from hexnote.session import Session
+from hexnote.session import Session, Settled
 from hexnote.story import Teller
 from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
@@ -42,7 +43,9 @@ class Rooms:
     """What is built once and serves every input: formats, names, grammars."""
 
     def __init__(self) -> None:
-        self.schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress)
+        self.schema = Schema(
+            resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, notes.dress, resources.made,
+        )
         der.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
         self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
@@ -106,7 +109,7 @@ class Trace:
         self.renderer = owner.renderer
         self.rooms = owner.rooms
         self.strip = Stripper(hold=False)
-        self.dumps = DumpReader(self.rooms.dumps, layers.measure)
+        self.dumps = DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
@@ -119,6 +122,7 @@ class Trace:
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
         self.flow: Optional[Flow] = None  # its connection
+        self.logged: Optional[Logged] = None  # its bytes, where a log shows them decrypted
 
     # ---------------------------------------------------------------- text to packets
 
@@ -194,7 +198,10 @@ class Trace:
         else:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
-            self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
+            if placed.content < 0:
+                self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
+            else:
+                self._logged(block, packet, placed.flow, placed.content, placed.remark)
         if self.flows.over:
             self._end_flows()
 
@@ -216,6 +223,9 @@ class Trace:
         packet, flow = self.packet, self.flow
         if packet is None:
             return self._packet(block)
+        if self.logged is not None and flow is not None:
+            parts = self.logged.feed(block.data[block.fresh - block.offset :], block.fresh)
+            return self._tell_logged(block, packet, flow.connection, parts, "")
         if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
             flow = self.flow
         deliveries: List[Delivery] = []
@@ -226,6 +236,23 @@ class Trace:
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
         self._tell(block, packet, flow, deliveries, "")
+
+    def _logged(self, block: Block, packet: Packet, flow: Flow, content: int, remark: str) -> None:
+        """A block of a log that shows what an encrypted record holds."""
+        connection = self._connection(flow)
+        packet.start = packet.end = block.offset  # nothing of the stream
+        size = max(block.declared or 0, len(block.data))
+        reader = Reader(connection.number, packet.side, Settled(connection.session), self.rooms.messages)
+        self.logged = Logged(packet, content, size, reader, self.rooms.messages)
+        self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), remark)
+
+    def _tell_logged(self, block: Block, packet: Packet, connection: Connection, parts: List[Part], remark: str) -> None:
+        findings: List[Finding] = []
+        for part in parts:
+            if part.problems:
+                findings += from_part(part, connection)
+        self.renderer.block(block, packet, connection, parts, False, (remark,) if remark else (), findings)
+        self._note_errors(findings)
 
     def _complete_headers(self, packet: Packet, block: Block) -> bool:
         """Headers that the packet's first rows did not hold whole, now that more rows have come."""
@@ -239,7 +266,10 @@ class Trace:
 
     def _close_packet(self) -> None:
         packet, flow = self.packet, self.flow
-        if packet is not None and flow is not None:
+        if self.logged is not None and flow is not None:
+            self.renderer.lost(self.logged.close(), flow.connection)
+            self.logged = None
+        elif packet is not None and flow is not None:
             deliveries = flow.close_packet(packet)
             if deliveries:
                 findings: List[Finding] = []

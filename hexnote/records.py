@@ -160,6 +160,10 @@ class Reader:
             if pos == self.end:
                 self._finish(record, parts)
 
+    def bare(self, offset: int, data: bytes, parts: List[Part]) -> None:
+        """Take bytes from `offset` on that are handshake messages without records around them."""
+        self._handshake(None, offset, offset + len(data), data, parts)
+
     def close(self, parts: List[Part]) -> None:
         """No more bytes will come: give up what is incomplete."""
         record = self.record
@@ -384,7 +388,7 @@ class Reader:
                 self.session.change_cipher_spec(self.side)
 
     def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
-        ctx = self._context()
+        ctx = self.context()
         if record.format == "ssl2":
             fields = self.messages.ssl2(buf, record.length - record.header, ctx)
         else:
@@ -414,7 +418,8 @@ class Reader:
 
     # ---------------------------------------------------------------- handshake messages
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """What the formats may ask, as it stands now."""
         ctx = self.ctx
         ctx.version = self.session.version or self.session.offered or 0x0303
         ctx.key_exchange = self.session.key_exchange
@@ -422,7 +427,7 @@ class Reader:
         ctx.problems = []
         return ctx
 
-    def _handshake(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+    def _handshake(self, record: Optional[Record], lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """Bytes [lo, hi) of the stream belong to handshake messages in clear."""
         pos = lo
         if self._message is None and data is not None:
@@ -443,7 +448,7 @@ class Reader:
     def _new_message(self, at: int) -> Message:
         return Message(self.stream, self.side, at)
 
-    def _collect(self, record: Record, pos: int, hi: int, data: Optional[bytes], parts: List[Part]) -> int:
+    def _collect(self, record: Optional[Record], pos: int, hi: int, data: Optional[bytes], parts: List[Part]) -> int:
         """Add bytes to the incomplete message; the stream offset behind those taken is returned."""
         message = self._message
         begins = message is None
@@ -509,7 +514,7 @@ class Reader:
 
     def _tell(self, message: Message, buf: Any, total: int, lo: int, hi: int, begins: bool, done: bool, parts: List[Part]) -> None:
         """Decode a message as far as its bytes go, and learn from it when it is complete."""
-        ctx = self._context()
+        ctx = self.context()
         try:
             kind = buf[0] if len(buf) else -1
             name = message_name(kind)

@@ -3,16 +3,25 @@
 In an installed package they stand beside this module, also inside a zip; in a source tree they stand
 beside the package. All reading goes through the loader that brought this module, as `pkgutil` does,
 so that no file system is needed.
+
+What takes long to make of these texts may be made beforehand and lies in `grammars/tables.json`: see `tables`.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, List, Optional
+from binascii import crc32
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from hexnote.quick import QUICK
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 # Where grammars/ may stand: installed, then in a source tree.
-_ROOTS = (os.path.join(_HERE, "grammars"), os.path.join(os.path.dirname(_HERE), "grammars"))
+ROOTS = (os.path.join(_HERE, "grammars"), os.path.join(os.path.dirname(_HERE), "grammars"))
+
+
+TABLES = "tables.json"  # a line for each thing made: its name, its `mark`, what it is, with tabs between
+_tables: List[Dict[str, Tuple[str, str]]] = []
 
 
 def data(name: str) -> Optional[bytes]:
@@ -20,15 +29,20 @@ def data(name: str) -> Optional[bytes]:
     parts = name.split("/")
     if ".." in parts:
         return None
-    loader: Any = __spec__.loader if __spec__ is not None else None
-    for root in _ROOTS:
-        path = os.path.join(root, *parts)
-        try:
-            found: bytes = loader.get_data(path)
-        except (OSError, AttributeError):
-            continue
-        return found
+    for root in ROOTS:
+        found = _load(os.path.join(root, *parts))
+        if found is not None:
+            return found
     return None
+
+
+def _load(path: str) -> Optional[bytes]:
+    loader: Any = __spec__.loader if __spec__ is not None else None
+    try:
+        found: bytes = loader.get_data(path)
+    except (OSError, AttributeError):
+        return None
+    return found
 
 
 def read(name: str) -> Optional[str]:
@@ -45,10 +59,37 @@ def text(name: str) -> str:
     return found
 
 
+def mark(code: Sequence[str], *sources: str) -> str:
+    """What tells apart things made of these texts by the modules `code` from those made of others, or otherwise."""
+    number = size = 0
+    for part in [_load(os.path.join(_HERE, f"{module}.py")) or b"" for module in code] + [text.encode() for text in sources]:
+        number, size = crc32(part, number), size + len(part)
+    return f"{number:08x}-{size:x}"
+
+
+def made(name: str, code: Sequence[str], *sources: str) -> Any:
+    """What was made at build time, under this name, of just these texts by just this code; None where nothing was."""
+    if not QUICK:
+        return None
+    if not _tables:
+        known: Dict[str, Tuple[str, str]] = {}
+        for line in (read(TABLES) or "").split("\n"):
+            words = line.split("\t")
+            if len(words) == 3:
+                known[words[0]] = (words[1], words[2])
+        _tables.append(known)
+    of, what = _tables[0].get(name, ("", ""))
+    if not of or of != mark(code, *sources):
+        return None
+    from json import loads
+
+    return loads(what)
+
+
 def listing(folder: str) -> List[str]:
     """The names of the files in `grammars/FOLDER`, sorted, without what lies in deeper folders."""
     parts = folder.strip("/").split("/") if folder.strip("/") else []
-    for root in _ROOTS:
+    for root in ROOTS:
         path = os.path.join(root, *parts)
         if os.path.isdir(path):
             return sorted(n for n in os.listdir(path) if os.path.isfile(os.path.join(path, n)))

@@ -11,23 +11,16 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from lark import Lark
-from lark.exceptions import UnexpectedInput
-
 from hexnote.model import Decoder
 from hexnote.schema_code import Compiler, snake
+from hexnote.schema_pack import unpack
 from hexnote.schema_steps import Env, Hook
-from hexnote.schema_text import Build, Mistake
-from hexnote.schema_types import (
-    Definition,
-    Extension,
-    FormatError,
-    Struct,
-    Word,
-    complaint,
-)
+from hexnote.schema_types import Definition, Extension, FormatError, Struct, Word, complaint
 
-__all__ = ["FormatError", "Names", "Schema"]
+__all__ = ["CODE", "FormatError", "Names", "Schema"]
+
+# The modules on which it depends what a format file is parsed to.
+CODE = ("schema_text", "schema_types", "schema_pack")
 
 
 class Names(Dict[int, str]):
@@ -43,15 +36,17 @@ class Schema:
 
     `presentation` is the text of the language's grammar; `read` brings a file's text by its name under
     `grammars/`, `listing` a folder's file names; `hooks` are the rooms that `as der NAME` asks for;
-    `dress` gives a new Node its sentences. A mistake in a file raises FormatError when it is reached.
+    `dress` gives a new Node its sentences; `made` brings what a file was parsed to before, if it was.
+    A mistake in a file raises FormatError when it is reached.
     """
 
     def __init__(
         self, presentation: str, read: Callable[[str], Optional[str]], listing: Callable[[str], List[str]],
-        hooks: Mapping[str, Hook], dress: Callable[..., Any],
+        hooks: Mapping[str, Hook], dress: Callable[..., Any], made: Optional[Callable[..., Any]] = None,
     ) -> None:
         self._presentation = presentation
-        self._lark: Optional[Lark] = None
+        self._parser: Any = None
+        self._made = made
         self._read = read
         self._listing = listing
         self._files: Dict[str, Optional[Dict[str, Definition]]] = {}
@@ -176,31 +171,22 @@ class Schema:
         return self._files[file]
 
     def _parse(self, file: str, text: str) -> Dict[str, Definition]:
-        if self._lark is None:
-            # The basic lexer makes one pattern of all terminals, the contextual one for each state of the parser.
-            self._lark = Lark(
-                self._presentation, parser="lalr", lexer="basic", transformer=Build(), maybe_placeholders=False,
-            )
-        try:
-            parsed: Any = self._lark.parse(text)
-        except Mistake as mistake:
-            raise self.error(file, mistake.word, mistake.what) from None
-        except UnexpectedInput as error:
-            token = getattr(error, "token", None)
-            line, column = max(getattr(error, "line", 1), 1), max(getattr(error, "column", 1), 1)
-            if token is None:
-                what = "a sign that has no meaning here"
-            elif token.type == "$END":
-                what = "the file ends in the middle of a definition"
-                line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
-            else:
-                what = f"did not expect {str(token)[:40]!r} here"
-            raise complaint(file, text, line, column, what) from None
+        packed = self._made(file, CODE, self._presentation, text) if self._made is not None else None
+        definitions = self.parsed(file, text) if packed is None else unpack(packed)
         made: Dict[str, Definition] = {}
-        for each in parsed:
+        for each in definitions:
             each.file = file
             name = f"extension {each.name}" if isinstance(each, Extension) else str(each.name)
             if name in made:
                 raise self.error(file, each.name, f"{name!r} is defined twice")
             made[name] = each
         return made
+
+    def parsed(self, file: str, text: str) -> List[Definition]:
+        """The definitions in the text of a file. Raises FormatError where it is wrong."""
+        if self._parser is None:
+            from hexnote.schema_text import Parser
+
+            self._parser = Parser(self._presentation)
+        definitions: List[Definition] = self._parser.parse(file, text)
+        return definitions

@@ -1,14 +1,31 @@
-"""What the rules of `grammars/presentation.lark` make: definitions out of tokens.
+"""Format files parsed: `grammars/presentation.lark` says how, Lark does it, definitions come of it.
 
 A token is a string that knows its type and its place, as the parser gives it.
 """
-
 from __future__ import annotations
 
 import re
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
-from hexnote.schema_types import AMOUNT, BOUNDS, PLAIN, REST, Enum, Extension, Member, Select, Struct, Sum, Tail, Word
+from lark import Lark
+from lark.exceptions import UnexpectedInput
+
+from hexnote.schema_types import (
+    AMOUNT,
+    BOUNDS,
+    PLAIN,
+    REST,
+    Definition,
+    Enum,
+    Extension,
+    Member,
+    Select,
+    Struct,
+    Sum,
+    Tail,
+    Word,
+    complaint,
+)
 
 _NAMED = re.compile(r"\$?\w+")
 _LABEL = re.compile(r"\w+(?:\.\.\w+)?")
@@ -167,3 +184,30 @@ class Build:
                 labels.append((_word(item, match.start(), low), upto))
             made.cases.append((labels, members))
         return made
+
+
+class Parser:
+    """The parser of format files; `presentation` is the text of their grammar."""
+
+    def __init__(self, presentation: str) -> None:
+        # The basic lexer makes one pattern of all terminals, the contextual one for each state of the parser.
+        self._lark = Lark(presentation, parser="lalr", lexer="basic", transformer=Build(), maybe_placeholders=False)
+
+    def parse(self, file: str, text: str) -> List[Definition]:
+        """The definitions in a text, which is that of `file`. Raises FormatError where it is wrong."""
+        try:
+            parsed: Any = self._lark.parse(text)
+        except Mistake as mistake:
+            raise complaint(file, text, mistake.word.line, mistake.word.column, mistake.what) from None
+        except UnexpectedInput as error:
+            token = getattr(error, "token", None)
+            line, column = max(getattr(error, "line", 1), 1), max(getattr(error, "column", 1), 1)
+            if token is None:
+                what = "a sign that has no meaning here"
+            elif token.type == "$END":
+                what = "the file ends in the middle of a definition"
+                line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+            else:
+                what = f"did not expect {str(token)[:40]!r} here"
+            raise complaint(file, text, line, column, what) from None
+        return list(parsed)

@@ -168,3 +168,16 @@ class Session:
         if version == 0x0304:
             self.changed = [False, False]
         self.retried = self.retried or buf[6:38] == RETRY_RANDOM
+
+
+class Settled(Session):
+    """What a session had agreed, for bytes that the wire does not show: they teach it nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, session: Session) -> None:
+        for name in Session.__slots__:
+            setattr(self, name, getattr(session, name))
+
+    def learn(self, side: int, kind: int, buf: bytes) -> None:
+        """Nothing: the wire does not show this message."""

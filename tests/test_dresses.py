@@ -21,6 +21,7 @@ from hexnote.dumps import Reader
 from hexnote.model import Block
 from hexnote.pipeline import Annotator
 from hexnote.render.json import Json
+from hexnote.render.text import Text
 
 CORPUS = os.path.join(SHARED, "corpus")
 FORMATS = os.path.join(CORPUS, "formats")
@@ -122,6 +123,113 @@ LOGS: Dict[str, List[Tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", sorted(LOGS))
 def test_logs(name: str) -> None:
     assert sorted(records(name)) == sorted(LOGS[name])
+
+
+# What the logs show decrypted, by hand: sender, message, whole length; or sender, alert, level, description.
+DECRYPTED: Dict[str, List[Tuple[Any, ...]]] = {
+    "osslmsg": [
+        ("server", "encrypted_extensions", 6), ("server", "certificate", 794), ("server", "certificate_verify", 264),
+        ("server", "finished", 52), ("client", "finished", 52), ("client", "alert", 1, 0),
+    ],
+    "curl": [
+        ("server", "encrypted_extensions", 6), ("server", "certificate", 794), ("server", "certificate_verify", 264),
+        ("server", "finished", 52), ("client", "finished", 52), ("server", "new_session_ticket", 233),
+        ("server", "new_session_ticket", 233), ("server", "alert", 1, 0), ("client", "alert", 1, 0),
+    ],
+}
+
+
+def decrypted(found: List[Dict[str, Any]]) -> List[Tuple[Any, ...]]:
+    """Messages and alerts that are told in buffers of their own."""
+    made: List[Tuple[Any, ...]] = []
+    for o in found:
+        if o["kind"] == "message" and o.get("buffer"):
+            made.append((o["from"], o["name"], o["length"]))
+        elif o["kind"] == "field" and o.get("buffer") and o["path"] == "alert.level":
+            made.append((o["from"], "alert", o["value"]))
+        elif o["kind"] == "field" and o.get("buffer") and o["path"] == "alert.description":
+            made[-1] += (o["value"],)
+    return made
+
+
+@corpus
+@pytest.mark.parametrize("name", sorted(DECRYPTED))
+def test_what_a_log_shows_decrypted_is_read_as_messages(name: str) -> None:
+    found = told(file(FORMATS, name + ".txt"))
+    assert decrypted(found) == DECRYPTED[name]
+    # Each logged block is a buffer of its own, and its fields tile it: bytes, and places in the dump.
+    buffers: Dict[str, List[Dict[str, Any]]] = {}
+    for o in found:
+        if o["kind"] == "field" and o.get("buffer"):
+            buffers.setdefault(o["buffer"], []).append(o)
+    for buffer, fields in buffers.items():
+        packet = int(buffer.partition(":")[2])
+        at = 0
+        for field in sorted(fields, key=lambda o: o["offset"]):
+            assert field["offset"] == at
+            at += field["length"]
+            if field["length"]:
+                assert field["at"] == [[packet, field["offset"], at]]
+    whole = b"".join(bytes.fromhex(o["hex"]) for fields in buffers.values() for o in fields)
+    assert whole.count(b"beef.cafe") == 2
+
+
+def logged(sign: str, name: str, data: bytes) -> bytes:
+    text = rows(lambda at, row: b"    " + row.hex(" ").encode() + b"\n", data)
+    return f"{sign} TLS 1.2, {name} [length {len(data):04x}]\n".encode() + text
+
+
+def test_a_log_of_tls_1_2() -> None:
+    """Messages in clear are the wire's, several in one record too; behind ChangeCipherSpec they are decrypted ones."""
+    hello = CLIENT[5:]
+    server = b"\2\0\0\x26\3\3" + bytes(32) + b"\0\x00\x2f\0"
+    done, finished = b"\x0e\0\0\0", b"\x14\0\0\x0c" + bytes(range(12))
+    text = logged(">>>", "RecordHeader", CLIENT[:5]) + logged(">>>", "Handshake", hello)
+    text += logged("<<<", "RecordHeader", b"\x16\3\3\0\x2e") + logged("<<<", "Handshake", server) + logged("<<<", "Handshake", done)
+    text += logged(">>>", "RecordHeader", b"\x14\3\3\0\1") + logged(">>>", "ChangeCipherSpec", b"\1")
+    text += logged(">>>", "RecordHeader", b"\x16\3\3\0\x28") + logged(">>>", "Handshake", finished)
+    text += logged("<<<", "RecordHeader", b"\x14\3\3\0\1")
+    text += logged("<<<", "RecordHeader", b"\x16\3\3\0\x28") + logged("<<<", "Handshake", finished)
+    text += logged(">>>", "RecordHeader", b"\x15\3\3\0\x1a") + logged(">>>", "Alert", b"\2\x28")
+    found = told(text)
+    assert [(o["from"], o["name"], o["offset"]) for o in found if o["kind"] == "message" and not o.get("buffer")] == [
+        ("client", "client_hello", 5), ("server", "server_hello", 5), ("server", "server_hello_done", 47)]
+    assert decrypted(found) == [("client", "finished", 16), ("server", "finished", 16), ("client", "alert", 2, 40)]
+    records = [(o["from"], o["type"], o["missing"], o["encrypted"]) for o in found if o["kind"] == "record"]
+    assert sorted(records) == [
+        ("client", 20, 0, False), ("client", 21, 26, True), ("client", 22, 0, False), ("client", 22, 40, True),
+        ("server", 20, 1, False), ("server", 22, 0, False), ("server", 22, 40, True)]
+    # A server's log: what comes in first is the client's.
+    turned = text.replace(b">>>", b"---").replace(b"<<<", b">>>").replace(b"---", b"<<<")
+    assert bare(told(turned)) == bare(found)
+    # Another connection in the same log has a hello in clear.
+    both = told(text + text)
+    assert {o["stream"] for o in both if o["kind"] == "message"} == {0, 1}
+    assert decrypted(both) == 2 * decrypted(found)
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_log_cut_short(cut: int) -> None:
+    text = file(FORMATS, "osslmsg.txt") if os.path.isdir(FORMATS) else log("msg")
+    lines = text.split(b"\n")
+    short = b"\n".join(lines[: len(lines) * cut // 40]) + b"\n"
+    for at in (0, 1, 2):
+        annotator = Annotator(Text())
+        annotator.begin("-")
+        out = annotator.feed(short[at:]) + annotator.close()
+        assert b"".join(line for line in out.splitlines(True) if not line.startswith(b";|")) == short[at:]
+
+
+def test_what_a_log_shows_besides_is_no_part_of_the_stream() -> None:
+    """s_client prints the ticket in the same way, and other programs print in the midst of a row."""
+    ticket = b"    TLS session ticket:\n    " + rows(openssl, bytes(range(64))).replace(b"\n0", b"\n    0")
+    plain = told(log("openssl"))
+    assert bare(told(log("openssl") + ticket)) == bare(plain)
+    assert bare(told(log("openssl") + ticket[ticket.index(b"\n") + 1 :])) == bare(plain)
+    lines = log("openssl").splitlines(True)
+    lines[2] = lines[2][:13] + b"depth=0 CN = beef.cafe\nverify return:1\n" + lines[2][13:]
+    found = [o for o in told(b"".join(lines)) if o["kind"] == "record"]
+    assert [(o["from"], o["length"], o["missing"]) for o in found] == [("client", 74, 14), ("server", 7, 0)]
 
 
 @corpus

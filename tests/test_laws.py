@@ -119,7 +119,7 @@ def misplaced(text: bytes, tab: int) -> Tuple[int, List[str]]:
 
 def hex_columns(row: str) -> Dict[int, int]:
     """The columns of a row's hex digits, each with the column of its byte's other digit."""
-    match = re.match(r"[; |>\t]*(?:0x)?[0-9a-fA-F]{4,}:?[ \t]+", row)
+    match = re.match(r"[; |>\t]*(?:0x)?[0-9a-fA-F]{4,}:?[ \t]+", row) or re.match(r" {4}(?=[0-9a-f]{2}(?: |$))", row)
     out: Dict[int, int] = {}
     if match:
         at = match.end()

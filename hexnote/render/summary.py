@@ -215,6 +215,9 @@ class Summary:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
                     self._flush(sheet)
                     self._line(sheet, part.side, self._words(part))
+            elif part.buffer.startswith("logged:") and part.done and part.fields[-1][2] > 1:
+                self._flush(sheet)
+                self._line(sheet, part.side, self._words(part))
             elif part.kind == OTHER and part.begins:
                 self._flush(sheet)
                 shown = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:32])

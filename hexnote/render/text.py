@@ -106,8 +106,9 @@ class Text(Known):
         notes: Dict[int, List[str]] = {}
         if review:
             self._review(shape, packet, notes)
-        if parts and packet.offset is not None:
-            self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
+        if parts and (packet.offset is not None or parts[0].buffer):
+            # A buffer of its own begins where its packet's rows do.
+            self._tell(shape, packet.start - (packet.offset or 0), parts, packet, connection, notes)
         if rows.odd:
             self._write_again(rows, shape, block, notes)
         else:
