@@ -80,7 +80,7 @@ def explained(code: str, width: int) -> str:
 
 def job_name(options: Options) -> str:
     """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose"):
+    for name in ("strip", "summary", "diagnose", "field"):
         if getattr(options, name):
             return name
     if options.to is not None:
@@ -108,6 +108,7 @@ class Job:
         self._stripper = Stripper()
         self.found = True  # there was something to do in the trace begun last
         self.errors = False  # an error-level finding was made
+        self.chosen = True  # what was asked for by name stands in the trace begun last
 
     def begin(self, name: str) -> None:
         self._stripper = self._new()
@@ -145,6 +146,7 @@ class Annotate(Job):
         made = self._annotator.end()
         self.found = self._annotator.found
         self.errors = self._annotator.errors
+        self.chosen = getattr(self._annotator.renderer, "found", True)
         return made
 
     def close(self) -> bytes:
@@ -158,6 +160,13 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
         from hexnote.render.json import Json
 
         return Json()
+    if name == "field":
+        from hexnote.render.select import Select
+
+        try:
+            return Select(options.field or "")
+        except ValueError as error:
+            raise UsageError(f"--field {options.field}: {error}") from None
     if name in ("summary", "diagnose"):
         from hexnote.render.summary import Summary
 
@@ -205,6 +214,7 @@ class Run:
         self._name = job_name(options)
         self._job: Optional[Job] = None
         self._mistake = False
+        self._chosen = self._name != "field"  # what was asked for by name stands in some trace
         self._screen: Any = None
         self._encode: Optional[Callable[[bytes, bool], bytes]] = None  # gives the user's text back as it was written
         terminal = output.terminal
@@ -228,6 +238,8 @@ class Run:
                 self._complain(f"cannot read {_shown(name)}: {error.strerror or error}")
         if self._job is not None:
             self._emit(self._job.close(), True)
+            if not self._chosen:
+                say(f"no field {self._options.field} in what was read: hexnote --to json prints the paths that there are")
         if self._screen is not None:
             self._output.write(self._screen.close())
         return MISTAKE if self._mistake else FOUND if self.errors else DONE
@@ -285,6 +297,7 @@ class Run:
                 f"no packet and no TLS bytes found in {_shown(name)}: looked for the rows of a hex dump "
                 "(0x0000:  4500 003c ...); tcpdump -nX -r FILE.pcap prints one"
             )
+        self._chosen = self._chosen or job.chosen
 
     def _pass(self, head: bytes, chunks: Iterator[bytes]) -> None:
         """Binary input goes through as it came, but not to a terminal and not among another job's output."""

@@ -35,6 +35,8 @@ TABLE = (
            job=True),
     Option("explain", ("--explain",), "CODE", "what a finding means, how it is known, what to do; list: all codes",
            SECTIONS[0], job=True),
+    Option("field", ("--field",), "PATH", "just the values that a path of the JSON output selects, FILE:packet: before each; "
+           "[*] stands for every number", SECTIONS[0], job=True),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
     Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
@@ -60,6 +62,7 @@ EXAMPLES = (
     ("hexnote --diagnose trace.txt", "the findings alone: damage, holes, contradictions"),
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
+    ("hexnote --field server_hello.cipher_suite *.txt", "what the servers chose"),
 )
 
 
@@ -70,14 +73,12 @@ class UsageError(Exception):
 class Options:
     """What the command line says, with defaults."""
 
-    __slots__ = ("to", "strip", "summary", "diagnose", "output", "depth", "headers", "width", "color", "help", "explain", "at",
-                 "version", "traces")  # fmt: skip
-
     def __init__(self) -> None:
         self.to: Optional[str] = None
         self.strip = False
         self.summary = False
         self.diagnose = False
+        self.field: Optional[str] = None
         self.output: Optional[str] = None
         self.depth = "normal"
         self.headers = False
