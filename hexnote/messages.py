@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Tuple
 
-from hexnote.model import EXTRA, LEAF, MISSING, Context, Decoder, Field, Node
+from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Node
 from hexnote.spans import Hole
 
 # Handshake types (RFC 8446 section 4 and the registry) and the formats of their bodies.
@@ -62,6 +62,7 @@ class Messages:
         self.extra = dress(Node("record", kind=EXTRA, suffix=".extra", show="opaque"))
         self.skipped = dress(Node("handshake", kind=LEAF, suffix=".skipped", show="opaque", type="Skipped"))
         self._headers: Dict[int, List[Field]] = {}
+        self._inside: Dict[str, Node] = {}
 
     def get(self, name: str) -> Decoder:
         """The decoder of a format, made at its first use."""
@@ -77,6 +78,23 @@ class Messages:
             made = self._headers[size] = []
             name = {5: "RecordHeader", 2: "SSL2Header", 3: "SSL2Header3"}[size]
             self.get(name)(bytes(size), 0, size, ctx, made, 0, -1)
+        return made
+
+    def content(self, data: bytes) -> Node:
+        """The node of application data that was decrypted: text, where its first bytes are."""
+        head = data[:256]
+        return self.inside("text" if all(32 <= c < 127 or 9 <= c <= 13 for c in head) else "content")
+
+    def inside(self, name: str) -> Node:
+        """The node of a part of a decrypted record: "content", "mac", "padding", "padding_length" (RFC 5246 section
+        6.2.3), "type", "zeros" (RFC 8446 section 5.2), "compressed" (RFC 3749)."""
+        made = self._inside.get(name)
+        if made is None:
+            show = {"padding_length": "uint", "text": "text", "type": "enum"}.get(name, "opaque")
+            names = CONTENT_TYPES if name == "type" else None
+            suffix = ".content" if name == "text" else "." + name
+            made = Node("plaintext", suffix=suffix, show=show, names=names, type="Plain", size=1)
+            made = self._inside[name] = self._dress(made)
         return made
 
     def body(self, kind: int, buf: Any, end: int, ctx: Context) -> List[Field]:

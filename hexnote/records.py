@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, List, Optional, Set, Tuple
 
-from hexnote.messages import Messages, message_name
+from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import BODY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
 from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Session
 from hexnote.spans import Hole, Patchy, Pieces
@@ -79,7 +79,7 @@ class Reader:
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
         "end", "started", "synced", "why_lost", "other", "first_other", "_head", "_head_at", "_progress",
         "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_message", "_chunks",
-        "_size", "_holes", "_total", "_decodes", "_decoded",
+        "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
 
     def __init__(self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False) -> None:
@@ -117,6 +117,7 @@ class Reader:
         self._total = -1  # whole length of the message, -1: its header is incomplete
         self._decodes = 0
         self._decoded = 0  # bytes of the message that were decoded
+        self.opened: Any = None  # who opens encrypted records, where the user has keys (a `plain.Opened`); wants `keep`
 
     # ---------------------------------------------------------------- feeding
 
@@ -186,6 +187,26 @@ class Reader:
         elif self._head:
             self._tell_header_part(self._head_at, len(self._head), self._head, True, parts)
             self._head = b""
+        self._drop_message(parts)
+        if self.opened is not None:
+            parts += self.opened.close()
+
+    def content(self, record: Record, data: bytes, parts: List[Part]) -> None:
+        """Take the whole content of a record that was decrypted: `record.offset` and what is told count in a stream
+        of contents, of which this reader is fed nothing else."""
+        lo, hi = record.offset, record.offset + len(data)
+        self.record, self.end, self._body, self._have, self._read = record, hi, [], 0, 0
+        if record.type == HANDSHAKE:
+            self._handshake(record, lo, hi, data, parts)
+        elif record.type in BODIES:
+            self._small(record, lo, hi, data, parts)
+        elif data:
+            fields: List[Field] = [(self.messages.content(data), 0, len(data), 0, -1)]
+            parts.append(Part(BODY, self.side, record, fields, lo, data, lo, hi, True, True))
+        self.record = None
+
+    def give_up(self, parts: List[Part]) -> None:
+        """What is incomplete will remain so."""
         self._drop_message(parts)
 
     # ---------------------------------------------------------------- record headers
@@ -386,21 +407,29 @@ class Reader:
         if done:
             if record.type == CHANGE_CIPHER_SPEC:
                 self.session.change_cipher_spec(self.side)
+            elif self.session.keys is not None and record.format == "ssl2" and isinstance(buf, bytes):
+                self.session.keys.hello2(buf)
 
     def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
         ctx = self.context()
         if record.format == "ssl2":
             fields = self.messages.ssl2(buf, record.length - record.header, ctx)
         else:
-            fields = self.messages.body(record.type or 0, buf, record.length - 5, ctx)
+            fields = self.messages.body(record.type or 0, buf, record.length - record.header, ctx)
         return fields, ctx.problems
 
     def _finish(self, record: Record, parts: List[Part]) -> None:
         self.record = None
         if self._progress < record.length - record.header:
             self._give_up_body(record, parts)
+        end = Part(END, self.side, record, [], record.offset, b"", self.end, self.end, False, True)
+        if self.opened is None:
+            parts.append(end)
+        else:
+            plain = self.opened.read(record, _join(self._body) if record.encrypted and not record.missing else None)
+            parts.append(end)
+            parts += plain
         self._body, self._have = [], 0
-        parts.append(Part(END, self.side, record, [], record.offset, b"", self.end, self.end, False, True))
 
     def _give_up_body(self, record: Record, parts: List[Part]) -> None:
         """The record's body is cut by the end of the trace: tell its fields as far as they go."""

@@ -36,7 +36,7 @@ the rule of the clear hello.
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CLIENT_KEY_EXCHANGE = 1, 2, 16
@@ -68,7 +68,10 @@ def begins_message(body: bytes, length: int) -> bool:
 class Session:
     """The state of one connection, fed with its hellos and its ChangeCipherSpecs in capture order."""
 
-    __slots__ = ("version", "offered", "suite", "key_exchange", "changed", "whole", "lost", "hellos", "ssl2", "retried", "_kx")
+    __slots__ = (
+        "version", "offered", "suite", "key_exchange", "changed", "whole", "lost", "hellos", "ssl2", "retried", "keys",
+        "_kx",
+    )  # fmt: skip
 
     def __init__(self, key_exchange: Callable[[int], str]) -> None:
         self.version: Optional[int] = None  # negotiated, from the ServerHello
@@ -81,6 +84,7 @@ class Session:
         self.hellos = [0, 0]  # hellos seen in clear, by side
         self.ssl2 = False  # the client began with an SSL 2.0 hello
         self.retried = False  # a HelloRetryRequest was seen
+        self.keys: Any = None  # the user's secrets (a `keys.Keys`), where there are any
         self._kx = key_exchange
 
     def decisive(self, side: int, kind: int) -> int:
@@ -124,6 +128,8 @@ class Session:
     def change_cipher_spec(self, side: int) -> None:
         """A ChangeCipherSpec in clear was read."""
         self.changed[side] = True
+        if self.keys is not None:
+            self.keys.change(side)
 
     def message_kind(self, kind: str, buf: bytes) -> str:
         """The name under which a message is decoded: a HelloRetryRequest has a ServerHello's type."""
@@ -147,6 +153,14 @@ class Session:
         elif kind == CLIENT_KEY_EXCHANGE and self.version is None:
             # Only the client's direction is there: TLS 1.3 has no such message.
             self.version = min(self.offered or 0x0303, 0x0303)
+        if self.keys is not None:
+            self.keys.learn(side, kind, buf, False)
+
+    def learn_inside(self, side: int, kind: int, buf: bytes) -> None:
+        """Take in a complete message that was decrypted: it changes what is agreed, not what is encrypted."""
+        if kind == SERVER_HELLO and len(buf) >= 39:
+            self._server_hello(side, buf)
+        self.keys.learn(side, kind, buf, True)
 
     def _server_hello(self, side: int, buf: bytes) -> None:
         """RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3: version, suite, supported_versions."""

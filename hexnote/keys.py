@@ -1,0 +1,357 @@
+"""Records opened with the secrets of the user's key log.
+
+A `Keys` follows one connection: hellos and ChangeCipherSpecs in clear and decrypted, and every record. It
+hands out plaintext only where its tag or MAC fits; where nothing fits it says why, once. Secrets stay in here.
+
+What cannot be known from the bytes is tried, since a tag proves what fits: the cipher of early data, which
+key of TLS 1.3 is in use, and how many records were lost with bytes that the trace lacks. All of it is bounded.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from hexnote.keys_cipher import Aead13, Opener, Plain, Suite, Unsupported, opener12
+from hexnote.keys_log import LABELS, KeyLog
+from hexnote.keys_schedule import digest_size, extended_master_secret, master_secret, updated
+from hexnote.model import Record
+
+__all__ = ["KeyLog", "Keys", "Plain"]
+
+CLIENT_HELLO, SERVER_HELLO, END_OF_EARLY_DATA, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 1, 2, 5, 16, 20, 24
+EARLY, HANDSHAKE, APPLICATION = 0, 1, 2
+
+# Records that may have been lost in one gap; bytes that one connection may cost in vain; bytes of handshake kept.
+_TRIES = 4096
+_BUDGET = 1 << 26
+_TRANSCRIPT = 1 << 20
+# Updates of the traffic keys that may have been lost in one gap.
+_GENERATIONS = 2
+
+
+class Way:
+    """One direction: the keys in use, and the sequence number of the next record (RFC 8446 section 5.3)."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.opener: Optional[Opener] = None
+        self.why = ""  # why there is none, in words
+        self.sequence = 0  # of the next record, if none was lost
+        self.slack = 0  # how many records may have been lost
+        self.end: Optional[int] = None  # stream offset behind the last record
+        self.stage = HANDSHAKE if side else EARLY  # TLS 1.3: which secret
+        self.secret = b""  # TLS 1.3: the traffic secret in use
+        self.suite: Optional[Suite] = None
+        self.opened = 0  # records opened under these keys
+        self.told: List[str] = []  # what was said already
+
+
+class Keys:
+    """One connection, seen with the secrets of `log`; `suite(code)`: what the registry says of a cipher suite."""
+
+    def __init__(self, log: KeyLog, suite: Callable[[int], Optional[Suite]]) -> None:
+        self._log = log
+        self._suite_of = suite
+        self._ways = (Way(0), Way(1))
+        self._client = b""  # the client random of the handshake in progress
+        self._server = b""
+        self._session_id = b""
+        self._offered: Sequence[int] = ()
+        self._version: Optional[int] = None
+        self._code: Optional[int] = None  # the negotiated suite
+        self._behind = False  # encrypt_then_mac is agreed
+        self._extended = False  # extended_master_secret is agreed
+        self._compression = 0
+        self._transcript: List[bytes] = []
+        self._heard = 0  # bytes in it
+        self._premaster: Optional[bytes] = None
+        self._until = 0  # messages of the transcript up to the ClientKeyExchange
+        self._cost = 0
+        self._said: List[Tuple[int, str, Optional[Record]]] = []
+
+    # ---------------------------------------------------------------- what is learnt
+
+    def learn(self, side: int, kind: int, buf: bytes, inside: bool) -> None:
+        """Take in a complete handshake message, header included; `inside`: it was decrypted."""
+        if self._log.premasters:
+            if kind == CLIENT_HELLO:
+                self._transcript, self._heard = [], 0
+            if self._heard < _TRANSCRIPT:
+                self._transcript.append(bytes(buf))
+                self._heard += len(buf)
+        way = self._ways[side]
+        if kind == CLIENT_HELLO:
+            self._client_hello(buf, inside)
+        elif kind == SERVER_HELLO:
+            self._server_hello(buf, inside)
+        elif kind == CLIENT_KEY_EXCHANGE and self._log.premasters:
+            lead = 4 if self._version == 0x0300 else 6
+            self._premaster = self._log.premaster(bytes(buf[lead : lead + 8]))
+            self._until = len(self._transcript)
+        elif not inside or not self._is13():
+            return
+        elif kind == KEY_UPDATE and way.suite is not None:
+            self._enter(way, way.suite, updated(way.suite.hash, way.secret))
+        elif kind == FINISHED and way.stage == HANDSHAKE or kind == END_OF_EARLY_DATA and way.stage == EARLY:
+            way.stage += 1
+            way.opener = None
+
+    def _client_hello(self, buf: bytes, inside: bool) -> None:
+        """RFC 5246 section 7.4.1.2: random, session ID, suites."""
+        try:
+            again = self._client == bytes(buf[6:38]) and self._is13()
+            self._client = bytes(buf[6:38])
+            at = 39 + buf[38]
+            self._session_id = bytes(buf[39:at])
+            size = buf[at] << 8 | buf[at + 1]
+            self._offered = [buf[i] << 8 | buf[i + 1] for i in range(at + 2, min(at + 2 + size, len(buf) - 1), 2)]
+        except IndexError:
+            return
+        self._premaster = None
+        if inside:
+            return
+        way = self._ways[0]
+        if again:
+            # The second hello, after a HelloRetryRequest: early data was refused.
+            way.stage = HANDSHAKE
+        else:
+            self._version = self._code = None
+            way.stage = EARLY
+        way.opener, way.why = None, ""
+
+    def hello2(self, buf: bytes) -> None:
+        """An SSL 2.0 ClientHello (RFC 5246 appendix E.2): its challenge is the client random."""
+        if len(buf) >= 9 and buf[0] == 1:
+            specs, session, challenge = (buf[i] << 8 | buf[i + 1] for i in (3, 5, 7))
+            at = 9 + specs + session
+            self._client = bytes(buf[at : at + challenge])[-32:].rjust(32, b"\0")
+            if self._log.premasters:
+                self._transcript, self._heard = [bytes(buf)], len(buf)
+
+    def _server_hello(self, buf: bytes, inside: bool) -> None:
+        """RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3."""
+        try:
+            version = buf[4] << 8 | buf[5]
+            self._server = bytes(buf[6:38])
+            at = 39 + buf[38]
+            self._session_id = bytes(buf[39:at])
+            self._code = buf[at] << 8 | buf[at + 1]
+            self._compression = buf[at + 2]
+        except IndexError:
+            return
+        self._behind = self._extended = False
+        at += 5
+        while at + 4 <= len(buf):
+            kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
+            if kind == 43 and size == 2 and at + 6 <= len(buf):
+                version = buf[at + 4] << 8 | buf[at + 5]
+            self._behind = self._behind or kind == 22
+            self._extended = self._extended or kind == 23
+            at += 4 + size
+        self._version = version
+        if not inside:
+            for way in self._ways:
+                if way.side or self._is13() and way.stage != EARLY:
+                    way.stage = HANDSHAKE
+                    way.opener, way.why = None, ""
+
+    def _is13(self) -> bool:
+        return self._version == 0x0304
+
+    def change(self, side: int) -> None:
+        """A ChangeCipherSpec was read, in clear or decrypted: up to TLS 1.2 the side's next record has new keys."""
+        way = self._ways[side]
+        if self._is13() or self._version is None and self._log.knows(self._client):
+            return
+        way.opener, way.why, way.sequence, way.slack, way.opened = None, "", 0, 0, 0
+        if self._version is None:
+            way.why = "the ServerHello, which names the cipher suite, is not in the trace"
+            return
+        master = self._log.master(self._client, self._session_id)
+        suite = self._suite_of(self._code or 0)
+        if suite is None:
+            way.why = f"cipher suite 0x{self._code or 0:04x} is not known here"
+            return
+        if master is None:
+            master = self._from_premaster(suite)
+        if master is None:
+            way.why = self._absent("")
+            return
+        try:
+            way.opener = opener12(suite, self._version, self._behind, master, self._client, self._server, side)
+        except Unsupported as error:
+            way.why = str(error)
+
+    def _from_premaster(self, suite: Suite) -> Optional[bytes]:
+        """The master secret out of a premaster secret, if the log has that."""
+        hash_name = suite.hash or "SHA256"
+        if self._premaster is None or self._version is None or not digest_size(hash_name):
+            return None
+        if not self._extended:
+            return master_secret(self._version, hash_name, self._premaster, self._client, self._server)
+        transcript = b"".join(self._transcript[: self._until])
+        return extended_master_secret(self._version, hash_name, self._premaster, transcript)
+
+    def _absent(self, label: str) -> str:
+        if not self._client:
+            return "the ClientHello, by whose random a key log is searched, is not in the trace"
+        what = f"{label} for the" if label else "secret for the"
+        return f"it has no {what} client random that begins with {self._client[:4].hex()}"
+
+    # ---------------------------------------------------------------- records
+
+    def passes(self, record: Record) -> None:
+        """Every record of the connection, in order, before `open` is asked for it."""
+        way = self._ways[record.side]
+        if way.end is not None and record.offset > way.end:
+            self._lost(way, record.offset - way.end)
+        way.end = record.offset + record.length
+
+    def _lost(self, way: Way, size: int) -> None:
+        """Bytes of the stream were lost, record headers among them."""
+        if way.opener is not None:
+            way.opener.lost(size)
+            way.slack = min(way.slack + size // (5 + way.opener.least), _TRIES)
+        else:
+            way.slack = min(way.slack + size // 6, _TRIES)
+
+    def open(self, record: Record, head: bytes, body: Optional[bytes]) -> Optional[Plain]:
+        """The plaintext of an encrypted record; None where it cannot be had, which is then told by `take`.
+
+        `head`: the five bytes of its header; `body` None: not all of it is in the trace.
+        """
+        way = self._ways[record.side]
+        if self._is13() or self._version is None and self._log.knows(self._client):
+            return self._open13(way, record, head, body)
+        if way.opener is None and not way.why:
+            way.why = "no ChangeCipherSpec came before it" if self._client else self._absent("")
+        if way.opener is None and self._version is not None and "client random" in way.why:
+            self._again(way)
+        opener = way.opener
+        if opener is None:
+            self._tell(way, way.why)
+            return None
+        if body is None:
+            opener.skip(record.length - record.header)
+            way.sequence += 1
+            return None
+        why = opener.ready()
+        if not why:
+            for sequence in range(way.sequence, way.sequence + way.slack + 1):
+                plain = self._attempt(opener, sequence, head, body, sequence > way.sequence)
+                if plain is not None:
+                    way.sequence, way.slack = sequence + 1, 0
+                    way.opened += 1
+                    return plain
+            why = self._misfit(way)
+        opener.passed(body)
+        way.sequence += 1
+        self._tell(way, why, record)
+        return None
+
+    def _again(self, way: Way) -> None:
+        """A secret that was not there may be by now: a log grows while the browser runs."""
+        if self._log.master(self._client, self._session_id) is not None:
+            sequence, slack = way.sequence, way.slack
+            self.change(way.side)
+            way.sequence, way.slack = sequence, slack
+
+    def _attempt(self, opener: Opener, sequence: int, head: bytes, body: bytes, extra: bool) -> Optional[Plain]:
+        """One try; those that are beyond what the protocol says are paid for."""
+        if extra:
+            if self._cost > _BUDGET:
+                return None
+            self._cost += len(body) + 256
+        return opener.open(sequence, head, body)
+
+    def _misfit(self, way: Way) -> str:
+        if way.slack:
+            return "records before it are missing from the trace, and under no number that it may have does it fit"
+        if way.opened:
+            return "the tag or MAC does not fit, though earlier records' did: its bytes are not those that were sent"
+        return "the tag or MAC does not fit: the secret is not this connection's, or the bytes are not those that were sent"
+
+    def _tell(self, way: Way, why: str, record: Optional[Record] = None) -> None:
+        if why and why not in way.told:
+            way.told.append(why)
+            self._said.append((way.side, why, record))
+
+    def take(self) -> List[Tuple[int, str, Optional[Record]]]:
+        """What could not be opened since the last call: (side, why, record); each reason is told once a side."""
+        said, self._said = self._said, []
+        return said
+
+    # ---------------------------------------------------------------- TLS 1.3
+
+    def _enter(self, way: Way, suite: Suite, secret: bytes) -> None:
+        """New keys from the next record on."""
+        way.opener, way.suite, way.secret, way.sequence, way.opened = Aead13(suite, secret), suite, secret, 0, 0
+
+    def _open13(self, way: Way, record: Record, head: bytes, body: Optional[bytes]) -> Optional[Plain]:
+        if body is None:
+            way.sequence += 1
+            return None
+        missing: List[str] = []
+        for stage, suite, secret, opener, first, most in self._trials(way, missing):
+            if opener is None:
+                try:
+                    opener = Aead13(suite, secret)
+                except Unsupported as error:
+                    missing.append(str(error))
+                    continue
+            for sequence in range(first, first + most + 1):
+                expected = opener is way.opener and sequence == way.sequence
+                plain = self._attempt(opener, sequence, head, body, not expected)
+                if plain is not None:
+                    if opener is not way.opener:
+                        way.opener, way.suite, way.secret, way.stage, way.opened = opener, suite, secret, stage, 0
+                    way.sequence, way.slack = sequence + 1, 0
+                    way.opened += 1
+                    return plain
+        way.sequence += 1
+        self._tell(way, missing[0] if missing and way.opener is None else self._misfit(way), record)
+        return None
+
+    def _trials(self, way: Way, missing: List[str]) -> Iterator[Tuple[int, Suite, bytes, Optional[Opener], int, int]]:
+        """What may open the next record: (stage, suite, secret, opener if there is one, first sequence number, how
+        many more). `missing` gets what the log lacks."""
+        if way.opener is not None and way.suite is not None:
+            yield way.stage, way.suite, way.secret, way.opener, way.sequence, way.slack
+            if way.slack and way.stage == APPLICATION:
+                secret = way.secret
+                for _ in range(_GENERATIONS):
+                    secret = updated(way.suite.hash, secret)
+                    yield APPLICATION, way.suite, secret, None, 0, way.slack
+        for stage in range(max(way.stage, 1 if way.side else 0), 3):
+            if stage == way.stage and way.opener is not None:
+                continue
+            found = self._log.traffic(stage, way.side, self._client)
+            if found is None:
+                if stage != EARLY:
+                    missing.append(self._absent(LABELS[stage][way.side]))
+                continue
+            for suite in self._suites(len(found), stage):
+                yield stage, suite, found, None, 0, way.slack
+
+    def _suites(self, size: int, stage: int) -> Iterator[Suite]:
+        """Suites of TLS 1.3 that a secret of `size` bytes may belong to: the negotiated one, or those offered.
+        Early data goes by the suite of the session before (RFC 8446 section 4.2.10)."""
+        codes: List[int] = [] if self._code is None else [self._code]
+        if self._code is None or stage == EARLY:
+            codes += [code for code in self._offered if code >> 8 == 0x13 and code != self._code][:8]
+        for code in codes:
+            suite = self._suite_of(code)
+            if suite is not None and digest_size(suite.hash) == size:
+                yield suite
+
+
+def suites(rows: Dict[int, Sequence[str]]) -> Callable[[int], Optional[Suite]]:
+    """What the registry's rows (name, OpenSSL's name, key exchange, authentication, cipher, MAC, hash) say of suites."""
+
+    def find(code: int) -> Optional[Suite]:
+        row = rows.get(code)
+        if row is None or len(row) < 6 or "EXPORT" in row[0]:
+            return None
+        return Suite(row[4], row[5], row[6] if len(row) > 6 else "")
+
+    return find
