@@ -130,9 +130,19 @@ class Annotate(Job):
         from hexnote.pipeline import Annotator
 
         self.found = self.errors = False
-        self._annotator = Annotator(_renderer(name, options, output), {
-            "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
-        })
+        settings = {
+            "headers": options.headers, "at": moment(options.at) if options.at is not None else None, "keylog": options.keylog,
+        }  # fmt: skip
+        try:
+            self._annotator = Annotator(_renderer(name, options, output), settings)
+        except OSError as error:
+            if options.keylog is None or error.filename != options.keylog:
+                raise
+            raise UsageError(f"cannot read the key log {options.keylog}: {error.strerror or error}") from None
+        except ImportError as error:
+            if options.keylog is None or (error.name or "").split(".")[0] != "cryptography":
+                raise
+            raise UsageError("--keylog needs the package cryptography: pip install hexnote[keys]") from None
         gc.freeze()  # what was built so far is not looked at again
 
     def begin(self, name: str) -> None:

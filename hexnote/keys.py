@@ -9,7 +9,8 @@ key of TLS 1.3 is in use, and how many records were lost with bytes that the tra
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+import zlib
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from hexnote.keys_cipher import Aead13, Opener, Plain, Suite, Unsupported, opener12
 from hexnote.keys_log import LABELS, KeyLog
@@ -25,6 +26,8 @@ EARLY, HANDSHAKE, APPLICATION = 0, 1, 2
 _TRIES = 4096
 _BUDGET = 1 << 26
 _TRANSCRIPT = 1 << 20
+# What a record's content may come to (RFC 5246 section 6.2.1), and one more.
+_LONGEST = 16384 + 1
 # Updates of the traffic keys that may have been lost in one gap.
 _GENERATIONS = 2
 
@@ -43,6 +46,8 @@ class Way:
         self.secret = b""  # TLS 1.3: the traffic secret in use
         self.suite: Optional[Suite] = None
         self.opened = 0  # records opened under these keys
+        self.compression = 0  # RFC 3749: the method under these keys
+        self.inflater: Any = None
         self.told: List[str] = []  # what was said already
 
 
@@ -177,6 +182,7 @@ class Keys:
         if master is None:
             way.why = self._absent("")
             return
+        way.compression, way.inflater = self._compression, zlib.decompressobj() if self._compression == 1 else None
         try:
             way.opener = opener12(suite, self._version, self._behind, master, self._client, self._server, side)
         except Unsupported as error:
@@ -211,6 +217,7 @@ class Keys:
         """Bytes of the stream were lost, record headers among them."""
         if way.opener is not None:
             way.opener.lost(size)
+            way.inflater = None
             way.slack = min(way.slack + size // (5 + way.opener.least), _TRIES)
         else:
             way.slack = min(way.slack + size // 6, _TRIES)
@@ -234,6 +241,7 @@ class Keys:
         if body is None:
             opener.skip(record.length - record.header)
             way.sequence += 1
+            way.inflater = None
             return None
         why = opener.ready()
         if not why:
@@ -242,12 +250,29 @@ class Keys:
                 if plain is not None:
                     way.sequence, way.slack = sequence + 1, 0
                     way.opened += 1
-                    return plain
+                    return self._inflate(way, plain) if way.compression else plain
             why = self._misfit(way)
         opener.passed(body)
         way.sequence += 1
+        way.inflater = None
         self._tell(way, why, record)
         return None
+
+    def _inflate(self, way: Way, plain: Plain) -> Plain:
+        """The content of a compressed record; the method's state goes through all records (RFC 3749 section 2)."""
+        inflated: Optional[bytes] = None
+        if way.inflater is not None:
+            try:
+                inflated = way.inflater.decompress(plain.data[: plain.content], _LONGEST)
+                if way.inflater.unconsumed_tail:
+                    inflated = None
+            except zlib.error:
+                inflated = None
+            if inflated is None:
+                way.inflater = None
+        if inflated is None:
+            self._tell(way, "the content of its records is compressed, and cannot be opened from here on")
+        return plain._replace(compressed=True, inflated=inflated)
 
     def _again(self, way: Way) -> None:
         """A secret that was not there may be by now: a log grows while the browser runs."""
@@ -345,7 +370,7 @@ class Keys:
                 yield suite
 
 
-def suites(rows: Dict[int, Sequence[str]]) -> Callable[[int], Optional[Suite]]:
+def suites(rows: Mapping[int, Sequence[str]]) -> Callable[[int], Optional[Suite]]:
     """What the registry's rows (name, OpenSSL's name, key exchange, authentication, cipher, MAC, hash) say of suites."""
 
     def find(code: int) -> Optional[Suite]:

@@ -42,6 +42,8 @@ class Plain(NamedTuple):
     content: int
     tail: List[Tuple[str, int, int]]  # (name, start, end)
     type: Optional[int] = None  # content type, where it stands inside
+    compressed: bool = False  # the content is compressed (RFC 3749)
+    inflated: Optional[bytes] = None  # and this is what it holds
 
 
 class Unsupported(Exception):

@@ -37,6 +37,8 @@ TABLE = (
            SECTIONS[0], job=True),
     Option("field", ("--field",), "PATH", "just the values that a path of the JSON output selects, FILE:packet: before each; "
            "[*] stands for every number", SECTIONS[0], job=True),
+    Option("keylog", ("--keylog",), "FILE", "decrypt with the secrets of a key log (SSLKEYLOGFILE); needs "
+           "pip install hexnote[keys]", SECTIONS[0]),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
     Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
@@ -76,6 +78,7 @@ class Options:
     def __init__(self) -> None:
         self.to: Optional[str] = None
         self.strip = False
+        self.keylog: Optional[str] = None
         self.summary = False
         self.diagnose = False
         self.field: Optional[str] = None

@@ -27,7 +27,7 @@ from hexnote.session import Session, Settled
 from hexnote.story import Teller
 from hexnote.streams import Flow, Flows
 from hexnote.strip import MARK, Stripper
-from hexnote.trouble import from_events, from_part, from_reader, from_stream
+from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
 
@@ -52,6 +52,26 @@ class Rooms:
         self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
 
 
+class Keyring:
+    """The user's key log: what opens the records of any connection. Raises OSError, and ImportError where the
+    package `cryptography` is missing."""
+
+    def __init__(self, path: str, rooms: Rooms) -> None:
+        from hexnote import keys, plain
+
+        self._keys, self._plain = keys, plain
+        self._messages = rooms.messages
+        self._suites = keys.suites(rooms.schema.names("cipher_suites").rows)
+        self.log = keys.KeyLog(path)
+
+    def unlock(self, connection: Connection, keep: bool) -> None:
+        """Have the records of a connection opened, from its first byte on."""
+        session = connection.session
+        session.keys = self._keys.Keys(self.log, self._suites)
+        for reader in connection.readers:
+            reader.opened = self._plain.Opened(reader, session, self._messages, keep)
+
+
 class Annotator:
     """Feeds one renderer with any number of inputs."""
 
@@ -61,6 +81,8 @@ class Annotator:
         self.at: Optional[float] = (options or {}).get("at")  # the date for certificates, seconds since 1970
         self.doctor = Doctor()
         self.rooms = Rooms()
+        keylog: Optional[str] = (options or {}).get("keylog")
+        self.keyring = Keyring(keylog, self.rooms) if keylog else None
         self.found = False  # a packet or a TLS byte was found
         self.errors = False  # a finding of severity error was made
         self._trace: Optional[Trace] = None
@@ -142,6 +164,8 @@ class Trace:
         self._close_packet()
         self._say(self.verifier.end())
         self._say(from_reader(self.dumps.advice, self.dumps.unreadable))
+        if self.owner.keyring is not None:
+            self._say(from_log(self.owner.keyring.log.malformed))
         for flow, deliveries in self.flows.finish():
             self._end_flow(flow, deliveries)
         for fragment in self.headless.finish():
@@ -290,9 +314,13 @@ class Trace:
         connection: Connection = flow.connection
         if connection.session is None:
             session = connection.session = Session(self.rooms.schema.key_exchange)
+            keyring = self.owner.keyring
             connection.readers = [
-                Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep) for side in (0, 1)
+                Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep or keyring is not None)
+                for side in (0, 1)
             ]
+            if keyring is not None:
+                keyring.unlock(connection, self.renderer.keep)
             places = [reader.places for reader in connection.readers]
             self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
         return connection
@@ -384,6 +412,8 @@ class Trace:
         for part in parts:
             if part.done or part.kind == LOST or part.problems:
                 self._diagnose(connection, part, delivery.packet, findings)
+        if self.owner.keyring is not None:
+            findings += from_keys(connection)
         return parts
 
     def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:

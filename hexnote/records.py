@@ -192,9 +192,9 @@ class Reader:
             parts += self.opened.close()
 
     def content(self, record: Record, data: bytes, parts: List[Part]) -> None:
-        """Take the whole content of a record that was decrypted: `record.offset` and what is told count in a stream
-        of contents, of which this reader is fed nothing else."""
-        lo, hi = record.offset, record.offset + len(data)
+        """Take the whole content of a record that was decrypted, for which `record` stands as if it were in clear.
+        A reader that is fed so is fed nothing else."""
+        lo, hi = record.offset + 5, record.offset + record.length
         self.record, self.end, self._body, self._have, self._read = record, hi, [], 0, 0
         if record.type == HANDSHAKE:
             self._handshake(record, lo, hi, data, parts)
@@ -204,6 +204,11 @@ class Reader:
             fields: List[Field] = [(self.messages.content(data), 0, len(data), 0, -1)]
             parts.append(Part(BODY, self.side, record, fields, lo, data, lo, hi, True, True))
         self.record = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a message is incomplete."""
+        return self._message is not None
 
     def give_up(self, parts: List[Part]) -> None:
         """What is incomplete will remain so."""
@@ -415,7 +420,7 @@ class Reader:
         if record.format == "ssl2":
             fields = self.messages.ssl2(buf, record.length - record.header, ctx)
         else:
-            fields = self.messages.body(record.type or 0, buf, record.length - record.header, ctx)
+            fields = self.messages.body(record.type or 0, buf, record.length - 5, ctx)
         return fields, ctx.problems
 
     def _finish(self, record: Record, parts: List[Part]) -> None:

@@ -122,6 +122,28 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     return out
 
 
+def from_keys(connection: Connection) -> List[Finding]:
+    """Records that the user's key log does not open: each reason once a side."""
+    out: List[Finding] = []
+    for side, why, record in connection.session.keys.take():
+        what = f"the {SIDES[side]}'s record {record.number} is" if record is not None else f"the {SIDES[side]}'s records are"
+        at = connection.readers[side].places.find(record.offset, record.offset + record.length) if record is not None else ()
+        out.append(Finding(
+            "keys-do-not-fit", "note", connection.number, "unknown", "proven",
+            f"with this key log {what} not decrypted: {why}", "",
+            "have the log written (SSLKEYLOGFILE) while the trace is taken, and the trace begin before the connection",
+            tuple(at)))
+    return out
+
+
+def from_log(malformed: int) -> List[Finding]:
+    """Lines of a key log that are no secrets."""
+    if not malformed:
+        return []
+    lines = "1 line of the key log is no secret" if malformed == 1 else f"{malformed} lines of the key log are no secrets"
+    return [Finding("keys-do-not-fit", "note", None, "unknown", "proven", f"{lines}: left out")]
+
+
 def from_reader(advice: List[Tuple[int, str]], unreadable: List[Tuple[int, int, str]]) -> List[Finding]:
     """What the dump reader could not read: (line, what to ask for instead), (first line, last line, why)."""
     out = [

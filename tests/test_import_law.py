@@ -16,6 +16,7 @@ NOUNS = {"model", "spans", "quick"}
 PARTS: Dict[str, Tuple[str, ...]] = {
     "dumps": ("drafts", "language", "lexer", "rows", "washing"),
     "streams": ("stitch",),
+    "keys": ("keys_",),
     "schema": ("schema_",),
     "story": ("facts", "course"),
     "der": ("der_", "asn1", "certificates", "x509"),
@@ -25,6 +26,7 @@ NEIGHBOURS: Dict[str, Set[str]] = {
     "report": {"fields"},
     "messages": {"schema"},
     "records": {"session", "messages"},
+    "plain": {"session", "messages", "records"},
 }
 # What those that tell a whole trace may know.
 DOCUMENTS = {"model", "report"}
