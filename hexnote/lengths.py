@@ -95,13 +95,34 @@ class Lengths:
             self._classes[version] = made
         return made
 
+    def among(self, versions: Tuple[int, ...], suites: Optional[Tuple[int, ...]], after: bool) -> Tuple[Protection, ...]:
+        """The classes of some versions that one of `suites` has (None: any suite); those with encrypt-then-MAC only
+        where `after` says that it may be."""
+        wanted = None if suites is None else set(suites)
+        return tuple(
+            each for version in versions if version in VERSIONS for each, listed in self.classes(version).items()
+            if (after or not each.after) and (wanted is None or not wanted.isdisjoint(listed))
+        )
+
     def fits(self, clues: Iterable[Clue], versions: Iterable[int] = VERSIONS) -> List[Protection]:
         """The classes, of all those of the versions, that every clue fits, padding being the least possible; none: the clues
         contradict each other, or the protection is not a registered one. No clue proves a class on its own."""
         told = set(clues)
         return [
-            each for version in versions for each in self.classes(version) if all(fits(each, what, size) for what, size in told)
+            each for version in versions for each in self.classes(version)
+            if all(self.may_hold(each, what, size) for what, size in told)
         ]
+
+    @staticmethod
+    def may_hold(each: Protection, what: Union[str, int], length: int) -> bool:
+        """Whether a record of `length` bytes may hold, in this class and with the least padding, what a clue says."""
+        plain = each.plain(length)
+        if plain is None:
+            return False
+        if what == "":
+            return True
+        size = what if isinstance(what, int) else each.finished if what == "finished" else KNOWN[what]
+        return plain[0] <= size <= plain[1]
 
     # ---------------------------------------------------------------- tables
 
@@ -128,17 +149,6 @@ class Lengths:
         lines = (self._read(f"registry/{name}.tsv") or "").split("\n")
         rows = [line.split("\t") for line in lines if line and line[0] != "#"]
         return {row[0]: row + [""] * (width - len(row)) for row in rows}
-
-
-def fits(each: Protection, what: Union[str, int], length: int) -> bool:
-    """Whether a record of `length` bytes may hold, in this class and with the least padding, what a clue says."""
-    plain = each.plain(length)
-    if plain is None:
-        return False
-    if what == "":
-        return True
-    size = what if isinstance(what, int) else each.finished if what == "finished" else KNOWN[what]
-    return plain[0] <= size <= plain[1]
 
 
 def _name(found: Sequence[_Found]) -> str:

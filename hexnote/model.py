@@ -338,7 +338,7 @@ class Record:
 
     __slots__ = (
         "stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why",
-        "finished", "inside",
+        "finished", "inside", "protection", "narrowed",
     )  # fmt: skip
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
@@ -355,6 +355,9 @@ class Record:
         self.missing = 0  # bytes not captured
         self.why = ""  # why it is opaque, in words
         self.finished = False  # encrypted, and by its place a Finished: the first one behind ChangeCipherSpec
+        # Encrypted: how, by `session`; more than one: the classes that it may be, as far as lengths tell; none: not known.
+        self.protection: Tuple[Protection, ...] = ()
+        self.narrowed = False  # its length made those classes fewer, or it is the first that tells any
         self.inside: Optional[int] = None  # decrypted with the user's keys: the content type of what it holds
 
 
@@ -723,7 +726,43 @@ def describe(record: Record) -> str:
         return f"SSL 2.0 format, {body}"
     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
     version = VERSIONS.get(record.version or 0, f"version 0x{record.version or 0:04x}")
-    return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}"
+    return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}{inside(record)}"
+
+
+def plain_range(record: Record) -> Optional[Tuple[int, int]]:
+    """The least and the most bytes of plaintext in an encrypted record, padded no more than needed; None where that is not
+    known, or where its protection has no such length. Where several classes fit, they have to tell the same."""
+    found = {each.plain(record.length - record.header) for each in record.protection}
+    return found.pop() if len(found) == 1 else None
+
+
+def inside(record: Record) -> str:
+    """What the length of an encrypted record says of its plaintext, in words."""
+    if not record.protection:
+        return ""
+    plain = plain_range(record)
+    if plain is None:
+        return f", a length that {record.protection[0].name} cannot have" if len(record.protection) == 1 else ""
+    least = min(each.least(record.length - record.header) for each in record.protection)
+    told = f"{plain[0]}" if plain[0] == plain[1] else f"{plain[0]}-{plain[1]}"
+    return f", plaintext {told}{' or fewer' if least < plain[0] else ''}"
+
+
+# Why a record is encrypted, where everyone expects it.
+_EXPECTED = ("", "application data", "after ChangeCipherSpec")
+
+
+def remarks(record: Record) -> List[str]:
+    """What else is to be said of an encrypted record, a sentence each: why it is, where that is not plain; the classes of
+    protection that fit, where the suite is not known and this record has made them fewer."""
+    out = [] if record.why in _EXPECTED else [record.why]
+    if record.narrowed:
+        names = list(dict.fromkeys(each.name for each in record.protection))
+        if names:
+            out.append(f"the suite is not known; the lengths so far fit {' | '.join(names)}")
+        else:
+            out.append("the suite is not known, and the lengths so far fit no class of suites that is registered")
+    return out
 
 
 _WORST = {"error": 0, "warning": 1, "note": 2}

@@ -313,7 +313,7 @@ class Trace:
     def _connection(self, flow: Any) -> Connection:
         connection: Connection = flow.connection
         if connection.session is None:
-            session = connection.session = Session(self.rooms.schema.key_exchange)
+            session = connection.session = Session(self.rooms.schema.key_exchange, self.rooms.lengths)
             keyring = self.owner.keyring
             connection.readers = [
                 Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep or keyring is not None)

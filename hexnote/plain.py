@@ -27,7 +27,7 @@ class Inside:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
-    def change_cipher_spec(self, side: int) -> None:
+    def change_cipher_spec(self, side: int, encrypted: bool) -> None:
         """A decrypted ChangeCipherSpec: the next record has new keys."""
         self._session.keys.change(side)
 

@@ -12,7 +12,16 @@ from typing import Any, List, Optional, Set, Tuple
 
 from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import BODY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
-from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Session
+from hexnote.session import (
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    CLIENT_HELLO,
+    CLIENT_KEY_EXCHANGE,
+    HANDSHAKE,
+    SERVER_HELLO,
+    SERVER_KEY_EXCHANGE,
+    Session,
+)
 from hexnote.spans import Hole, Patchy, Pieces
 
 # A record may not be longer than this (RFC 5246 section 6.2.3: 2^14 + 2048).
@@ -336,10 +345,19 @@ class Reader:
         kind = record.type or 0
         why = self.session.encrypted(self.side, kind, record.length - 5, body)
         record.encrypted = bool(why)
+        if why:
+            session = self.session
+            if kind == HANDSHAKE and self._behind_change:
+                record.finished = session.is_finished(self.side, session.sealed[self.side] or (), record.length - 5)
+            if session.watch:
+                why = session.watched(self.side, kind) or why
+            elif self.side == 0 and session.version is None and kind == APPLICATION_DATA and session.early_data():
+                why = "early data, sent before the server has answered (0-RTT)"
+            sealed = session.sealed[self.side]
+            record.protection = session.weigh(record) if sealed is None else sealed
+            if kind == CHANGE_CIPHER_SPEC:
+                session.change_cipher_spec(self.side, True)
         record.why = why
-        if kind == HANDSHAKE and why and self._behind_change:
-            # RFC 5246 section 7.4.9: a Finished is sent immediately after a ChangeCipherSpec.
-            record.finished = True
         self._behind_change = kind == CHANGE_CIPHER_SPEC
         if why or kind == APPLICATION_DATA:
             self._mode = _OPAQUE
@@ -411,7 +429,7 @@ class Reader:
         parts.append(part)
         if done:
             if record.type == CHANGE_CIPHER_SPEC:
-                self.session.change_cipher_spec(self.side)
+                self.session.change_cipher_spec(self.side, False)
             elif self.session.keys is not None and record.format == "ssl2" and isinstance(buf, bytes):
                 self.session.keys.hello2(buf)
 
@@ -559,6 +577,9 @@ class Reader:
             kind = message.type
         if kind < 0:
             return
+        if self.session.version is None and kind not in (CLIENT_HELLO, SERVER_HELLO) and self.record is not None:
+            # RFC 5246 appendix E.1: records behind the hellos say the version that was agreed.
+            ctx.version = self.record.version or ctx.version
         if len(buf) < 4:
             fields = [f for f in self.messages.message(buf, 4, ctx, -1, name) if f[1] < 4 and f[1] < f[2]]
         else:
@@ -568,10 +589,12 @@ class Reader:
         part = Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, done, message,
                     _scattered(message))
         part.problems = ctx.problems
+        if kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
+            part.note = self.session.why_unknown()
         parts.append(part)
         if done:
             try:
-                self.session.learn(self.side, kind, buf)
+                self.session.learn(self.side, kind, buf, self.record.version if self.record is not None else None)
             except Hole:
                 pass
 

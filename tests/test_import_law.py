@@ -19,6 +19,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "keys": ("keys_",),
     "schema": ("schema_",),
     "story": ("facts", "course"),
+    "session": ("hellos",),
     "der": ("der_", "asn1", "certificates", "x509"),
 }
 # Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.

@@ -19,6 +19,8 @@ from hexnote.model import (
     Packet,
     Part,
     Prose,
+    Record,
+    plain_range,
 )
 
 
@@ -145,7 +147,7 @@ class Json:
         self.out.append(
             f'{{"kind":"record","stream":{r.stream},"from":"{SIDES[r.side]}","offset":{r.offset},"length":{r.length},'
             f'"format":"{r.format}","type":{_number(r.type)},"version":{version},'
-            f'"encrypted":{"true" if r.encrypted else "false"},"missing":{r.missing}}}\n'
+            f'"encrypted":{"true" if r.encrypted else "false"},"missing":{r.missing},{_plaintext(r)}}}\n'
         )
 
     def _message(self, part: Part) -> None:
@@ -207,3 +209,14 @@ class Json:
             f'{{"kind":"field",{lead}","offset":{offset},"length":{end - start},"hex":"{hexed}","value":{shown},'
             f'"name":{_text(title)},"bits":{parts},"at":[{where}]}}\n'
         )
+
+
+def _plaintext(record: Record) -> str:
+    """What the length of an encrypted record tells: its plaintext's, the least in any case, the classes it may be of."""
+    if not record.protection:
+        return '"plain":null,"plain_least":null,"protection":[]'
+    plain = plain_range(record)
+    least = min(each.least(record.length - record.header) for each in record.protection) if plain is not None else None
+    names = list(dict.fromkeys(each.name for each in record.protection))
+    told = "null" if plain is None else f"[{plain[0]},{plain[1]}]"
+    return f'"plain":{told},"plain_least":{_number(least)},"protection":{dumps(names)}'

@@ -27,7 +27,8 @@ class Known(Fields):
         super().__init__(width, palette, full)
         self.quick = quick
         self._made: Dict[Any, List[Tuple[int, str]]] = {}  # notes of messages that come again and again
-        self._heads: Dict[Any, Tuple[str, List[Tuple[int, str]]]] = {}  # of record headers: heading, notes by row
+        # Of record headers: heading, notes by row, remarks.
+        self._heads: Dict[Any, Tuple[str, List[Tuple[int, str]], List[str]]] = {}
         self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
@@ -38,16 +39,23 @@ class Known(Fields):
         """A whole record header in rows of sixteen. The same bytes at the same column have the same notes, teaching apart."""
         record = part.record
         assert record is not None
-        key = (part.buf, part.lo + delta - shape.offset & 15, shape.tables[0], record.encrypted)
+        key = (
+            part.buf, part.lo + delta - shape.offset & 15, shape.tables[0], record.encrypted, record.protection, record.why,
+            record.narrowed,
+        )
         made = self._heads.get(key)
-        words = describe(record) if made is None else made[0]
-        heading = [f"{MARK} packet {packet.number}, {sender(part.side, connection)}, record {record.number}: {words}\n"]
-        lines += self._dye(heading, "heading") if self.palette else heading
+        words, more = (describe(record), self._remarks(record)) if made is None else (made[0], made[2])
+        heading = f"packet {packet.number}, {sender(part.side, connection)}, record {record.number}: {words}"
+        if len(heading) + 3 > self.width or self.palette:
+            lines += self._dye(self._sentence(heading), "heading")
+        else:
+            lines.append(f"{MARK} {heading}\n")
+        lines += more
         if made is None:
             taught = len(self._taught)
             fresh: Dict[int, List[str]] = {}
             self._fields(shape, delta, part, packet, fresh)
-            made = (words, [(at - row, "".join(there)) for at, there in fresh.items()])
+            made = (words, [(at - row, "".join(there)) for at, there in fresh.items()], more)
             if taught == len(self._taught):
                 if len(self._heads) >= _HEADS:
                     self._heads.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import Layout, Node
+from hexnote.model import Layout, Node, Record, remarks
 from hexnote.render.carets import MARK, Carets, own_carets
 from hexnote.render.words import shade
 
@@ -73,6 +73,14 @@ class Lines:
         else:
             lines = [short, *self._sentence(label, 3 + len(indent))]
         return self._dye(lines, shade(node)) if self.palette and node is not None else lines
+
+    def _heading(self, text: str, record: Optional[Record]) -> List[str]:
+        """The heading of a record, and what else is to be said of an encrypted one."""
+        lines = self._dye(self._sentence(text), "heading") if text else []
+        return lines + self._remarks(record) if record is not None and record.encrypted else lines
+
+    def _remarks(self, record: Record) -> List[str]:
+        return [line for remark in remarks(record) for line in self._sentence(remark, 3)]
 
     def _sentence(self, text: str, indent: int = 1) -> List[str]:
         lead = MARK + " " * indent

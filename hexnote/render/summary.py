@@ -20,7 +20,9 @@ from hexnote.model import (
     Part,
     Prose,
     finding_lines,
+    inside,
     rank,
+    remarks,
     verdict_lines,
 )
 
@@ -204,7 +206,10 @@ class Summary:
                     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
                     if record.finished:
                         kind = "Finished (by its place)"
-                    self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted")
+                    told = "" if record.finished else inside(record)
+                    self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted{told}")
+                    for sentence in remarks(record):
+                        self._line(sheet, part.side, f"  ({sentence})")
                 elif record.missing:
                     self._flush(sheet)
                     self._line(sheet, part.side, f"  ({record.missing} bytes of this record not captured)")

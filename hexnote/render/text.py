@@ -283,7 +283,7 @@ class Text(Known):
                         lines.append(said)
             else:
                 if kind == HEADER:
-                    lines.extend(self._dye(record_heading(part, connection, packet), "heading"))
+                    lines.extend(self._heading(record_heading(part, connection, packet), part.record))
                 elif kind == MESSAGE:
                     if part.begins:
                         lines.extend(self._message_heading(part))

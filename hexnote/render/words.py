@@ -57,13 +57,13 @@ def sender(side: int, connection: Optional[Connection]) -> str:
     return SIDES[side]
 
 
-def record_heading(part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
-    """The heading of a record, or of the part of its header that is there."""
+def record_heading(part: Part, connection: Optional[Connection], packet: Packet) -> str:
+    """The heading of a record, or of the part of its header that is there; "" where there is none."""
     who = sender(part.side, connection)
     record = part.record
     if record is None:
-        return [f"{MARK} {who}: a record header begins here and goes on in a later packet\n"] if part.begins else []
-    return [f"{MARK} packet {packet.number}, {who}, record {record.number}: {describe(record)}\n"]
+        return f"{who}: a record header begins here and goes on in a later packet" if part.begins else ""
+    return f"packet {packet.number}, {who}, record {record.number}: {describe(record)}"
 
 
 def resuming(part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:

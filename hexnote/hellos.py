@@ -1,0 +1,84 @@
+"""What a hello says, as far as the session must know: versions, session, suites, extensions (RFC 8446 section 4.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from hexnote.spans import Hole
+
+# Extension types (RFC 8446 section 4.2 and the registry).
+TRUNCATED_HMAC, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET, PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS = (
+    4, 22, 23, 35, 41, 42, 43,
+)  # fmt: skip
+POST_HANDSHAKE_AUTH, NEXT_PROTOCOL, CHANNEL_ID_OLD, CHANNEL_ID = 49, 13172, 30031, 30032
+# RFC 8446 section 4.1.3: the random that makes a ServerHello a HelloRetryRequest.
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+# Suites and extensions of one hello that are remembered.
+_MOST = 512
+
+
+class Hello:
+    """A ClientHello or a ServerHello; what could not be read is as the class has it."""
+
+    version = 0  # as its field says
+    session = b""  # legacy_session_id, or its echo
+    compression = 0  # chosen
+
+    def __init__(self) -> None:
+        self.suites: Tuple[int, ...] = ()  # offered, or the one that was chosen
+        self.extensions: Dict[int, bytes] = {}
+        self.whole = False  # it could be read to its end
+
+
+def read_hello(buf: Any, client: bool) -> Hello:
+    """Read a hello, handshake header included; it stops at the first byte that is not there or makes no sense."""
+    hello = Hello()
+    try:
+        hello.version = buf[4] << 8 | buf[5]
+        if hello.version in _DRAFTS:
+            # Drafts of TLS 1.3 up to 21 have neither session nor compression in a ServerHello.
+            hello.suites = (buf[38] << 8 | buf[39],)
+            return hello
+        at = 39 + buf[38]
+        hello.session = bytes(buf[39:at])
+        size = buf[at] << 8 | buf[at + 1] if client else 2
+        at += 2 if client else 0
+        hello.suites = tuple(buf[i] << 8 | buf[i + 1] for i in range(at, at + min(size, 2 * _MOST) - 1, 2))
+        at += size
+        if client:
+            at += 1 + buf[at]
+        else:
+            hello.compression = buf[at]
+            at += 1
+        _read_extensions(buf, at, hello.extensions)
+        hello.whole = True
+    except (Hole, IndexError):
+        pass
+    return hello
+
+
+def _read_extensions(buf: Any, at: int, found: Dict[int, bytes]) -> None:
+    """The extensions that begin at `at`, up to the end of their vector; none where the hello ends there."""
+    if len(buf) < at + 2:
+        return
+    end = min(at + 2 + (buf[at] << 8 | buf[at + 1]), len(buf))
+    at += 2
+    while at + 4 <= end and len(found) < _MOST:
+        kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
+        at += 4
+        found.setdefault(kind, bytes(buf[at : min(at + size, end)]))
+        at += size
+
+
+_DRAFTS = frozenset(range(0x7F00, 0x7F16))
+
+
+def is_tls13(version: int) -> bool:
+    """Whether a version is TLS 1.3 or a draft of it (RFC 8446 and its drafts; two of Facebook's)."""
+    return version == 0x0304 or version >> 8 == 0x7F or version in (0xFB17, 0xFB1A)
+
+
+def offers(hello: Hello) -> List[int]:
+    """The versions that a ClientHello offers in supported_versions; without it, only its version field tells."""
+    listed = hello.extensions.get(SUPPORTED_VERSIONS, b"")
+    return [listed[i] << 8 | listed[i + 1] for i in range(1, len(listed) - 1, 2)]
