@@ -1,7 +1,7 @@
 """The tables of X.509 certificates and OCSP responses (RFC 5280, RFC 6960).
 
 Built at the first use: `root(name)` gives the State with which `der_walk` walks a "Certificate", a
-"Name", a "SubjectPublicKeyInfo" or an "OCSPResponse".
+"Name", a "SubjectPublicKeyInfo", an "OCSPResponse" or a part of those.
 """
 
 from __future__ import annotations
@@ -81,6 +81,13 @@ STATUSES = {
 }  # fmt: skip
 
 
+def _responder() -> Dict[int, Entry]:
+    """ResponderID: who signed the answer, by name or by key (RFC 6960 section 4.2.1)."""
+    by_name = single(0x30, flat("rdnSequence", distinguished("responder"), 0))
+    by_key = single(0x04, value("byKey", "responder key hash"))
+    return {0xA1: group("byName", by_name), 0xA2: flat("byKey", by_key, suffix=".explicit")}
+
+
 def _ocsp(certificate: State, item: State) -> State:
     """The members of an OCSPResponse."""
     rfc = "RFC 6960 section 4.2.1"
@@ -116,11 +123,9 @@ def _ocsp(certificate: State, item: State) -> State:
         explicit(0xA0, "nextUpdate", "nextUpdate"),
         (True, {0xA1: extension_list("singleExtensions", item)[1]}),
     )
-    by_name = single(0x30, flat("rdnSequence", distinguished("responder"), 0))
-    by_key = single(0x04, value("byKey", "responder key hash"))
     data = chain(
         (True, {0xA0: flat("version", single(0x02, value("version", "OCSP version", "integer")), suffix=".explicit")}),
-        (False, {0xA1: group("byName", by_name), 0xA2: flat("byKey", by_key, suffix=".explicit")}),
+        (False, _responder()),
         (False, {0x18: value("producedAt", "", "time", type="Time", rfc=rfc)}),
         (False, {0x30: vector("responses", loop({0x30: group("responses", single_response)}))}),
         (True, {0xA1: extension_list("responseExtensions", item)[1]}),
@@ -162,6 +167,10 @@ def root(name: str) -> Tuple[State, int]:
             known = (public_key(), -1)
         elif name == "Certificate":
             known = (_certificate(extension()), -1)
+        elif name == "ResponderID":
+            known = (chain((False, _responder())), -1)
+        elif name == "Extensions":
+            known = (loop({0x30: group("extensions", extension())}), 0)
         else:
             known = (_ocsp(root("Certificate")[0], extension()), -1)
         _ROOTS[name] = known

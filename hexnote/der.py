@@ -31,8 +31,9 @@ def _role(name: str, kind: str) -> Tuple[Node, State]:
     known = _ROLES.get(name + kind)
     if known is None:
         members, first = root(kind)
-        outermost = flat("header", members, first, "")
-        known = _ROLES[name + kind] = (Node(name, GROUP, type=kind), State({0x30: outermost}))
+        # A CHOICE has no element around it.
+        state = members if kind == "ResponderID" else State({0x30: flat("header", members, first, "")})
+        known = _ROLES[name + kind] = (Node(name, GROUP, type=kind), state)
     return known
 
 
@@ -114,6 +115,16 @@ def ocsp_response(
     _hook("OCSPResponse", buf, pos, end, ctx, out, depth, node, index)
 
 
+def responder(buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1) -> None:
+    """The fields of a ResponderID (RFC 6960 section 4.2.1), as `certificate` gives them."""
+    _hook("ResponderID", buf, pos, end, ctx, out, depth, node, index)
+
+
+def extensions(buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1) -> None:
+    """The fields of Extensions (RFC 5280 section 4.1), as `certificate` gives them."""
+    _hook("Extensions", buf, pos, end, ctx, out, depth, node, index)
+
+
 def any_der(
     buf: Any, pos: int, end: int, ctx: Context, out: List[Field], depth: int, node: Node, index: int = -1
 ) -> None:
@@ -126,6 +137,8 @@ HOOKS: Dict[str, Hook] = {
     "Name": name,
     "SubjectPublicKeyInfo": public_key,
     "OCSPResponse": ocsp_response,
+    "ResponderID": responder,
+    "Extensions": extensions,
     "any": any_der,
 }
 

@@ -19,21 +19,26 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
     3: ("hello_verify_request", "HelloVerifyRequest"),
     4: ("new_session_ticket", "NewSessionTicket"),
     5: ("end_of_early_data", "EndOfEarlyData"),
-    6: ("hello_retry_request", "HelloRetryRequest"),
+    6: ("hello_retry_request", "HelloRetryRequestDraft"),
     8: ("encrypted_extensions", "EncryptedExtensions"),
+    9: ("request_connection_id", "RequestConnectionID"),
+    10: ("new_connection_id", "NewConnectionID"),
     11: ("certificate", "Certificate"),
     12: ("server_key_exchange", "ServerKeyExchange"),
     13: ("certificate_request", "CertificateRequest"),
     14: ("server_hello_done", "ServerHelloDone"),
     15: ("certificate_verify", "CertificateVerify"),
     16: ("client_key_exchange", "ClientKeyExchange"),
+    17: ("client_certificate_request", "ClientCertificateRequest"),
     20: ("finished", "Finished"),
     21: ("certificate_url", "CertificateURL"),
     22: ("certificate_status", "CertificateStatus"),
     23: ("supplemental_data", "SupplementalData"),
     24: ("key_update", "KeyUpdate"),
     25: ("compressed_certificate", "CompressedCertificate"),
+    26: ("ekt_key", "EKTKey"),
     67: ("next_protocol", "NextProtocol"),
+    203: ("encrypted_extensions_channel_id", "ChannelIDEncryptedExtensions"),
     254: ("message_hash", "MessageHash"),
 }
 
@@ -131,7 +136,7 @@ class Messages:
         out: List[Field] = []
         self.get("HandshakeHeader")(buf, 0, 4, ctx, out, 0, -1)
         ctx.message = name
-        if name == "hello_retry_request":
+        if name == "hello_retry_request" and kind == 2:
             body = "HelloRetryRequest"
         else:
             known = MESSAGES.get(kind)

@@ -7,6 +7,7 @@ that a label is plain ASCII whatever was sent.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
@@ -50,14 +51,21 @@ def _dress(node: Node, lead: str, width: int) -> None:
     elif show in ("enum", "version"):
         _enum(node, lead, width)
     elif show == "varint":
-        node.value = _varint_value
-        node.say = _kept(_partial(lead, 0, _varint))
+        _variable(node, lead)
     elif show in ("length", "uint", "seconds", "unixtime"):
         node.value = _number(width)
         node.say = _kept(_partial(lead, width, _NUMBERS.get(show, _uint)))
     elif show == "text":
         node.value = _text
         node.say = lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty"
+    elif show == "flags":
+        node.say = lambda raw: f"{lead}{_flags(raw)}" if raw else f"{lead}none"
+    elif show == "oid":
+        node.value = _dotted
+        node.say = lambda raw: f"{lead}{_dotted(raw) or _digits(raw)}"
+    elif show == "dnsname":
+        node.value = lambda raw: _text(_domain(raw))
+        node.say = lambda raw: f"{lead}{quoted(_domain(raw))}"
     elif show == "ipv4":
         node.value = lambda raw: ".".join(map(str, raw)) if len(raw) == 4 else None
         node.say = lambda raw: f"{lead}{'.'.join(map(str, raw))}"
@@ -123,9 +131,24 @@ def _varint_value(raw: bytes) -> Value:
     return int.from_bytes(raw, "big") & ((1 << (8 * len(raw) - 2)) - 1)
 
 
-def _varint(raw: bytes) -> str:
-    n = _varint_value(raw)
-    return f"0x{raw.hex()}.." if n is None else f"{n} (0x{raw.hex()})"
+def _variable(node: Node, lead: str) -> None:
+    """A variable-length integer, with its name where the node has a table of them."""
+    names: Mapping[int, str] = node.names or {}
+
+    def title(raw: bytes) -> Optional[str]:
+        n = _varint_value(raw)
+        # RFC 9000 section 18.1: numbers of this form are sent to keep receivers from choking on the unknown.
+        return names.get(n, "GREASE" if n % 31 == 27 else None) if names and n is not None else None
+
+    def whole(raw: bytes) -> str:
+        n = _varint_value(raw)
+        if n is None:
+            return f"0x{raw.hex()}.."
+        return f"{title(raw) or 'unknown'} (0x{n:02x})" if names else f"{n} (0x{raw.hex()})"
+
+    node.title = title
+    node.value = _varint_value
+    node.say = _kept(_partial(lead, 0, whole))
 
 
 _NUMBERS: Mapping[str, Say] = {"length": _length, "seconds": _seconds, "unixtime": _clock}
@@ -145,7 +168,7 @@ _GREASED = frozenset(("CipherSuite", "ExtensionType", "NamedGroup", "SignatureSc
 def _enum(node: Node, lead: str, width: int) -> None:
     names: Mapping[int, str] = node.names or {}
     rows: Mapping[int, Sequence[str]] = getattr(names, "rows", {})
-    openssl = node.type == "CipherSuite"
+    openssl = node.type in ("CipherSuite", "SSL2CipherKind")
     version = node.show == "version"
     one_byte_grease = node.type == "PskKeyExchangeMode"
     greased = node.type in _GREASED
@@ -204,9 +227,44 @@ def _text(raw: bytes) -> Value:
     return raw.decode("utf-8", "backslashreplace")
 
 
+def _flags(raw: bytes) -> str:
+    """The numbers of the bits that are set, counted from the lowest bit of the first byte."""
+    bits = [str(i) for i in range(8 * min(len(raw), 32)) if raw[i >> 3] >> (i & 7) & 1]
+    shown = ", ".join(bits[:12]) + (", ..." if len(bits) > 12 else "")
+    return f"{_digits(raw)} ({f'flags {shown}' if bits else 'no flag'})"
+
+
+def _dotted(raw: bytes) -> Optional[str]:
+    """The contents octets of an object identifier (X.690 section 8.19); None where they are none."""
+    if not raw or len(raw) > 64 or raw[-1] > 127:
+        return None
+    arcs, arc = [], 0
+    for byte in raw:
+        arc = arc << 7 | byte & 127
+        if byte < 128:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def _domain(raw: bytes) -> bytes:
+    """A domain name as people write it: labels with a dot behind each (RFC 1035 section 3.1)."""
+    labels, at = [], 0
+    while at < len(raw) and raw[at]:
+        labels.append(raw[at + 1 : at + 1 + raw[at]] + b".")
+        at += 1 + raw[at]
+    return b"".join(labels) or b"."
+
+
 def _ipv6(raw: bytes) -> str:
+    """RFC 5952: the longest run of zero groups, of two or more, is left out."""
     groups = [f"{raw[i] << 8 | raw[i + 1]:x}" for i in range(0, 16, 2)]
-    return ":".join(groups)
+    zeros = max(re.findall("0+", "".join("0" if g == "0" else "x" for g in groups)), key=len, default="")
+    if len(zeros) < 2:
+        return ":".join(groups)
+    at = "".join("0" if g == "0" else "x" for g in groups).index(zeros)
+    return ":".join(groups[:at]) + "::" + ":".join(groups[at + len(zeros) :])
 
 
 def _listed(label: str, size: int, say: Say) -> Say:

@@ -135,7 +135,7 @@ class Compiler:
         if isinstance(what, Member):
             node = self._nodes.node(extension.name, GROUP, type=extension.name, doc=extension.doc)
             shape = self._shapes.shape(what, extension.file)
-            if shape.how == BOUNDS and not isinstance(shape.base, Struct) and not shape.item and not self._hook(shape):
+            if shape.how == BOUNDS and not isinstance(shape.base, Struct) and not shape.item and not shape.argument:
                 low, high, width = self._shapes.bounds(shape, extension.file)
                 leaf = self._nodes.leaf(what.name, shape, 0 if shape.base == "opaque" else shape.size)
                 return vectors.whole(self._kit, node, self._nodes.length(what.name, width), leaf, width, low, high)
@@ -232,11 +232,14 @@ class Compiler:
         if base == "varint":
             shape.show = shape.show or Word("varint")
             return steps.varint(self._kit, self._nodes.leaf(name, shape), self._slot(name, scope))
+        if base == "dnsname":
+            shape.show = shape.show or Word("dnsname")
+            return steps.domain(self._kit, self._nodes.leaf(name, shape))
         if shape.how == PLAIN:
             if base == "opaque":
                 raise self._library.error(scope.file, member.name, "how many bytes? [n], [], or <floor..ceiling>")
             return self._fixed(name, self._nodes.leaf(name, shape), shape, shape.size, scope)
-        hook = self._hook(shape)
+        hook = self._hook(shape, name, scope.file)
         item = 0 if base == "opaque" else shape.size
         if shape.how == BOUNDS:
             low, high, width = self._shapes.bounds(shape, scope.file)
@@ -247,7 +250,7 @@ class Compiler:
             return vectors.blob(self._kit, length, node, width, low, high)
         if shape.how == AMOUNT:
             size = constant(shape.low)
-            if size is not None:
+            if size is not None and hook is None:
                 node = self._nodes.leaf(name, shape, 0 if size == item else item)
                 return self._fixed(name, node, shape, size, scope)
         node = self._nodes.leaf(name, shape, item)
@@ -303,7 +306,7 @@ class Compiler:
         low, high, width = self._shapes.bounds(item, scope.file)
         group = self._nodes.node(name, GROUP, type=item.type, doc=shape.doc)
         leaf = self._nodes.node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
-        body = vectors.blobs(self._kit, self._nodes.length(name, width), leaf, width, low, high, self._hook(item))
+        body = vectors.blobs(self._kit, self._nodes.length(name, width), leaf, width, low, high, self._hook(item, name, scope.file))
         return self._vector(name, group, shape, body, scope)
 
     def _vector(self, name: str, group: Node, shape: Shape, items: Step, scope: _Scope) -> Step:
@@ -315,8 +318,29 @@ class Compiler:
             return covering
         return vectors.amount(self._kit, group, self._amount(shape.low, scope), covering)
 
-    def _hook(self, shape: Shape) -> Optional[Hook]:
-        return self._hooks.get(shape.argument) if shape.show == "der" and shape.argument is not None else None
+    def _hook(self, shape: Shape, name: str, file: str) -> Optional[Hook]:
+        """What reads the content of an opaque: `as der NAME`, `as struct TYPE`."""
+        if shape.argument is None:
+            return None
+        if shape.show == "der":
+            return self._hooks.get(shape.argument)
+        return self._held(shape, shape.argument, name, file) if shape.show == "struct" else None
+
+    def _held(self, shape: Shape, what: Word, name: str, file: str) -> Hook:
+        """A struct that fills an opaque: it ends where the opaque does, whatever its members say."""
+        struct = self._library.find(what, file)
+        if not isinstance(struct, Struct):
+            raise self._shapes.unknown(file, what)
+        group = self._nodes.node(name, GROUP, type=struct.name, doc=shape.doc or struct.doc)
+        step = steps.frame(self._kit, group, self._body(struct))
+
+        def read(buf: Any, p: int, end: int, ctx: Any, out: List[Any], depth: int, node: Node, index: int) -> None:
+            at = len(out)
+            step(buf, p, end, out, depth, {0: ctx})
+            if index >= 0:
+                out[at] = (*out[at][:4], index)
+
+        return read
 
     # ---------------------------------------------------------------- references
 

@@ -23,7 +23,10 @@ class Nodes:
         if isinstance(shape.base, Enum):
             names = self._shapes.enum_names(shape.base)
             show = show or ("version" if shape.base.registry == "versions" else "enum")
-        elif not show or show in ("der", "extension"):
+        elif show == "names":
+            # A number of no fixed size whose names stand in a table: `varint id as names TABLE`.
+            names, show = self._shapes.library.names(str(shape.argument)), "varint"
+        elif not show or show in ("der", "extension", "struct"):
             show = "opaque" if shape.base == "opaque" else "uint"
         kind = ARRAY if item else LEAF
         return self.node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
@@ -45,7 +48,7 @@ class Nodes:
 
 def source(doc: str) -> Tuple[str, str]:
     """A teaching note without its last words, the source: ("...", "RFC 5246 section 7.4.1.3")."""
-    at = max(doc.rfind(" RFC "), doc.rfind(" draft-"))
+    at = max(doc.rfind(" RFC "), doc.rfind(" draft-"), doc.rfind(" ETSI "))
     if at < 0 or not doc[:at].endswith((".", "?", ")")):
         return doc, ""
     return doc[:at], doc[at + 1 :].rstrip(".").replace("§", "section ")

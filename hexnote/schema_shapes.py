@@ -38,7 +38,7 @@ class Shape:
     __slots__ = ("base", "item", "how", "low", "high", "show", "argument", "type", "doc", "size")
 
     def __init__(self, member: Member) -> None:
-        self.base: Union[str, Enum, Struct] = ""  # "opaque", "uint", "varint", or a definition
+        self.base: Union[str, Enum, Struct] = ""  # "opaque", "uint", "varint", "dnsname", or a definition
         self.item: Optional[Shape] = None  # of a vector whose items' type has an extent of its own
         self.how = member.how
         self.low = member.low
@@ -62,7 +62,7 @@ class Shapes:
         name: Word = member.type
         while True:
             uint = _UINT.match(name)
-            if name in ("opaque", "varint"):
+            if name in ("opaque", "varint", "dnsname"):
                 shape.base = str(name)
                 return shape
             if uint:

@@ -210,6 +210,29 @@ def varint(kit: Kit, node: Node, slot: int) -> Step:
     return step
 
 
+def domain(kit: Kit, node: Node) -> Step:
+    """A domain name on the wire (RFC 1035 section 3.1): labels, each behind its length, up to one of no bytes.
+
+    A length over 63 ends it too: names that point elsewhere (section 4.1.4) have no place in TLS.
+    """
+
+    def step(buf: Any, p: int, end: int, out: List[Any], depth: int, env: Env) -> int:
+        q = p
+        try:
+            while q < end and 0 < buf[q] < 64:
+                q += 1 + buf[q]
+            if q < end and buf[q]:
+                env[0].problems.append((q, q + 1, f"a label of {node.name} has {buf[q]} bytes, 63 are the most"))
+        except UNREAD:
+            return kit.lost(node, p, end, out, depth)
+        if q >= end:
+            return kit.short(node, q + 1 - p, p, end, out, depth, env)
+        out.append((node, p, q + 1, depth, -1))
+        return q + 1
+
+    return step
+
+
 # ---------------------------------------------------------------- choices
 
 
