@@ -100,7 +100,8 @@ def decoded(vector: Vector, ctx: Context) -> Tuple[bytes, int, str, List[Field]]
         buf = bytes([kind]) + len(raw).to_bytes(3, "big") + raw
         return buf, 4, name, ROOM.message(buf, len(buf), ctx, kind, name)
     if vector.kind == "body":
-        return raw, 0, BODIES[int(vector.key)][0].replace("heartbeat_message", "heartbeat"), ROOM.body(int(vector.key), raw, len(raw), ctx)
+        kind = int(vector.key)
+        return raw, 0, BODIES[kind][0], ROOM.body(kind, raw, len(raw), ctx)
     if vector.kind == "ssl2":
         fields = ROOM.ssl2(raw, len(raw), ctx)
         return raw, 0, fields[0][0].name, fields
@@ -229,7 +230,7 @@ def test_those_that_stay_closed_are_these_alone() -> None:
     """An extension whose content is one opaque of unknown length is either of the list, or opaque by nature."""
     by_nature = {"padding", "session_ticket", "application_settings", "application_settings_old"}
     closed = set()
-    for code, name in registry("extension_types").items():
+    for name in registry("extension_types").values():
         text = resources.text(f"tls/extensions/{name}.tls")
         if re.search(r"^ {4}\w[^;]*: opaque \w+\[\];", text, re.M):
             closed.add(name)
