@@ -137,8 +137,10 @@ def _variable(node: Node, lead: str) -> None:
 
     def title(raw: bytes) -> Optional[str]:
         n = _varint_value(raw)
+        if not names or not isinstance(n, int):
+            return None
         # RFC 9000 section 18.1: numbers of this form are sent to keep receivers from choking on the unknown.
-        return names.get(n, "GREASE" if n % 31 == 27 else None) if names and n is not None else None
+        return names.get(n) or ("GREASE" if n % 31 == 27 else None)
 
     def whole(raw: bytes) -> str:
         n = _varint_value(raw)
