@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Tuple
 
+from hexnote.forms import Forms
 from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Node
+from hexnote.quick import QUICK
 from hexnote.spans import Hole
 
 # Handshake types (RFC 8446 section 4 and the registry) and the formats of their bodies.
@@ -45,6 +47,8 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
 # Content types whose bodies have a format of their own (RFC 8446 section 5.1, RFC 6520).
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
 
+_SMALL = 1024  # bodies of one or two bytes of which the fields are kept
+
 # SSL 2.0 message types (the SSL 2.0 specification, section 3.1).
 SSL2 = {
     0: "SSL2Error", 1: "SSL2ClientHello", 2: "SSL2ClientMasterKey", 3: "SSL2ClientFinished", 4: "SSL2ServerHello",
@@ -68,6 +72,8 @@ class Messages:
         self.skipped = dress(Node("handshake", kind=LEAF, suffix=".skipped", show="opaque", type="Skipped"))
         self._headers: Dict[int, List[Field]] = {}
         self._inside: Dict[str, Node] = {}
+        self._forms = Forms()
+        self._small: Dict[Tuple[int, int, bytes], List[Field]] = {}  # bodies of one or two bytes
 
     def get(self, name: str) -> Decoder:
         """The decoder of a format, made at its first use."""
@@ -104,12 +110,17 @@ class Messages:
 
     def body(self, kind: int, buf: Any, end: int, ctx: Context) -> List[Field]:
         """The fields of the body of a record of content type `kind`, in clear; `end` is its length."""
+        small = end <= 2 and QUICK and isinstance(buf, bytes)
+        if small and (kind, end, buf) in self._small:
+            return self._small[kind, end, buf]
         out: List[Field] = []
         known = BODIES.get(kind)
         if known is None:
             out.append((self.unknown, 0, end, 0, -1))
         else:
             self.get(known[1])(buf, 0, end, ctx, out, 0, -1)
+        if small and not ctx.problems and len(self._small) < _SMALL:
+            self._small[kind, end, buf] = out
         return out
 
     def inner(self, buf: Any, end: int, ctx: Context) -> List[Field]:
@@ -133,6 +144,19 @@ class Messages:
 
     def message(self, buf: Any, end: int, ctx: Context, kind: int, name: str) -> List[Field]:
         """The fields of a handshake message, header and body; `end` is its whole length."""
+        if not QUICK or not isinstance(buf, bytes) or len(buf) < 4:
+            return self._message(buf, end, ctx, kind, name)
+        # What else a format may ask for: the `$names`.
+        key = (name, end, len(buf), ctx.version, ctx.key_exchange, ctx.sender, ctx.certificate_type)
+        form = self._forms.find(key, buf)
+        if form is not None:
+            ctx.message = name
+            return form
+        faults = len(ctx.problems)
+        fields = self._message(buf, end, ctx, kind, name)
+        return fields if len(ctx.problems) > faults else self._forms.keep(key, buf, fields)
+
+    def _message(self, buf: Any, end: int, ctx: Context, kind: int, name: str) -> List[Field]:
         out: List[Field] = []
         self.get("HandshakeHeader")(buf, 0, 4, ctx, out, 0, -1)
         ctx.message = name

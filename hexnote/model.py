@@ -202,7 +202,8 @@ EXTRA = 4  # a leaf for bytes left over where the format has none
 class Node:
     """One name of a format: static, shared by every field decoded by it."""
 
-    __slots__ = ("name", "suffix", "kind", "size", "show", "names", "doc", "rfc", "level", "type", "bits", "say", "value", "title")
+    __slots__ = ("name", "suffix", "kind", "size", "show", "names", "doc", "rfc", "level", "type", "bits", "say", "value", "title",
+                 "free")
 
     def __init__(
         self, name: str, kind: int = LEAF, size: int = 0, show: str = "", names: Optional[Dict[int, str]] = None,
@@ -221,6 +222,7 @@ class Node:
         self.level = level  # 0: always told in text; 1: only with --depth full; 2: never told on its own
         self.type = type  # the name of the format's type ("CipherSuite"), for renderers and findings
         self.bits = bits  # bit fields, high bit first: (name, width)
+        self.free = False  # its bytes decide nothing about how others are read: no length, no selector
         # Set by `notes`: sentences and values out of the field's own bytes.
         self.say: Callable[[bytes], str] = _mute
         self.value: Callable[[bytes], Value] = _no_value
@@ -247,6 +249,17 @@ def _no_title(raw: bytes) -> Optional[str]:
 # vector that holds it. The leaves (all but GROUP) of a list are disjoint and cover the bytes that
 # were decoded. `end` may lie beyond the bytes that are there.
 Field = Tuple[Node, int, int, int, int]
+
+
+class Form(List[Field]):
+    """The fields that messages have in common which differ in their free bytes only (see `Node.free`)."""
+
+    __slots__ = ("again", "kept")
+
+    def __init__(self, fields: List[Field]) -> None:
+        super().__init__(fields)
+        self.again = False  # a second such message came
+        self.kept: Any = None  # what a renderer makes of it once
 
 
 class Context:

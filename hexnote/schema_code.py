@@ -262,6 +262,7 @@ class Compiler:
     def _fixed(self, name: str, node: Node, shape: Shape, size: int, scope: _Scope) -> _Run:
         captures = []
         if name in scope.wanted:
+            node.free = False
             captures.append((self._slot(name, scope), 0, size))
             if isinstance(shape.base, Enum):
                 scope.enums[name] = shape.base
@@ -306,6 +307,7 @@ class Compiler:
         low, high, width = self._shapes.bounds(item, scope.file)
         group = self._nodes.node(name, GROUP, type=item.type, doc=shape.doc)
         leaf = self._nodes.node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
+        leaf.free = item.base == "opaque" and item.show != "der"
         body = vectors.blobs(self._kit, self._nodes.length(name, width), leaf, width, low, high, self._hook(item, name, scope.file))
         return self._vector(name, group, shape, body, scope)
 

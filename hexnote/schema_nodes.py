@@ -29,7 +29,10 @@ class Nodes:
         elif not show or show in ("der", "extension", "struct"):
             show = "opaque" if shape.base == "opaque" else "uint"
         kind = ARRAY if item else LEAF
-        return self.node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
+        node = self.node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
+        # Another room reads what stands `as der`.
+        node.free = kind == LEAF and (shape.base == "opaque" and shape.show != "der" or show == "unixtime")
+        return node
 
     def length(self, name: str, width: int) -> Node:
         """The Node of the length before a vector."""

@@ -17,6 +17,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "dumps": ("drafts", "language", "lexer", "rows", "washing"),
     "streams": ("stitch",),
     "keys": ("keys_",),
+    "messages": ("forms",),
     "schema": ("schema_",),
     "story": ("facts", "course"),
     "session": ("hellos",),

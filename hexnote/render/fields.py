@@ -13,7 +13,7 @@ from hexnote.render.words import LONG, OPAQUE, SINCE, count, list_label, name_of
 
 # Opaque runs over more rows than this are marked at their first and last row only.
 FOLD = 3
-_TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
+TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _ENDLESS = 1 << 62
 
 
@@ -115,7 +115,7 @@ class Fields(Lines):
             if label and index >= 0:
                 label = numbered(label, node, index)
             if label:
-                lines.extend(self._beside(carets, c0, c1, label, depth, node))
+                lines.append(self._beside(carets, c0, c1, label, depth, node))
             else:
                 lines.append(carets.line(c0, c1)[1])
             if i == 0 and begins and node.doc and id(node) not in self._taught:
@@ -127,9 +127,9 @@ class Fields(Lines):
         """A structure begins at dump offset `at`, or a field without bytes stands there."""
         node, start, end, depth, index = field
         lines: List[str] = []
-        if index >= 0 and node.type in _TITLED:
+        if index >= 0 and node.type in TITLED:
             lines = self._dye(self._sentence(
-                f"{node.name}[{index}]: {_TITLED[node.type]}, {count(end - start, 'byte')}, begins at 0x{at:04x}", 3), "heading")
+                f"{node.name}[{index}]: {TITLED[node.type]}, {count(end - start, 'byte')}, begins at 0x{at:04x}", 3), "heading")
         if node.doc and id(node) not in self._taught:
             lines += self._doc(node, f"{node.name}: " if depth else "")
         if lines:

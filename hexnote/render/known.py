@@ -5,19 +5,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from hexnote.model import ARRAY, GROUP, MISSING, Connection, Field, Node, Packet, Part, describe
+from hexnote.model import ARRAY, GROUP, MISSING, Connection, Field, Form, Node, Packet, Part, describe
 from hexnote.render.carets import MARK, Carets, Shape
-from hexnote.render.fields import FOLD, Fields
+from hexnote.render.fields import FOLD, TITLED, Fields
 from hexnote.render.places import fields_from, peek, wire_end
 from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, list_label, name_of, numbered, opaque_label, sender, unfinished
 
-_MEMO = 256  # messages of which the notes are kept
+_CAST = 4 << 20  # characters of all moulds
 _HEADS = 4096  # record headers
 _BODIES = 4096  # encrypted bodies
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
+
+
+class Mould:
+    """The notes that all messages in a form have in one place, with gaps."""
+
+    __slots__ = ("form", "free", "rows", "size")
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.free: List[Field] = []  # those that have notes, which fill the gaps
+        self.rows: List[Tuple[int, List[str]]] = []  # (rows below the first, what stands before, between, behind the gaps)
+        self.size = 0  # characters
 
 
 class Known(Fields):
@@ -26,11 +38,18 @@ class Known(Fields):
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool, quick: bool) -> None:
         super().__init__(width, palette, full)
         self.quick = quick
-        self._made: Dict[Any, List[Tuple[int, str]]] = {}  # notes of messages that come again and again
+        self._moulds: Dict[Any, Mould] = {}
+        self._size = 0  # characters in them
         # Of record headers: heading, notes by row, remarks.
         self._heads: Dict[Any, Tuple[str, List[Tuple[int, str]], List[str]]] = {}
         self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
+
+    def _forget(self) -> None:
+        """Another input begins: what is kept was made when the teaching notes had been given."""
+        self._taught.clear()
+        self._moulds.clear()
+        self._heads.clear()
 
     def _head(
         self, shape: Shape, delta: int, part: Part, packet: Packet, connection: Optional[Connection], notes: Dict[int, List[str]],
@@ -66,37 +85,75 @@ class Known(Fields):
             else:
                 lines.append(said)
 
-    def _again(
-        self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]], row: int,
+    def _formed(
+        self, shape: Shape, delta: int, part: Part, form: Form, packet: Packet, notes: Dict[int, List[str]], row: int,
     ) -> None:
-        """What `_fields` does, for messages that come again and again: most servers have one. The same bytes
-        at the same column have the same notes, teaching apart."""
-        memo = self._made
+        """What `_fields` does, for a message in a form that came before: the notes on its free fields stand between
+        those that all such messages have. The same bytes at the same column have the same notes, teaching apart."""
         base = part.base
-        buf = part.buf
-        if not isinstance(buf, bytes):
-            return self._fields(shape, delta, part, packet, notes)
-        seen = buf[: part.hi - base]
-        version = part.record.version if part.record is not None else None
-        key = (seen, part.lo - base, part.lo + delta - shape.offset & 15, wire_end(part, packet), shape.tables[0], version)
-        made = memo.get(key)
-        if made is None:
+        place = part.lo + delta
+        if form.kept is None:
+            form.kept = any(f[4] >= 0 and f[0].type in TITLED for f in form)  # do its notes tell dump offsets?
+        length = part.message.length if part.message is not None else part.hi - base
+        wire = min(wire_end(part, packet), length)
+        key = (
+            id(form), part.lo - base, part.hi - base, place - shape.offset & 15, wire, part.done, shape.tables[0],
+            place if form.kept else 0,
+        )
+        mould = self._moulds.get(key)
+        if mould is None:
             taught = len(self._taught)
+            self._fields(shape, delta, part, packet, notes)
+            if form.again and taught == len(self._taught):
+                mould = Mould(form)
+                self._cast(mould, shape, delta, part, packet, row)
+                self._size += mould.size
+                if self._size > _CAST:
+                    self._moulds.clear()
+                    self._size = mould.size
+                self._moulds[key] = mould
+            return
+        fresh: Dict[int, List[str]] = {}
+        if mould.free:
+            self._told(mould.free, shape, delta, part, packet, fresh)
+        for at, texts in mould.rows:
+            at += row
+            lines = notes.get(at)
+            if lines is None:
+                lines = notes[at] = []
+            lines.append(texts[0])
+            if len(texts) > 1:
+                for said, text in zip(fresh[at], texts[1:]):
+                    lines.append(said)
+                    lines.append(text)
+
+    def _cast(self, mould: Mould, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> None:
+        """Make the notes that all messages in a form have in one place, with gaps for those on free fields."""
+        rows: Dict[int, List[str]] = {}
+        for field in fields_from(mould.form, part.lo - part.base):
+            if field[1] >= part.hi - part.base:
+                break
             fresh: Dict[int, List[str]] = {}
-            self._fields(shape, delta, part, packet, fresh)
-            made = [(at - row, "".join(lines)) for at, lines in fresh.items()]
-            if taught == len(self._taught):
-                if len(memo) >= _MEMO:
-                    memo.clear()
-                memo[key] = made
-        for at, said in made:
-            if row + at in notes:
-                notes[row + at].append(said)
-            else:
-                notes[row + at] = [said]
+            self._told((field,), shape, delta, part, packet, fresh)
+            if field[0].free and fresh:
+                mould.free.append(field)
+            for at, lines in fresh.items():
+                texts = rows.setdefault(at - row, [""])
+                if field[0].free:
+                    texts.append("")
+                else:
+                    texts[-1] += "".join(lines)
+        mould.rows = list(rows.items())
+        mould.size = sum(len(text) for _, texts in mould.rows for text in texts)
 
     def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit that lies in one piece of the stream."""
+        self._told(fields_from(part.fields, part.lo - part.base), shape, delta, part, packet, notes)
+
+    def _told(
+        self, fields: Iterable[Field], shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]],
+    ) -> None:
+        """Some fields of a unit that lies in one piece of the stream."""
         shift = part.base + delta
         lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
         buf = part.buf
@@ -108,7 +165,7 @@ class Known(Fields):
         table = shape.tables[0] if shape.stride and self.quick else None
         taught = self._taught
         memo = self._said
-        for field in fields_from(part.fields, lo):
+        for field in fields:
             node, start, end, depth, index = field
             if start >= hi:
                 break
@@ -138,19 +195,17 @@ class Known(Fields):
                 if said is None:
                     if len(memo) >= _SAID:
                         memo.clear()
-                    said = memo[key] = "".join(self._one(table, field, raw, c0))
-                if row in notes:
-                    notes[row].append(said)
-                else:
-                    notes[row] = [said]
-            elif row in notes:
-                notes[row] += self._one(table, field, raw, c0)
+                    said = memo[key] = self._one(table, field, raw, c0)
             else:
-                notes[row] = self._one(table, field, raw, c0)
+                said = self._one(table, field, raw, c0)
+            if row in notes:
+                notes[row].append(said)
+            else:
+                notes[row] = [said]
             if node.doc and id(node) not in taught:
                 notes[row] += self._doc(node)
 
-    def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> List[str]:
+    def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> str:
         """The lines for a field that is there whole, in one row, from column `c0` on."""
         node, start, end, depth, index = field
         label = node.say(raw)
@@ -182,7 +237,7 @@ class Known(Fields):
         lines = notes.get(row)
         if lines is None:
             lines = notes[row] = []
-        lines += self._beside(table, c0, c0 + size if last == row else 16, label, depth, node)
+        lines.append(self._beside(table, c0, c0 + size if last == row else 16, label, depth, node))
         if node.doc and id(node) not in self._taught:
             lines += self._doc(node)
         if last > row:
@@ -205,7 +260,7 @@ class Known(Fields):
                 lines.append(table.line(0, c1)[1])
             else:
                 label = f"{name} ends" if show in LONG else node.say(buf[start:end])
-                lines += self._beside(table, 0, c1, numbered(label, node, index) if index >= 0 else label, depth, node)
+                lines.append(self._beside(table, 0, c1, numbered(label, node, index) if index >= 0 else label, depth, node))
         if array:
             lines += self._list(node, buf[start:end], depth)
 
@@ -239,13 +294,13 @@ class Known(Fields):
             label = f"{name} goes on: bytes {told} to {stop} of {size}"
         else:
             label = f"{name} goes on at byte {told} of {size}"
-        made = [(0, "".join(self._beside(carets, c0, 16 if last else c0 + got, label, depth, node)))]
+        made = [(0, self._beside(carets, c0, 16 if last else c0 + got, label, depth, node))]
         if last and (ends or not fold):
             if not fold:
                 made += [(middle, carets.line(0, 16)[1]) for middle in range(1, last)]
             c1 = ((c0 + got - 1) & 15) + 1
             if ends and (fold or not full):
-                made.append((last, "".join(self._beside(carets, 0, c1, f"{name} ends", depth, node))))
+                made.append((last, self._beside(carets, 0, c1, f"{name} ends", depth, node)))
             else:
                 made.append((last, carets.line(0, c1)[1]))
         if len(self._bodies) >= _BODIES:

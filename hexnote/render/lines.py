@@ -62,17 +62,17 @@ class Lines:
         self._carets[key] = made
         return made
 
-    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, node: Optional[Node] = None) -> List[str]:
+    def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, node: Optional[Node] = None) -> str:
         """A caret line with its label, beside the carets where it fits, else under them."""
-        line, short, width = carets.line(c0, c1)
+        line, short, width = carets.made.get(c0 << 12 | c1) or carets.line(c0, c1)
         indent = _INDENT[depth]
         if carets.column + len(indent) + len(label) <= self.width:
-            lines = [f"{line}{indent}{label}\n"]
+            lines = f"{line}{indent}{label}\n"
         elif width + _HANG + len(label) <= self.width:
-            lines = [f"{short[:-1]}{' ' * _HANG}{label}\n"]
+            lines = f"{short[:-1]}{' ' * _HANG}{label}\n"
         else:
-            lines = [short, *self._sentence(label, 3 + len(indent))]
-        return self._dye(lines, shade(node)) if self.palette and node is not None else lines
+            lines = short + "".join(self._sentence(label, 3 + len(indent)))
+        return "".join(self._dye(lines.splitlines(True), shade(node))) if self.palette and node is not None else lines
 
     def _heading(self, text: str, record: Optional[Record]) -> List[str]:
         """The heading of a record, and what else is to be said of an encrypted one."""

@@ -20,6 +20,7 @@ from hexnote.model import (
     Block,
     Connection,
     Finding,
+    Form,
     Packet,
     Part,
     Prose,
@@ -32,7 +33,6 @@ from hexnote.render.known import Known
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import SEALED, record_heading, resuming
 
-_REPEATED = (11, 13)  # handshake types: certificate, certificate_request
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 
@@ -60,7 +60,7 @@ class Text(Known):
 
     def begin(self, file: str) -> None:
         """A new input begins."""
-        self._taught.clear()
+        self._forget()
         self.unfinished = False
 
     def prose(self, item: Prose) -> None:
@@ -185,6 +185,20 @@ class Text(Known):
         text, done = block.text, 0
         out = self.out
         stride, head, size = block.stride, block.head, len(text)
+        if self.quick and stride and text.isascii() and text.endswith(b"\n"):
+            page = text.decode("ascii")
+            pieces: List[str] = []
+            for row in sorted(notes):
+                stop = head + (row + 1) * stride
+                if stop > size:
+                    stop = size
+                if stop > done:
+                    pieces.append(page[done:stop])
+                    done = stop
+                pieces += notes[row]
+            pieces.append(page[done:])
+            out.append("".join(pieces).encode("ascii", "backslashreplace"))
+            return
         for row in sorted(notes):
             stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end
             if stop < size:
@@ -291,8 +305,8 @@ class Text(Known):
                         lines.extend(self._dye(resuming(part, connection, packet), "heading"))
                 if part.pieces is not None:
                     self._scattered(shape, delta, part, packet, notes)
-                elif quick and kind == MESSAGE and part.message is not None and part.message.type in _REPEATED:
-                    self._again(shape, delta, part, packet, notes, row)
+                elif quick and isinstance(part.fields, Form):
+                    self._formed(shape, delta, part, part.fields, packet, notes, row)
                 else:
                     self._fields(shape, delta, part, packet, notes)
             first = False
@@ -360,5 +374,5 @@ class Text(Known):
                 stop = min(shape.stop(row), end)
                 first = shape.start(row)
                 carets = shape.table(row) or self._own
-                notes.setdefault(row, []).extend(self._beside(carets, start - first, stop - first, label, 0))
+                notes.setdefault(row, []).append(self._beside(carets, start - first, stop - first, label, 0))
                 start, row, label = stop, row + 1, ""
