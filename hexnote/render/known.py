@@ -11,7 +11,7 @@ from hexnote.model import ARRAY, GROUP, MISSING, Connection, Field, Form, Node, 
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, TITLED, Fields
 from hexnote.render.places import fields_from, peek, wire_end
-from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, list_label, name_of, numbered, opaque_label, sender, unfinished
+from hexnote.render.words import HEAD, LONG, NAMED, OPAQUE, SINCE, list_label, name_of, numbered, opaque_label, sender, unfinished
 
 _CAST = 4 << 20  # characters of all moulds
 _HEADS = 4096  # record headers
@@ -27,8 +27,9 @@ class Mould:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.free: List[Field] = []  # those that have notes, which fill the gaps
-        self.rows: List[Tuple[int, List[str]]] = []  # (rows below the first, what stands before, between, behind the gaps)
+        self.free: List[Field] = []  # those whose notes fill gaps
+        # (rows below the first, what stands before, between, behind the gaps, for each gap whose hex it takes; None: a note)
+        self.rows: List[Tuple[int, List[str], List[Optional[Tuple[int, int]]]]] = []
         self.size = 0  # characters
 
 
@@ -116,35 +117,55 @@ class Known(Fields):
         fresh: Dict[int, List[str]] = {}
         if mould.free:
             self._told(mould.free, shape, delta, part, packet, fresh)
-        for at, texts in mould.rows:
+        buf = part.buf
+        for at, texts, gaps in mould.rows:
             at += row
             lines = notes.get(at)
             if lines is None:
                 lines = notes[at] = []
             lines.append(texts[0])
-            if len(texts) > 1:
-                for said, text in zip(fresh[at], texts[1:]):
-                    lines.append(said)
+            if gaps:
+                used = 0
+                for gap, text in zip(gaps, texts[1:]):
+                    if gap is None:
+                        lines.append(fresh[at][used])
+                        used += 1
+                    else:
+                        lines.append(buf[gap[0] : gap[1]].hex())
                     lines.append(text)
 
     def _cast(self, mould: Mould, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> None:
         """Make the notes that all messages in a form have in one place, with gaps for those on free fields."""
-        rows: Dict[int, List[str]] = {}
+        rows: Dict[int, Tuple[List[str], List[Optional[Tuple[int, int]]]]] = {}
         for field in fields_from(mould.form, part.lo - part.base):
-            if field[1] >= part.hi - part.base:
+            node, start, end, _, _ = field
+            if start >= part.hi - part.base:
                 break
             fresh: Dict[int, List[str]] = {}
             self._told((field,), shape, delta, part, packet, fresh)
-            if field[0].free and fresh:
+            # Of bytes that are no value the first ones are shown in hex, and nothing else depends on them.
+            shown = part.buf[start : min(end, start + HEAD)].hex()
+            once = (
+                bool(fresh) and node.show == "opaque" and start >= part.lo - part.base
+                and "".join(map("".join, fresh.values())).count(shown) == 1
+            )
+            if node.free and fresh and not once:
                 mould.free.append(field)
             for at, lines in fresh.items():
-                texts = rows.setdefault(at - row, [""])
-                if field[0].free:
-                    texts.append("")
+                texts, gaps = rows.setdefault(at - row, ([""], []))
+                said = "".join(lines)
+                if not node.free or (once and shown not in said):
+                    texts[-1] += said
+                elif once:
+                    before, _, behind = said.partition(shown)
+                    texts[-1] += before
+                    texts.append(behind)
+                    gaps.append((start, min(end, start + HEAD)))
                 else:
-                    texts[-1] += "".join(lines)
-        mould.rows = list(rows.items())
-        mould.size = sum(len(text) for _, texts in mould.rows for text in texts)
+                    texts.append("")
+                    gaps.append(None)
+        mould.rows = [(at, texts, gaps) for at, (texts, gaps) in rows.items()]
+        mould.size = sum(len(text) for _, texts, _ in mould.rows for text in texts)
 
     def _fields(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit that lies in one piece of the stream."""

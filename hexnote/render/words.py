@@ -11,6 +11,7 @@ OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 NAMED = (*SEALED, "Other")  # types with a name for readers
+HEAD = 8  # bytes of those that are no value which are shown
 SINCE = ", begun in an earlier packet"
 
 
@@ -47,7 +48,7 @@ def opaque_label(node: Node, name: str, size: int, head: bytes, finished: bool =
         return f"{label}{', by its place a Finished' if finished else ''}"
     if node.kind == MISSING:
         return label
-    return f"{label}: {head[:8].hex()}{'...' if size > 8 else ''}"
+    return f"{label}: {head[:HEAD].hex()}{'...' if size > HEAD else ''}"
 
 
 def sender(side: int, connection: Optional[Connection]) -> str:
