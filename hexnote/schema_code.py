@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 from hexnote import schema_steps as steps
 from hexnote import schema_vectors as vectors
 from hexnote.model import GROUP, LEAF, Node
-from hexnote.schema_nodes import Nodes
+from hexnote.schema_nodes import Nodes, unread
 from hexnote.schema_shapes import Library, Shape, Shapes, bit_width, constant
 from hexnote.schema_steps import Env, Hook, Kit, Step
 from hexnote.schema_types import (
@@ -307,7 +307,7 @@ class Compiler:
         low, high, width = self._shapes.bounds(item, scope.file)
         group = self._nodes.node(name, GROUP, type=item.type, doc=shape.doc)
         leaf = self._nodes.node(name, LEAF, show=item.show or "opaque", type=item.type, doc=item.doc)
-        leaf.free = item.base == "opaque" and item.show != "der"
+        leaf.free = unread(item)
         body = vectors.blobs(self._kit, self._nodes.length(name, width), leaf, width, low, high, self._hook(item, name, scope.file))
         return self._vector(name, group, shape, body, scope)
 

@@ -30,8 +30,7 @@ class Nodes:
             show = "opaque" if shape.base == "opaque" else "uint"
         kind = ARRAY if item else LEAF
         node = self.node(name, kind, item, show, names, shape.doc, type=shape.type, width=shape.size)
-        # Another room reads what stands `as der`.
-        node.free = kind == LEAF and (shape.base == "opaque" and shape.show != "der" or show == "unixtime")
+        node.free = kind == LEAF and (unread(shape) or show == "unixtime")
         return node
 
     def length(self, name: str, width: int) -> Node:
@@ -47,6 +46,11 @@ class Nodes:
         node = Node(str(name), kind, size, str(show), names, told, rfc, 0, suffix, str(type), bits)
         self._dress(node, width)
         return node
+
+
+def unread(shape: Shape) -> bool:
+    """Whether no decoder looks into an opaque: others do with `as der NAME` and `as struct TYPE`."""
+    return shape.base == "opaque" and (shape.argument is None or shape.show == "extension")
 
 
 def source(doc: str) -> Tuple[str, str]:
