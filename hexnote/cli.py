@@ -22,6 +22,8 @@ DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 # Bytes per read; a pipe gives what it has.
 _CHUNK = 1 << 18
 _BINARY: int = getattr(os, "O_BINARY", 0)
+# What the ending of the output file asks for.
+_ENDINGS = {"json": "json", "jsonl": "json", "ndjson": "json", "pcapng": "pcapng", "ntar": "pcapng"}
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -85,7 +87,8 @@ def job_name(options: Options) -> str:
             return name
     if options.to is not None:
         return options.to
-    return "json" if (options.output or "").lower().endswith((".json", ".jsonl", ".ndjson")) else "text"
+    ending = (options.output or "").lower().rpartition(".")[2]
+    return _ENDINGS.get(ending, "text")
 
 
 def wants_color(options: Options, output: Output) -> bool:
@@ -177,6 +180,12 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
             return Select(options.field or "")
         except ValueError as error:
             raise UsageError(f"--field {options.field}: {error}") from None
+    if name == "pcapng":
+        if output.terminal:
+            raise UsageError("pcapng is no text: name a file with -o, or send it to another program")
+        from hexnote.render.pcapng import Pcapng
+
+        return Pcapng()
     if name in ("summary", "diagnose"):
         from hexnote.render.summary import Summary
 

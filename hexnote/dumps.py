@@ -10,6 +10,7 @@ input is cut.
 
 from __future__ import annotations
 
+import re
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from hexnote.drafts import Past
@@ -24,6 +25,9 @@ Measure = Callable[[bytes], int]
 _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E", "W": "C"}
 _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
 
+# A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
+_TIME = re.compile(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
+_TIME_WITHIN = 200
 
 # What the first lines of each kind of `advice` mean, by the part of the terminal's name before "_".
 _ADVICE = {
@@ -131,7 +135,8 @@ class Reader:
             if terminal.kind == "summary":
                 match = self._vocabulary.pattern(terminal.name).match(header)
                 if match:
-                    return _summary(match.groupdict())
+                    summary = _summary(match.groupdict())
+                    return summary if summary.time else summary._replace(time=_time(header))
         return None
 
     def _parse(self, closing: bool = False) -> Iterator[Item]:
@@ -148,6 +153,12 @@ class Reader:
                 yield from out
                 out.clear()
         lexer.closing = False
+
+
+def _time(header: bytes) -> Optional[str]:
+    """The last time in the beginning of a summary line, as printed."""
+    found = _TIME.findall(header, 0, _TIME_WITHIN)
+    return bytes(found[-1]).decode("ascii") if found else None
 
 
 def _summary(groups: Mapping[str, Optional[bytes]]) -> Summary:

@@ -27,8 +27,9 @@ class Option(NamedTuple):
 SECTIONS = ("What to print", "How to print it", "Help")
 
 TABLE = (
-    Option("to", ("-t", "--to"), "FORMAT", "output: text or json (JSON Lines); without it, taken from the ending "
-           "of -o, else text", SECTIONS[0], choices=("text", "json"), job=True),
+    Option("to", ("-t", "--to"), "FORMAT", "output: text, json (JSON Lines) or pcapng (a capture file, notes as "
+           "comments); without it, taken from the ending of -o, else text", SECTIONS[0],
+           choices=("text", "json", "pcapng"), job=True),
     Option("strip", ("--strip",), "", "take the annotations out again", SECTIONS[0], job=True),
     Option("summary", ("--summary",), "", "a line per record and message, then the findings", SECTIONS[0], job=True),
     Option("diagnose", ("--diagnose",), "", "the findings alone; exit status 1 when one is an error", SECTIONS[0],

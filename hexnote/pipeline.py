@@ -136,6 +136,7 @@ class Trace:
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
         self.headless = Headless(self.flows, self.dumps.summary, locate)
+        self.timed = getattr(self.renderer, "timed", False)  # the renderer tells each packet's time
         schema = self.rooms.schema
         self.teller = Teller(
             schema.names, der.facts, der.read_name, schema.key_exchange, self.rooms.lengths, owner.at, self.renderer.keep,
@@ -199,6 +200,8 @@ class Trace:
         packet.dress = block.dress
         if block.head:
             packet.header = block.text[: block.head]
+            if self.timed:
+                packet.summary = self.dumps.summary(packet.header)
         data = packet.data = block.data
         readable = bool(data) and block.offset == 0 and layers.strip(packet, data)
         if packet.note and packet.protocol == layers.TCP and packet.note.startswith("fragment"):

@@ -426,6 +426,7 @@ class Collector:
     echoes = False
     unfinished = False
     live = False
+    timed = True  # each packet's summary line is read
     keep = True  # opaque bodies are wanted with all their bytes
 
     def __init__(self) -> None:

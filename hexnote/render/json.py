@@ -38,6 +38,7 @@ class Json:
     echoes = False  # the input's lines are not in the output
     unfinished = False  # which always ends in LF
     live = False  # parts of units are of no use: only whole ones are printed
+    timed = True  # each packet's summary line is read
     keep = True  # opaque bodies are wanted with all their bytes
 
     def __init__(self) -> None:
