@@ -459,6 +459,10 @@ class Past:
 
     def length(self, data: bytes, end: int, last: int) -> int:
         """The packet's length by its first bytes, asked for at the ends of rows behind `end` up to `last`; or 0."""
+        if not end and last >= 2 * ROW:
+            total = self._measure(data[: 2 * ROW])  # mostly enough
+            if 0 < total <= TOP:
+                return total
         total = 0
         while not total and end < last and end < PROBE:
             end = min(end + ROW, last)

@@ -157,6 +157,12 @@ class Lexer:
             kind = kinds[name] if name else "line"
             stop = match.end() if match is not None else pos
             piece: Optional[Piece] = None
+            if kind == "head" and draft is None and stop - pos <= LONG and (stop < end or self.closing):
+                block = self._packet(pos, stop)
+                if block is not None:
+                    self._aside = False
+                    yield Token("PACKET", block, self.out)
+                    continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
                 if last - pos > LONG:
@@ -209,15 +215,11 @@ class Lexer:
             elif stop == end and not self.closing:
                 break
             else:
-                block = self._packet(pos, stop) if kind == "head" else None
-                if block is not None:
-                    yield Token("PACKET", block, self.out)
-                else:
-                    self._begin, self._pos = pos, stop
-                    self._draft = Draft(self.line)
-                    self._draft.begin(buf[pos:stop], kind == "lead", self._vocabulary.dress[name or ""])
-                    if kind == "label":
-                        self._labelled(self._draft, name or "")
+                self._begin, self._pos = pos, stop
+                self._draft = Draft(self.line)
+                self._draft.begin(buf[pos:stop], kind == "lead", self._vocabulary.dress[name or ""])
+                if kind == "label":
+                    self._labelled(self._draft, name or "")
         yield _END
         if self._draft is not None:
             if self.closing and self._pos >= end:
@@ -343,14 +345,13 @@ class Lexer:
         geometry = self._geometries.get(name) if name else None
         if match is None or name is None or geometry is None:
             return None
-        offset, data, last = geometry.read(buf, stop, match.end())
+        offset, data, last, clear = geometry.read(buf, stop, match.end())
         size = len(data)
         if not size:
             return None
-        dress = self._vocabulary.dress[name]
         total = 0 if offset else self._past.length(data, 0, size)
         if not 0 < total <= size:
-            self._ready = Piece(offset, data, last, dress, geometry, geometry.layout)
+            self._ready = Piece(offset, data, last, self._vocabulary.dress[name], geometry, geometry.layout)
             return None
         rows = (total + ROW - 1) // ROW
         if rows * ROW < size:
@@ -358,10 +359,14 @@ class Lexer:
             last = stop + rows * geometry.stride
         self._past.packet(data, total)
         line = self.line
-        self.line = line + rows + buf.count(b"\n", pos, stop)
+        self.line = line + rows + (1 if buf.find(b"\n", pos) == stop - 1 else buf.count(b"\n", pos, stop))
         self._pos = last
-        layout = geometry.layout
-        return Block(PACKET, line, buf[pos:last], stop - pos, 0, data, geometry.stride, None, layout, dress=dress)
+        block = Block(PACKET, line, buf[pos:last], stop - pos)
+        block.data = data
+        block.stride, block.layout = geometry.stride, geometry.layout
+        block.dress = self._vocabulary.dress[name]
+        block.clear = clear
+        return block
 
     def _piece(self, match: Match[bytes], kind: str) -> Optional[Piece]:
         """The rows that a terminal has found; None where they are none."""
@@ -390,7 +395,7 @@ class Lexer:
         geometry = self._geometries.get(name)
         if geometry is None:
             return None
-        offset, data, stop = geometry.read(self._buf, match.start(), match.end())
+        offset, data, stop, _ = geometry.read(self._buf, match.start(), match.end())
         return Piece(offset, data, stop, self._vocabulary.dress[name], geometry, geometry.layout) if data else None
 
     def _single(

@@ -81,7 +81,7 @@ class Block:
 
     __slots__ = (
         "kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress",
-        "payload", "side", "message", "declared",
+        "payload", "side", "message", "declared", "clear",
     )
 
     def __init__(
@@ -105,6 +105,7 @@ class Block:
         self.side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
         self.message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
         self.declared: Optional[int] = None  # how many bytes the head says that there are
+        self.clear = False  # its text column was read with the bytes, and says what they say
 
     def row(self, r: int) -> Row:
         """Row number `r` (0-based) of the block."""

@@ -11,7 +11,7 @@ from binascii import unhexlify
 from re import Match
 from re import compile as regex
 from struct import Struct
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.model import Layout
 
@@ -21,9 +21,12 @@ _WIDE = 1000  # a longer line is no row
 
 _CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
 BLANKS = b" \t\r\n"
+# How tools render bytes: graphic ASCII as it is and all else as a dot, or the blank too as it is.
+GRAPHIC = bytes(c if 32 < c < 127 else 46 for c in range(256))
+PRINTED = bytes(c if 32 <= c < 127 else 46 for c in range(256))
 _HEX = b"0123456789abcdef"
 # The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
-_DIGITS = tuple(b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1))
+_DIGITS = tuple([b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1)])
 _ZEROS = b"0" * 512
 _ENDS = b"\n" * 512
 
@@ -50,6 +53,7 @@ class Geometry:
 
     __slots__ = (
         "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
+        "_both", "_short_shapes",
     )
 
     def __init__(self, line: bytes, off: int, layout: Layout) -> None:
@@ -66,6 +70,8 @@ class Geometry:
         self._seps = cell.translate(None, b"0123456789abcdefABCDEF")
         self._ends = [0] + [c + 2 - self.cell for c in layout.cols]
         self._batches: Dict[int, Struct] = {}
+        self._both: Dict[int, Struct] = {}
+        self._short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
 
     @staticmethod
     def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
@@ -80,36 +86,87 @@ class Geometry:
             return None
         return Geometry(line, match.start("off") - match.start(), piece.layout)
 
-    def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int]:
+    def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int, bool]:
         """Reads the rows in buf[pos:end], the last of which may be short.
 
-        Gives their first offset, their bytes, and where the first line stands that is not the row
-        that must follow there; no bytes where that is the first one.
+        Gives their first offset, their bytes, where the first line stands that is not the row
+        that must follow there, and whether the text was read too and says what the bytes say;
+        no bytes where that line is the first one.
         """
+        count, rest = divmod(end - pos, self.stride)
+        if self.txt >= 0 and count <= _BATCH:
+            quick = self._quick(buf, pos, end, count, rest)
+            if quick is not None:
+                return quick
+        return self._read(buf, pos, end, count, rest)
+
+    def _quick(self, buf: bytes, pos: int, end: int, count: int, rest: int) -> Optional[Tuple[int, bytes, int, bool]]:
+        """The same, if all of the rows are as they must be and have a text; else None."""
+        stride, width, txt = self.stride, self.width, self.txt
+        at = pos + self.off
+        digits = buf[at : at + 4]
+        if digits == b"0000":
+            offset = first = 0
+        else:
+            try:
+                offset = int(digits, 16)
+            except ValueError:
+                return None
+            first = offset >> 4
+        last = first + count
+        stop = pos + count * stride
+        cells: Sequence[bytes]
+        texts: Sequence[bytes]
+        if count:
+            batch = self._both.get(count)
+            if batch is None:
+                batch = self._both[count] = Struct(f"{self.cell}x{width}s16s{self.tail}x" * count)
+            parts = batch.unpack_from(buf, pos)
+            cells, texts = parts[::2], parts[1::2]
+        else:
+            cells = texts = ()
+        shape = self._shapes[: count * width]
+        if rest:
+            size = rest - txt - self.tail
+            if not 0 < size < ROW:
+                return None
+            last += 1
+            cells = (*cells, buf[stop + self.cell : stop + txt])
+            texts = (*texts, buf[stop + txt : stop + txt + size])
+            shape += self._short_shapes[size]
+        cell = b"".join(cells)
+        if cell.translate(_CLASS) != shape:
+            return None
+        # Successive rows have successive offsets, and end where their layout says.
+        high, middle, low = _DIGITS
+        if (
+            buf[at + 2 : end : stride] != low[first:last]
+            or buf[at + 1 : end : stride] != middle[first:last]
+            or buf[at:end:stride] != high[first:last]
+            or buf[at + 3 : end : stride] != _ZEROS[: last - first]
+            or buf[pos + stride - 1 : stop : stride] != _ENDS[:count]
+        ):
+            return None
+        data = unhexlify(cell.translate(None, self._seps))
+        text = b"".join(texts)
+        return offset, data, end, text == data.translate(GRAPHIC) or text == data.translate(PRINTED)
+
+    def _read(self, buf: bytes, pos: int, end: int, count: int, rest: int) -> Tuple[int, bytes, int, bool]:
+        """The same for rows of any kind and number: as far as they are as they must be."""
         stride = self.stride
-        count, rest = divmod(end - pos, stride)
         at = pos + self.off
         try:
             offset = int(buf[at : at + 4], 16)
         except ValueError:
-            return 0, b"", pos
+            return 0, b"", pos, False
         data = b""
         stop = pos
         if count:
             stop += count * stride
-            first = offset >> 4
-            last = first + count
-            high, middle, low = _DIGITS
-            if (
-                buf[at + 2 : stop : stride] != low[first:last]
-                or buf[at + 1 : stop : stride] != middle[first:last]
-                or buf[at:stop:stride] != high[first:last]
-                or buf[at + 3 : stop : stride] != _ZEROS[:count]
-                or buf[pos + stride - 1 : stop : stride] != _ENDS[:count]
-            ):
-                count = self._in_sequence(buf, at, count, offset)
+            right = self._in_sequence(buf, at, count, offset)
+            if right < count:
+                count, rest = right, 0
                 stop = pos + count * stride
-                rest = 0
             cells = self._cells(buf, pos, count)
             if cells.translate(_CLASS) != self._shapes[: len(cells)]:
                 shape, width = self._shape, self.width
@@ -123,8 +180,8 @@ class Geometry:
             row = buf[stop:end]
             tail = self._short(row, offset + ROW * count)
             if tail:
-                return offset, data + tail, end
-        return offset, data, stop
+                return offset, data + tail, end, False
+        return offset, data, stop, False
 
     def _in_sequence(self, buf: bytes, at: int, count: int, offset: int) -> int:
         """How many of `count` rows end where rows of this layout do and have the offsets that must follow each other."""
@@ -177,8 +234,6 @@ class Geometry:
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|])")
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
 _CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
-_PRINT = bytes(c if 32 < c < 127 else 46 for c in range(256))
-_PRINT_BLANK = bytes(c if 32 <= c < 127 else 46 for c in range(256))
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
@@ -354,7 +409,7 @@ def agrees(text: bytes, data: bytes) -> bool:
     size = len(data)
     if not text or len(text) > size + 2:
         return False
-    for table in (_PRINT, _PRINT_BLANK, _PRINT_JAVA, _PRINT_SEVEN):
+    for table in (GRAPHIC, PRINTED, _PRINT_JAVA, _PRINT_SEVEN):
         wanted = data.translate(table).replace(b" ", b"")
         if text == wanted or (text[-1] == 124 and (text == wanted + b"|" or text == b"|" + wanted + b"|")):
             return True
