@@ -117,7 +117,7 @@ class Verifier:
         The usual case, in few steps: where it is true the general way would find nothing, and would have noted the same.
         """
         data, end = block.data, packet.end
-        if block.kind != PACKET or len(data) != end or block.offset or packet.tcp is None or packet.note or not _right(packet, data):
+        if block.kind != PACKET or len(data) != end or block.offset or packet.tcp is None or not _right(packet, data):
             return False
         head = packet.header
         if head:
