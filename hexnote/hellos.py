@@ -10,6 +10,7 @@ from hexnote.spans import Hole
 TRUNCATED_HMAC, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET, PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS = (
     4, 22, 23, 35, 41, 42, 43,
 )  # fmt: skip
+CERT_TYPE, CLIENT_CERTIFICATE_TYPE, SERVER_CERTIFICATE_TYPE = 9, 19, 20
 POST_HANDSHAKE_AUTH, NEXT_PROTOCOL, CHANNEL_ID_OLD, CHANNEL_ID = 49, 13172, 30031, 30032
 # RFC 8446 section 4.1.3: the random that makes a ServerHello a HelloRetryRequest.
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -50,14 +51,14 @@ def read_hello(buf: Any, client: bool) -> Hello:
         else:
             hello.compression = buf[at]
             at += 1
-        _read_extensions(buf, at, hello.extensions)
+        read_extensions(buf, at, hello.extensions)
         hello.whole = True
     except (Hole, IndexError):
         pass
     return hello
 
 
-def _read_extensions(buf: Any, at: int, found: Dict[int, bytes]) -> None:
+def read_extensions(buf: Any, at: int, found: Dict[int, bytes]) -> None:
     """The extensions that begin at `at`, up to the end of their vector; none where the hello ends there."""
     if len(buf) < at + 2:
         return

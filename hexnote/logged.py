@@ -54,7 +54,8 @@ class Logged:
 
     def _ours(self, parts: List[Part]) -> List[Part]:
         for part in parts:
-            part.buffer, part.places = self.buffer, self.reader.places
+            if not part.buffer:
+                part.buffer, part.places = self.buffer, self.reader.places
         return parts
 
     def _whole(self, start: int, data: bytes) -> Part:

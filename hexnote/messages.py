@@ -142,6 +142,13 @@ class Messages:
             self.get(name)(buf, 0, end, ctx, out, 0, -1)
         return out
 
+    def certificate(self, data: bytes, ctx: Context) -> List[Field]:
+        """The fields of a Certificate message's body that was compressed: only TLS 1.3 has such (RFC 8879 section 4)."""
+        ctx.version, ctx.message = 0x0304, "certificate"
+        out: List[Field] = []
+        self.get("Certificate")(data, 0, len(data), ctx, out, 0, -1)
+        return out
+
     def message(self, buf: Any, end: int, ctx: Context, kind: int, name: str) -> List[Field]:
         """The fields of a handshake message, header and body; `end` is its whole length."""
         if not QUICK or not isinstance(buf, bytes) or len(buf) < 4:

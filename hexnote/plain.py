@@ -141,6 +141,12 @@ class Opened:
         base = span.start
         places = Places(base, list(self._spans) or [span], self._places)
         for part in parts:
+            if part.buffer:
+                # What was decompressed has a buffer of its own, named by where its message begins.
+                at = int(part.buffer.partition(":")[2])
+                home = next((s for s in self._spans if s.start <= at < s.end), span)
+                part.buffer = f"inflated:{home.record.offset + 5 + at - home.start}"
+                continue
             part.buffer, part.places = span.buffer, places
             part.base -= base
             part.lo -= base

@@ -11,7 +11,8 @@ import re
 from typing import Any, List, Optional, Set, Tuple
 
 from hexnote.messages import BODIES, Messages, message_name
-from hexnote.model import BODY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
+from hexnote.model import BODY, BUFFER, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
+from hexnote.packed import certificate
 from hexnote.session import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
@@ -24,6 +25,7 @@ from hexnote.session import (
 )
 from hexnote.spans import Hole, Patchy, Pieces
 
+COMPRESSED_CERTIFICATE = 25
 # A record may not be longer than this (RFC 5246 section 6.2.3: 2^14 + 2048).
 LONGEST = 16384 + 2048
 # A message longer than this is stepped over by its length, not kept.
@@ -476,6 +478,7 @@ class Reader:
         ctx.version = self.session.version or self.session.offered or 0x0303
         ctx.key_exchange = self.session.key_exchange
         ctx.sender = _SIDES[self.side]
+        ctx.certificate_type = self.session.certificate_types[self.side]
         ctx.problems = []
         return ctx
 
@@ -592,11 +595,31 @@ class Reader:
         if kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
             part.note = self.session.why_unknown()
         parts.append(part)
+        if done and kind == COMPRESSED_CERTIFICATE:
+            self._open(message, buf, part, parts)
         if done:
             try:
                 self.session.learn(self.side, kind, buf, self.record.version if self.record is not None else None)
             except Hole:
                 pass
+
+    def _open(self, message: Message, buf: Any, part: Part, parts: List[Part]) -> None:
+        """Tell what a CompressedCertificate holds: a buffer of its own."""
+        opened = certificate(buf)
+        if opened is None:
+            return
+        if opened.problem:
+            part.problems.append((12, len(buf), opened.problem))
+        size = len(opened.data)
+        head = Part(BUFFER, self.side, self.record, [], 0, opened.data, 0, size, True, True, note=opened.note)
+        ctx = Context()
+        ctx.sender, ctx.certificate_type = _SIDES[self.side], self.ctx.certificate_type
+        fields = self.messages.certificate(opened.data, ctx)
+        body = Part(BODY, self.side, self.record, fields, 0, opened.data, 0, size, True, True)
+        body.problems = ctx.problems
+        for each in (head, body):
+            each.buffer = f"inflated:{message.offset}"
+            parts.append(each)
 
     def _tell_lost(self, message: Message, lo: int, hi: int, begins: bool, parts: List[Part]) -> None:
         """A hole swallowed a message's header: the rest of the record stays unread."""

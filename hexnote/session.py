@@ -51,26 +51,31 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.hellos import (
+    CERT_TYPE,
     CHANNEL_ID,
     CHANNEL_ID_OLD,
+    CLIENT_CERTIFICATE_TYPE,
     EARLY_DATA,
     ENCRYPT_THEN_MAC,
     EXTENDED_MASTER_SECRET,
     NEXT_PROTOCOL,
     PRE_SHARED_KEY,
     RETRY_RANDOM,
+    SERVER_CERTIFICATE_TYPE,
     SESSION_TICKET,
     SUPPORTED_VERSIONS,
     TRUNCATED_HMAC,
     Hello,
     is_tls13,
     offers,
+    read_extensions,
     read_hello,
 )
 from hexnote.model import Protection, Record
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE = 1, 2, 11, 12, 14, 16
+ENCRYPTED_EXTENSIONS = 8
 CLIENT, SERVER = 0, 1
 TLS12, TLS13 = 0x0303, 0x0304
 
@@ -131,6 +136,7 @@ class Session:
         self._kx = key_exchange
         self._lengths = lengths
         self.key_exchange = "unknown"
+        self.certificate_types = ["x509", "x509"]  # of the certificates shown, by side
         self.changed = [False, False]  # a ChangeCipherSpec in clear was seen, by side
         self.whole = [False, False]  # the direction is seen from its beginning, by side
         self.lost = [False, False]  # record headers of the direction were not captured, by side
@@ -305,6 +311,10 @@ class Session:
             if hello.version:
                 self._agree(hello)
                 self._renewed = self._protection(hello)
+        elif kind == ENCRYPTED_EXTENSIONS:
+            found: Dict[int, bytes] = {}
+            read_extensions(buf, 4, found)
+            self._certificates(found)
         self.keys.learn(side, kind, buf, True)
 
     def _client_hello(self, side: int, hello: Hello) -> None:
@@ -360,9 +370,16 @@ class Session:
             self.suite = hello.suites[0]
             self.key_exchange = self._kx(self.suite)
         self.compression = hello.compression
+        self._certificates(listed)
         self.encrypt_then_mac = ENCRYPT_THEN_MAC in listed
         self.extended_master_secret = self.version == TLS13 or EXTENDED_MASTER_SECRET in listed
         self._next_protocol = NEXT_PROTOCOL in listed or CHANNEL_ID in listed or CHANNEL_ID_OLD in listed
+
+    def _certificates(self, listed: Dict[int, bytes]) -> None:
+        """The server's answer on certificates: their kinds, by who shows them (RFC 7250 section 4.2, RFC 6091)."""
+        for side, number in ((0, CLIENT_CERTIFICATE_TYPE), (1, SERVER_CERTIFICATE_TYPE)):
+            chosen = listed.get(number) or listed.get(CERT_TYPE) or b"\0"
+            self.certificate_types[side] = {1: "openpgp", 2: "raw_public_key"}.get(chosen[0], "x509")
 
     def _protection(self, hello: Hello) -> Optional[Tuple[Protection, ...]]:
         """What the suite makes of records; None where the hello does not tell, none at all where they are compressed."""

@@ -27,7 +27,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 NEIGHBOURS: Dict[str, Set[str]] = {
     "report": {"fields"},
     "messages": {"schema"},
-    "records": {"session", "messages"},
+    "records": {"session", "messages", "packed"},
     "plain": {"session", "messages", "records"},
 }
 # What those that tell a whole trace may know.
