@@ -19,9 +19,18 @@ from hexnote.model import Finding, Step, Story, Verdict, rank
 
 # Step (by its kind, a message by its name too) -> the modules that may say something at once.
 AT_ONCE: Dict[str, Tuple[str, ...]] = {
-    "alert": ("alerts",),
+    "alert": ("resumption", "choices", "alerts", "client_certificate"),
     "sealed": ("alerts",),
-    "hello_retry_request": ("handshakes",),
+    "heartbeat": ("heartbeats",),
+    "client_hello": ("choices", "silence"),
+    "server_hello": ("choices",),
+    "hello_retry_request": ("handshakes", "choices"),
+    "server_key_exchange": ("choices",),
+    "certificate_request": ("client_certificate",),
+    "certificate": ("client_certificate",),
+    "client_key_exchange": ("client_certificate",),
+    "certificate_verify": ("client_certificate",),
+    "change_cipher_spec": ("client_certificate",),
 }
 
 # Findings of one connection that are remembered for its verdict.
@@ -36,9 +45,21 @@ def _tls(story: Story) -> bool:
     return bool(story.courses)
 
 
+def _unfinished(story: Story) -> bool:
+    return bool(story.courses) and not story.courses[0].complete
+
+
+def _closed(story: Story) -> bool:
+    return bool(story.closed) or any(step.kind == "FIN" for step in story.steps)
+
+
 # Modules that are asked at the end, and whether there is reason to.
 AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
     ("handshakes", _tls),
+    ("client_certificate", _tls),
+    ("renegotiation", _tls),
+    ("silence", _unfinished),
+    ("endings", _closed),
 )
 
 # Modules that hold pages alone, of what other rooms raise.
@@ -56,6 +77,8 @@ class Doctor:
     def step(self, story: Story, step: Step) -> List[Finding]:
         """What is known at once by a step."""
         key = step.name if step.kind == "message" else step.kind
+        if step.type == 24 and key == "sealed":
+            key = "heartbeat"
         asked = self._at.get(key)
         if asked is None:
             asked = self._at[key] = [import_module(f"hexnote.findings.{name}").at for name in AT_ONCE.get(key, ())]

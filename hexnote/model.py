@@ -483,6 +483,7 @@ class Story:
         self.find_places: Callable[[int, int, int], Places] = _no_places  # (side, stream offsets) -> where they stand
         self.at: Optional[float] = None  # `--at`: seconds since 1970
         self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
+        self.packets = [False, False]  # packets of a side were seen
         self.data_records = [0, 0]  # application data records, by side
         self.data_bytes = [0, 0]
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,

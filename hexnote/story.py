@@ -6,7 +6,7 @@ up to bounds that hold for one connection and for all of them together.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from hexnote import facts
 from hexnote.course import extended, follow
@@ -42,6 +42,7 @@ class Teller:
         self._of: Dict[int, int] = {}  # of one
         self._shared: Dict[bytes, bytes] = {}
         self._traced: Dict[Any, bytes] = {}
+        self._known: Set[bytes] = set()
 
     def begin(self, connection: Connection, find: Callable[[int, int, int], Places]) -> Story:
         """The story of a new connection; `find` says where bytes of a side's stream stand in the dump."""
@@ -66,6 +67,24 @@ class Teller:
             if not story.pseudo:
                 story.seen[side], story.acked[side] = stream.next, stream.acked
                 story.gaps[side], story.snapped[side] = stream.gap_bytes, stream.snapped_bytes
+                story.packets[side] = stream.window is not None or bool(stream.next or stream.syns)
+        for course in story.courses:
+            for step in course.certificate:
+                if step is not None and step.facts is not None:
+                    self._trace(step.facts.certificates)
+
+    def _trace(self, certificates: List[Any]) -> None:
+        """Remembers certificates, for other connections' chains."""
+        for _, _, der in certificates[:16]:
+            if der in self._known:
+                continue
+            facts_of = self._reads(der)
+            if len(self._known) >= 4 * SHARED:
+                self._known.clear()
+                self._traced.clear()
+            self._known.add(der)
+            if facts_of is not None and facts_of.subject_key:
+                self._traced[facts_of.subject_key] = der
 
     def ttl(self, story: Story, packet: Packet) -> None:
         """A packet, no RST, whose TTL is not that of the one before it."""

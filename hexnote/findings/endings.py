@@ -1,0 +1,191 @@
+"""How a connection ends: with or without close_notify, by FIN or RST, and by whom.
+
+no-close-notify (warning)
+    meaning: The end that closed first did not say so in TLS: the other one cannot tell a finished transfer from one
+        that was cut off.
+    known by: A FIN of the first side to close, the last record before it no alert, and no alert of the peer that it
+        merely answers. In TLS 1.3 an alert looks like data: said where the last record is too long for one, and
+        likely at most, since padding can hide an alert.
+    causes: A program that closes the socket without shutting TLS down; a crash; a timeout; a middlebox that closes.
+    try: Have the program call SSL_shutdown (or its like) before it closes; OpenSSL 3 reports "unexpected eof".
+    source: RFC 5246 section 7.2.1, RFC 8446 section 6.1
+    sample: tests/test_findings.py
+
+reset-after-close (note)
+    meaning: A reset behind the peer's closing alert: the socket was gone already. Cosmetic: nothing was lost that TLS
+        had not ended.
+    known by: RST behind an alert of the other end (in TLS 1.3, behind a last record as long as one).
+    causes: A program that closes its socket while the peer's close_notify is still on its way.
+    try: Nothing.
+    source: RFC 5246 section 7.2.1
+    sample: server-auth
+
+reset-mid-handshake (error)
+    meaning: The connection was reset before both sides had finished the handshake.
+    known by: RST behind a hello and before both encrypted Finished, not behind its sender's own FIN or alert.
+    causes: A policy of a firewall or of the server (name, address, version); a server process that died; nothing that
+        speaks TLS on that port.
+    try: Compare the TTL of the RST with that of the server's SYN-ACK; try without a server name and from another
+        network; read the server's log.
+    source: RFC 9293 section 3.5
+    sample: tests/test_findings.py
+
+injected-reset (warning)
+    meaning: The reset was likely not sent by the end whose address it bears.
+    known by: A RST whose TTL no other packet of its sender has, or whose IP identification is not zero and nearer to the
+        other end's count, or that carries data, or behind which its sender goes on with new data.
+    causes: A firewall, filter or inspection system that breaks connections off in another's name.
+    try: Capture at both ends: the RST that one end receives the other has not sent. Then ask whose box stands between.
+    source: RFC 9293 section 3.5.2, RFC 3360
+    sample: tests/test_findings.py
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Optional
+
+from hexnote.model import SIDES, Course, Finding, Step, Story, finding, plural
+
+_ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
+# TTLs of one sender differ by a little where its packets take several ways.
+_WAYS = 3
+# How near to a count an IP identification is that may belong to it.
+_NEAR = 1000
+_CAPTURE = "capture at both ends and compare: did the end whose address it bears send this RST?"
+
+
+def end(story: Story) -> Iterator[Finding]:
+    """By the FINs and RSTs."""
+    resets = [s for s in story.steps if s.kind == "RST"]
+    for reset in resets[:1]:
+        injected = _injected(story, reset)
+        if injected is not None:
+            yield injected
+        peer = _closing(story, 1 - reset.side, reset)
+        course = story.courses[0] if story.courses else None
+        if peer is not None:
+            if injected is None:
+                yield finding(story, "reset-after-close", "note", "unknown", "proven" if peer.type == 21 else "likely",
+                              f"the {SIDES[reset.side]}'s RST comes behind the closing alert of the {SIDES[1 - reset.side]}: "
+                              "its socket "
+                              "was closed already; nothing is lost", at=reset.places)
+        elif course is not None and course.hello is not None and not course.complete and not _own(story, reset):
+            yield _mid(story, course, reset)
+    yield from _silent(story)
+    for side in (0, 1):
+        fin = next((s for s in story.steps if s.kind == "FIN" and s.side == side), None)
+        behind = [s for s in story.steps if fin is not None and s.side == side and s.places and _when(s) > fin.packet
+                  and s.kind not in _ENDS]
+        if fin is not None and behind:
+            yield finding(story, "out-of-order", "note", "unknown", "proven",
+                          f"the {SIDES[side]}'s FIN (packet {fin.packet}) comes before data that precede it (packet "
+                          f"{_when(behind[0])}): "
+                          "it overtook them, or they were sent again", at=fin.places + behind[0].places)
+
+
+def _when(step: Step) -> int:
+    """The packet that brought the last byte of a step."""
+    return step.places[-1][0] if step.places else step.packet
+
+
+def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
+    """The closing alert of a side, sent before a step; in TLS 1.3 the last record where it is as long as an alert."""
+    found = None
+    for step in story.steps:
+        if step.side != side or _when(step) > before.packet:
+            continue
+        if step.type == 21 and (step.kind == "sealed" or step.kind == "alert" and (step.level == 2 or step.description == 0)):
+            found = step
+        elif step.kind == "data":
+            found = step if _alert13(story, step) else None
+    return found
+
+
+def _alert13(story: Story, step: Step) -> bool:
+    """Whether a run of records of TLS 1.3 ends with one as long as an alert: 2 bytes, content type, tag."""
+    version = story.version or (story.courses[0].version if story.courses else None)
+    return version == 0x0304 and step.last in (19, 11)
+
+
+def _own(story: Story, reset: Step) -> bool:
+    """Whether the sender of a RST had closed before, by FIN or alert."""
+    return any(
+        s.side == reset.side and _when(s) <= reset.packet and (s.kind == "FIN" or s.type == 21 and s.kind in ("alert", "sealed"))
+        for s in story.steps
+    )
+
+
+def _mid(story: Story, course: Course, reset: Step) -> Finding:
+    side = SIDES[reset.side]
+    last = course.last
+    what = "".join(word.capitalize() for word in (last.name or last.kind).split("_")) if last is not None else ""
+    behind = f" behind the {SIDES[last.side]}'s {'Finished' if last.finished else what}" if last is not None else ""
+    return finding(story, "reset-mid-handshake", "error", side, "proven",
+                   f"the {side} resets the connection in the midst of the handshake{behind}",
+                   "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",
+                   f"read the {side}'s log, and capture there as well: did it send this RST?", reset.places)
+
+
+def _injected(story: Story, reset: Step) -> Optional[Finding]:
+    side = SIDES[reset.side]
+    why: List[str] = []
+    ttls = story.ttls[reset.side]
+    if reset.ttl is not None and ttls and min(abs(reset.ttl - t) for t in ttls) > _WAYS:
+        why.append(f"its TTL is {reset.ttl}, that of the {side}'s other packets {' or '.join(map(str, ttls))}")
+    own, other = story.ipid[reset.side], story.ipid[1 - reset.side]
+    if reset.ipid and own and other:
+        near, far = _apart(reset.ipid, other), _apart(reset.ipid, own)
+        if near < far and near <= _NEAR:
+            why.append(f"its IP identification ({reset.ipid}) is nearer to the count of the {SIDES[1 - reset.side]} ({other}) "
+                       "than to "
+                       f"the {side}'s own ({own})")
+    if reset.size:
+        why.append(f"it carries {plural(reset.size, 'byte')} of data")
+    if not why:
+        return None
+    return finding(story, "injected-reset", "warning", "middlebox", "likely",
+                   f"the RST that bears the {side}'s address was likely not sent by it: {'; '.join(why)}",
+                   f"a trace taken at the {side} in which it sends the same RST", _CAPTURE, reset.places)
+
+
+def _apart(one: int, other: int) -> int:
+    distance = (one - other) & 0xFFFF
+    return min(distance, 0x10000 - distance)
+
+
+def _silent(story: Story) -> Iterator[Finding]:
+    """The first side to close, where it did so without an alert."""
+    first = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
+    if first is None or first.kind == "RST" or not all(story.packets) or story.pseudo:
+        return
+    side = first.side
+    if story.snapped[side] or story.gaps[side] or not story.seen[1 - side]:
+        return
+    if not story.courses or not story.courses[0].complete:
+        return  # the handshake's own end is told elsewhere
+    if _closing(story, 1 - side, first) is not None:
+        return  # it only answers
+    last = next((s for s in reversed(story.steps) if s.side == side and s.kind not in _ENDS), None)
+    if last is None or last.kind not in ("data", "sealed") or last.missing or last.type == 21:
+        return
+    version = story.courses[0].version
+    if version == 0x0304 and (last.last in (19, 11) or last.kind != "data"):
+        return
+    if any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
+        return  # a key log shows it
+    name = SIDES[side]
+    yield finding(story, "no-close-notify", "warning", name, "likely" if version == 0x0304 else "proven",
+                  f"the {name} closes (FIN) and has sent no alert behind its last data: the other end cannot tell a finished "
+                  "transfer "
+                  "from one that was cut off",
+                  "an alert hidden by padding" if version == 0x0304 else "an alert of it that the trace lacks",
+                  f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)", first.places)
+
+
+def late(story: Story, reset: Step, step: Step) -> Finding:
+    """New data of an end behind a RST that bears its address."""
+    side = SIDES[reset.side]
+    return finding(story, "injected-reset", "warning", "middlebox", "likely",
+                   f"the {side} goes on sending behind the RST of packet {reset.packet} that bears its address: it did not "
+                   "send that RST",
+                   f"a trace taken at the {side} in which it sends the same RST", _CAPTURE, reset.places + step.places)

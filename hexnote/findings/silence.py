@@ -1,0 +1,143 @@
+"""What did not come: no answer, no end of the handshake. And the hello in several segments, which some never answer.
+
+client-hello-unanswered (error)
+    meaning: The client said hello, and not one byte came back.
+    known by: A ClientHello, packets of the server, and no byte of its stream; a bare FIN or RST is no byte. Whether the
+        hello was acknowledged tells who swallowed it: not acknowledged, it was lost on the way; acknowledged, the
+        server or what stands before it has it and is silent.
+    causes: A firewall or filter on names; a path that drops full-size packets; a server that waits for another
+        protocol (STARTTLS), is overloaded, or cannot take a hello of more than one segment.
+    try: A smaller hello (openssl s_client -groups X25519), another server name, ping -M do -s 1472 to the server, and a
+        trace taken at the server.
+    source: RFC 5246 section 7.4.1.2
+    sample: tests/test_findings.py
+
+handshake-incomplete (warning)
+    meaning: The connection, or the trace, ended before both sides finished the handshake.
+    known by: A hello, and not both encrypted Finished, nothing missing from the trace. Not said where a fatal alert, a
+        reset or another protocol's answer explains the end, unless a FIN came before the alert.
+    causes: A client that gave up (timeout, a user, a health check that only opens and closes); an alert that was
+        encrypted; a trace that stops too early.
+    try: Capture until the connection is closed; look into the log of the end that closed it.
+    source: RFC 5246 section 7.3, RFC 8446 section 2
+    sample: tests/test_findings.py
+
+client-hello-segmented (note)
+    meaning: The ClientHello takes more than one TCP segment.
+    known by: Its bytes stand in more than one packet.
+    causes: A post-quantum key share (X25519MLKEM768 has 1,216 bytes), a long session ticket, padding; a small MTU.
+    try: If the server does not answer, offer less: openssl s_client -groups X25519. Some middleboxes look for the server
+        name in the first segment alone.
+    source: RFC 8446 section 4.1.2, tldr.fail
+    sample: tests/test_findings.py
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional, Tuple
+
+from hexnote.model import SIDES, Course, Finding, Step, Story, finding, plural, try_client
+
+
+def at(story: Story, step: Step) -> Iterator[Finding]:
+    """By a ClientHello."""
+    if step.segments > 1 and not step.side and not story.pseudo:
+        yield finding(story, "client-hello-segmented", "note", "unknown", "proven",
+                      f"the ClientHello of {step.size} bytes takes {step.segments} segments", at=step.places)
+
+
+def end(story: Story) -> Iterator[Finding]:
+    """What is missing at the end."""
+    if story.pseudo or not story.courses:
+        return
+    course = story.courses[0]
+    if course.hello is None or course.complete:
+        return
+    if not story.seen[1] and not any(s.side and s.kind not in ("SYN", "FIN", "RST") for s in story.steps):
+        yield from _unanswered(story, course, course.hello)
+    else:
+        yield from _incomplete(story, course)
+
+
+def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
+    if not story.packets[1] or course.changed[0] is not None or course.client_key is not None or course.finished[0] is not None:
+        return  # the server's direction is not in the trace
+    behind = hello.offset + hello.size
+    reset = next((s for s in story.steps if s.kind == "RST" and s.side), None)
+    closed = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
+    again = any(f.code == "retransmission" for f in story.told)
+    if reset is not None:
+        how = "the server resets the connection instead"
+        by, what = "server", "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
+    elif story.acked[0] >= behind:
+        how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
+        by, what = "server", ""
+    else:
+        how = f"it was not acknowledged{', though sent again' if again else ''}: it did not reach the server"
+        by, what = "middlebox", ""
+    sure = "proven" if closed is not None or again else "possible"
+    if closed is None and not again:
+        how += "; the trace ends here"
+    yield finding(story, "client-hello-unanswered", "error", by, sure,
+                  f"the ClientHello of {hello.size} bytes got no byte in answer; {how}",
+                  "a trace taken at the server that shows an answer", what or "a smaller hello: "
+                                                                              f"{try_client(story, '-groups X25519')}",
+                  hello.places)
+
+
+def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
+    if any(story.gaps) or any(story.snapped) or not all(story.packets) or not (story.seen[0] and story.seen[1]):
+        return
+    if any(s.kind == "other" and s.side and course.answer is None for s in story.steps):
+        return  # another protocol's answer
+    ended: Optional[Step] = None
+    for step in story.steps:
+        if step.kind == "FIN" and ended is None:
+            ended = step
+        elif step.kind == "RST" or step.kind == "alert" and step.level == 2:
+            if ended is None:
+                return
+            break
+    last = course.last
+    seen = f"the last message was the {SIDES[last.side]}'s {_name(last)}" if last is not None else "no message was whole"
+    what, side = awaited(course)
+    how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else "the trace ends"
+    by = "unknown" if ended is None else SIDES[ended.side] if ended.side == side else "unknown"
+    yield finding(story, "handshake-incomplete", "warning", by, "proven",
+                  f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",
+                  "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
+                  f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
+                  else "capture until the connection is closed", last.places if last is not None else ())
+
+
+def _name(step: Step) -> str:
+    if step.kind == "data":
+        return f"encrypted data ({plural(step.count, 'record')})"
+    if step.finished:
+        return "Finished"
+    return "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
+
+
+def awaited(course: Course) -> Tuple[str, int]:
+    """What has to come next, and from which side (RFC 5246 section 7.3, RFC 8446 section 2)."""
+    if course.answer is None:
+        if course.retry is not None and course.hello is course.first_hello:
+            return "another ClientHello", 0
+        return "the ServerHello", 1
+    if course.version == 0x0304:
+        return ("the encrypted rest of the flight", 1) if course.finished[1] is None else ("the Finished", 0)
+    if course.resumed:
+        first = 1
+    else:
+        first = 0
+        if course.done is None:
+            return "the flight up to ServerHelloDone", 1
+        if course.client_key is None:
+            owes = course.request is not None and course.certificate[0] is None
+            return ("the Certificate" if owes else "the ClientKeyExchange"), 0
+    for side in (first, 1 - first):
+        if course.changed[side] is None:
+            return "the ChangeCipherSpec", side
+        if course.finished[side] is None:
+            return "the Finished", side
+    return "nothing", 0
