@@ -53,7 +53,10 @@ class Unsupported(Exception):
 # ------------------------------------------------------------------ AEAD
 
 Open = Callable[[bytes, bytes, bytes], Optional[bytes]]  # (nonce, ciphertext with tag, associated data)
-_KEYS = {"AES_128": 16, "AES_256": 32, "CAMELLIA_128": 16, "CAMELLIA_256": 32, "SM4": 16, "CHACHA20_POLY1305": 32}
+_KEYS = {
+    "AES_128": 16, "AES_256": 32, "CAMELLIA_128": 16, "CAMELLIA_256": 32, "ARIA_128": 16, "ARIA_256": 32, "SM4": 16,
+    "CHACHA20_POLY1305": 32,
+}  # fmt: skip
 
 
 def _aead(cipher: str, key: bytes) -> Open:
@@ -67,7 +70,11 @@ def _aead(cipher: str, key: bytes) -> Open:
     elif family.startswith("AES"):
         made = AESCCM(key, tag_length=8 if mode == "_8" else 16)
     elif cipher.endswith("_GCM") and family.startswith("CAMELLIA"):
-        return _camellia_gcm(key)
+        return _gcm(Cipher(old.Camellia(key), modes.ECB()).encryptor().update)
+    elif cipher.endswith("_GCM") and family.startswith("ARIA"):
+        from hexnote.keys_aria import encryptor
+
+        return _gcm(encryptor(key))
     elif cipher == "SM4_GCM":
         return _block_gcm(algorithms.SM4(key))
     else:
@@ -99,17 +106,16 @@ def _block_gcm(cipher: Any) -> Open:
     return opened
 
 
-def _camellia_gcm(key: bytes) -> Open:
-    """GCM (NIST SP 800-38D) of Camellia, of which the library has the block cipher alone."""
-    block = Cipher(old.Camellia(key), modes.ECB()).encryptor()
-    table = _ghash_table(int.from_bytes(block.update(bytes(16)), "big"))
+def _gcm(encrypt: Callable[[bytes], bytes]) -> Open:
+    """GCM (NIST SP 800-38D) of a block cipher that the library does not have in this mode: `encrypt` takes blocks."""
+    table = _ghash_table(int.from_bytes(encrypt(bytes(16)), "big"))
 
     def opened(nonce: bytes, data: bytes, extra: bytes) -> Optional[bytes]:
         if len(data) < 16:
             return None
         data, tag = data[:-16], data[-16:]
         count = (len(data) + 15) // 16
-        stream = block.update(b"".join(nonce + i.to_bytes(4, "big") for i in range(1, count + 2)))
+        stream = encrypt(nonce + b"\0\0\0\1")
         sizes = (8 * len(extra)).to_bytes(8, "big") + (8 * len(data)).to_bytes(8, "big")
         y = 0
         for part in (extra, data, sizes):
@@ -119,9 +125,10 @@ def _camellia_gcm(key: bytes) -> Open:
                 for i in range(16):
                     z ^= table[i][y >> 8 * i & 255]
                 y = z
-        if y ^ int.from_bytes(stream[:16], "big") != int.from_bytes(tag, "big"):
+        if y ^ int.from_bytes(stream, "big") != int.from_bytes(tag, "big"):
             return None
-        return _xor(data, stream[16 : 16 + len(data)])
+        stream = encrypt(b"".join(nonce + i.to_bytes(4, "big") for i in range(2, count + 2)))
+        return _xor(data, stream[: len(data)])
 
     return opened
 

@@ -186,9 +186,9 @@ class Opened:
 def _heading(record: Record, kind: Optional[int], plain: Any) -> str:
     """What a decrypted record holds, in words."""
     words = CONTENT_TYPES.get(kind or 0, f"type {kind}")
-    behind = [_WORDS[name].format(_count(hi - lo)) for name, lo, hi in plain.tail]
+    behind = " and ".join(_WORDS[name].format(_count(hi - lo)) for name, lo, hi in plain.tail)
     packed = ", compressed" if plain.compressed else ""
-    return f"record {record.number} decrypted: {words}, {_count(plain.content)}{packed}{''.join(behind)}"
+    return f"record {record.number}, decrypted: {words}, {_count(plain.content)}{packed}{'; then ' if behind else ''}{behind}"
 
 
 def _count(size: int) -> str:
@@ -196,6 +196,6 @@ def _count(size: int) -> str:
 
 
 _WORDS = {
-    "mac": ", a MAC of {}", "padding": ", {} of padding", "padding_length": ", the padding's length", "type": ", the content type",
-    "zeros": ", {} of padding",
+    "mac": "a MAC of {}", "padding": "{} of padding", "padding_length": "the length of padding", "type": "the content type",
+    "zeros": "{} of padding",
 }  # fmt: skip

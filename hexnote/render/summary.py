@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Sequence
 
 from hexnote.model import (
     ARRAY,
+    BODY,
     CONTENT_TYPES,
     END,
     GROUP,
@@ -53,6 +54,8 @@ class Sheet:
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
         self.packet = [0, 0]  # the packet of the first of them
+        self.opened = [False, False]  # they were decrypted
+        self.begins = ["", ""]  # and how their text begins
         self.findings: List[Finding] = []
 
 
@@ -187,20 +190,25 @@ class Summary:
         for side in (0, 1):
             if sheet.data[side]:
                 many = f" x {sheet.data[side]}" if sheet.data[side] > 1 else ""
-                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, encrypted", sheet.packet[side])
+                how = f"decrypted{sheet.begins[side]}" if sheet.opened[side] else "encrypted"
+                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, {how}", sheet.packet[side])
                 sheet.data[side] = sheet.bytes[side] = 0
+                sheet.begins[side] = ""
 
     def _parts(self, sheet: Sheet, parts: List[Part]) -> None:
         for part in parts:
             if part.kind == END and part.record is not None:
                 record = part.record
+                if record.inside is not None and record.inside != 23:
+                    continue  # what it holds is told
                 if record.type == 23:
-                    if sheet.data[1 - part.side]:
+                    if sheet.data[1 - part.side] or sheet.opened[part.side] != (record.inside is not None):
                         self._flush(sheet)
+                    sheet.opened[part.side] = record.inside is not None
                     if not sheet.data[part.side]:
                         sheet.packet[part.side] = self.packet
                     sheet.data[part.side] += 1
-                    sheet.bytes[part.side] += record.length - 5
+                    sheet.bytes[part.side] += record.length - 5 if record.inside is None else 0
                 elif record.encrypted:
                     self._flush(sheet)
                     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
@@ -216,6 +224,10 @@ class Summary:
             elif part.kind == LOST:
                 self._flush(sheet)
                 self._line(sheet, part.side, f"  ({part.hi - part.lo} bytes not captured)")
+            elif part.kind == BODY and part.buffer and part.record is not None and part.record.type == 23:
+                sheet.bytes[part.side] += part.hi - part.lo
+                if not sheet.begins[part.side] and part.fields[0][0].show == "text":
+                    sheet.begins[part.side] = ": " + part.fields[0][0].say(part.buf[:60]).partition(" = ")[2]
             elif part.done and part.kind in (MESSAGE, 1) and part.record is not None or part.kind == MESSAGE and part.done:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
                     self._flush(sheet)
@@ -261,4 +273,4 @@ class Summary:
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
         told = f": {', '.join(said)}" if said else ""
-        return f"{name}{size}{told}"
+        return f"{name}{size}{', decrypted' if part.buffer[:6] == 'plain:' else ''}{told}"
