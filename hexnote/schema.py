@@ -91,8 +91,20 @@ class Schema:
                 elif line and line[0] != "#":
                     cells = line.split("\t")
                     rows[int(cells[0], 16)] = cells[1:]
+            if registry == "extension_types":
+                self._unregistered(rows)
             made = self._names[registry] = Names(rows)
         return made
+
+    def _unregistered(self, rows: Dict[int, Sequence[str]]) -> None:
+        """Extensions that have a file and no line in the registry: the file is all that it takes to add one."""
+        known = {row[0] for row in rows.values()}
+        for file in self._listing("tls/extensions"):
+            name = file[:-4]
+            if name not in known:
+                found = (self.file(f"tls/extensions/{file}") or {}).get(f"extension {name}")
+                if isinstance(found, Extension):
+                    rows.setdefault(found.code, [name])
 
     def key_exchange(self, suite: int) -> str:
         """How a cipher suite exchanges keys, as `$key_exchange` has it; "unknown" where that is not known."""
@@ -126,7 +138,7 @@ class Schema:
                 found.append(str(self.error(each.file, each.name, f"codepoint {each.code} is {other}'s already")))
             known = self.names("extension_types").get(each.code)
             if known != each.name or not each.file.endswith(f"/{each.name}.tls"):
-                what = f"codepoint {each.code} is {known or 'nothing'!r} in the registry: its file is never found"
+                what = f"codepoint {each.code} is {known or 'nothing'!r}, its file another's: it is never found"
                 found.append(str(self.error(each.file, each.name, what)))
         elif "/extensions/" not in each.file:
             other = homes.setdefault(each.name, each.file)

@@ -1,0 +1,221 @@
+"""tshark's reading of every capture beside ours: records, messages, fields, values, names; certificates to the last node.
+
+Where the two differ stands in tests/oracle_exceptions.tsv, with the reason; the list is held exact. By default the
+captures that it names and a seeded few more are compared, with HEXNOTE_WHOLE=1 all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import gzip
+import os
+import random
+import re
+import types
+import xml.etree.ElementTree as ET
+from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
+
+import pytest
+from conftest import ROOT, SHARED
+from support import WHOLE, Object, load, objects, of, shared_path
+
+# A direction: (stream, "source>destination").
+Way = Tuple[int, str]
+
+
+class Row(NamedTuple):
+    kind: str
+    field: str
+    ours: str
+    theirs: str
+    capture: str
+    raw: str
+    source: str
+    why: str
+
+
+class Difference(NamedTuple):
+    kind: str
+    field: str
+    ours: str
+    theirs: str
+    raw: str
+
+
+def exceptions() -> List[Row]:
+    with open(os.path.join(ROOT, "tests", "oracle_exceptions.tsv"), encoding="utf-8") as file:
+        return [Row(*line.rstrip("\n").split("\t")) for line in file if line[0] != "#"]
+
+
+LISTED = exceptions()
+
+
+def captures() -> List[str]:
+    """Names of the captures that are compared, below the corpus."""
+    corpus = os.path.join(SHARED, "corpus")
+    found = sorted(os.path.relpath(p, corpus)[:-8] for d in ("", "extra") for p in glob.glob(os.path.join(corpus, d, "*.pdml.gz")))
+    found = [n for n in found if os.path.exists(os.path.join(corpus, n + ".X.txt"))]
+    if WHOLE or not found:
+        return found
+    named = {row.capture for row in LISTED}
+    small = [n for n in found if n not in named and os.path.getsize(os.path.join(corpus, n + ".X.txt")) < 60_000]
+    return sorted(named | set(random.Random(4).sample(small, 8)))
+
+
+@functools.lru_cache(maxsize=1)
+def truth_teller() -> Any:
+    path = shared_path("oracle", "pdml_truth.py")
+    module = types.ModuleType("pdml_truth")
+    exec(compile(load(path), path, "exec"), module.__dict__)
+    return module
+
+
+def labels(path: str) -> Dict[Tuple[str, str], str]:
+    """tshark's words for a value: by (field, shown value)."""
+    made: Dict[Tuple[str, str], str] = {}
+    with gzip.open(path) as file:
+        for _, element in ET.iterparse(file):
+            if element.tag == "field" and element.get("name", "").startswith("tls."):
+                # "Cipher Suite: TLS_RSA_WITH_AES_128_CBC_SHA (0x002f)"
+                found = re.match(r"[^:]*: (.*) \((?:0x[0-9a-f]+|\d+)\)$", element.get("showname", ""))
+                if found:
+                    made[element.get("name", ""), element.get("show", "")] = found.group(1)
+            elif element.tag == "packet":
+                element.clear()
+    return made
+
+
+def plain(text: str) -> str:
+    """A name without what only looks different: Client Hello, client_hello."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def number(show: str) -> Any:
+    try:
+        return int(show, 0)
+    except ValueError:
+        return None
+
+
+class Ours:
+    """What we say of a capture, in the coordinates of the oracle."""
+
+    def __init__(self, text: bytes, bases: Dict[Way, Any]) -> None:
+        found = objects(text)
+        ends: Dict[Tuple[Any, Any], str] = {}
+        shift: Dict[Way, int] = {}
+        for p in of(found, "packet"):
+            if p["stream"] is None:
+                continue
+            src, dst = ([f"[{h}]" if ":" in h else h for h in (p["src"], p["dst"])])
+            ends[p["stream"], p["from"]] = f"{src}:{p['sport']}>{dst}:{p['dport']}"
+            way = (p["stream"], ends[p["stream"], p["from"]])
+            # Without a SYN the oracle counts from the lowest sequence number, we from the first that is shown.
+            if p["payload"] and p["offset"] is not None and p["seq"] is not None and bases.get(way) is not None:
+                begins = p["seq"] + ("S" in p["flags"])
+                shift.setdefault(way, (begins - p["offset"] - bases[way] + 2**31) % 2**32 - 2**31)
+        self.records: Set[Tuple[Any, ...]] = set()
+        self.messages: Set[Tuple[Any, ...]] = set()
+        self.places: Dict[Tuple[Way, int, int], List[Object]] = {}
+        self.edges: Set[Tuple[Way, int]] = set()
+        for o in found:
+            if o["kind"] in ("trace", "packet", "finding") or o.get("buffer") or o.get("offset") is None:
+                continue
+            way = (o["stream"], ends.get((o["stream"], o["from"]), ""))
+            at = o["offset"] + shift.get(way, 0)
+            if o["kind"] == "record":
+                self.records.add((way, at, o["length"], o["type"], o["version"]))
+            elif o["kind"] == "message":
+                self.messages.add((way, at, o["type"], o["length"]))
+            elif o["kind"] in ("field", "group"):
+                self.places.setdefault((way, at, o["length"]), []).append(o)
+                if o["kind"] == "field":
+                    self.edges |= {(way, at), (way, at + o["length"])}
+
+
+# tshark numbers the kinds of a CHOICE where we have the chosen element's value.
+CHOICES = {"x509ce.GeneralName"}
+
+
+def compare(name: str) -> Iterator[Difference]:
+    """All that tshark shows otherwise."""
+    path = shared_path("corpus", name + ".pdml.gz")
+    truth = list(truth_teller().lines(path, True, True))
+    bases = {(t["stream"], t["dir"]): t["base"] for t in truth if t["k"] == "dir"}
+    ours = Ours(load(path[:-8] + ".X.txt"), bases)
+    words = labels(path)
+    known: Set[Tuple[Any, ...]] = set()
+    for t in truth:
+        way = (t.get("stream"), t.get("dir"))
+        if t["k"] == "rec" and t["off"] is not None:
+            wanted = (way, t["off"], t["hlen"] + t["len"], None if t["sslv2"] else t["ctype"], None if t["sslv2"] else t["ver"])
+            known.add(wanted)
+            if t["tshark"] is not None and wanted not in ours.records:
+                yield Difference("record", "tls.record", "", str(t["off"]), "")
+        elif t["k"] == "msg" and t["tshark"] is not None and t["complete"]:
+            if (way, t["off"], t["mtype"], 4 + t["len"]) not in ours.messages:
+                yield Difference("message", "tls.handshake", "", str(t["off"]), "")
+        elif t["k"] == "fld" and t["off"] is not None and t["size"]:
+            yield from field(t, way, ours, words)
+    for record in ours.records - known:
+        yield Difference("record", "", str(record[1]), "", "")
+
+
+def field(t: Dict[str, Any], way: Any, ours: Ours, words: Dict[Tuple[str, str], str]) -> Iterator[Difference]:
+    """How a field of tshark's differs from what we have in its place."""
+    name, show = t["name"], t["show"] or ""
+    there = ours.places.get((way, t["off"], t["size"]))
+    last = t["ranges"][-1]
+    if there is None:
+        if not {(way, t["off"]), (way, last[0] + last[1])} <= ours.edges:
+            yield Difference("field", name, "", show, t["hex"])
+        return
+    leaves = [o for o in there if o["kind"] == "field"]
+    if not leaves:
+        return
+    o = leaves[-1]
+    if o["hex"] != t["hex"]:
+        yield Difference("bytes", name, o["hex"], t["hex"], t["hex"])
+    label = words.get((name, show), "")
+    if o["name"] and label and plain(o["name"]) != plain(label):
+        yield Difference("name", name, o["name"], label, t["hex"])
+    value = o["value"]
+    if isinstance(value, int) and number(show) not in (None, value):
+        yield Difference("value", name, str(value), show, t["hex"])
+    elif isinstance(value, str) and value != show and name not in CHOICES:
+        # 2035-02-06T15:31:38Z and 2035-02-06 15:31:38 (UTC)
+        if not (o["path"].endswith(("notBefore", "notAfter")) and re.sub(r"\D", "", value) == re.sub(r"\D", "", show)):
+            yield Difference("value", name, value, show, t["hex"])
+
+
+def matches(row: Row, d: Difference) -> bool:
+    return row.kind == d.kind and all(
+        re.fullmatch(pattern, text) for pattern, text in ((row.field, d.field), (row.ours, d.ours), (row.theirs, d.theirs))
+    )
+
+
+@functools.cache
+def differences(name: str) -> Tuple[Difference, ...]:
+    return tuple(compare(name))
+
+
+@pytest.mark.parametrize("name", captures())
+def test_tshark_agrees_or_it_is_listed(name: str) -> None:
+    strange = [d for d in differences(name) if not any(matches(row, d) for row in LISTED)]
+    assert not strange
+    loss = [d for d in differences(name) if d.kind == "record"]
+    assert not loss or "loss" in name
+
+
+def test_the_list_is_short_and_exact() -> None:
+    """Every line of it is met in the capture that it names, with the bytes that it gives, and says why."""
+    shared_path("corpus")
+    assert len(LISTED) <= 30
+    for row in LISTED:
+        met = [d for d in differences(row.capture) if matches(row, d)]
+        assert met, f"no longer so: {row}"
+        assert row.kind == "record" or row.raw in {d.raw for d in met}, row
+        assert row.why and re.match(r"RFC \d|draft-", row.source)
+    for i, row in enumerate(LISTED):
+        assert not any(matches(other, d) for d in differences(row.capture) if matches(row, d) for other in LISTED[:i]), row
