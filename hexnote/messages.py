@@ -47,6 +47,8 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
 # Content types whose bodies have a format of their own (RFC 8446 section 5.1, RFC 6520).
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
 
+_LINES = 64  # lines of another protocol that are told one by one, of what was sent at once
+_CONTROLS = frozenset(range(32)) - frozenset((9, 10, 13))  # that no text has
 _SMALL = 1024  # bodies of one or two bytes of which the fields are kept
 
 # SSL 2.0 message types (the SSL 2.0 specification, section 3.1).
@@ -68,8 +70,10 @@ class Messages:
         self.unknown = dress(Node("handshake", suffix=".body", show="opaque", type="Unknown"))
         self.missing = dress(Node("handshake", kind=MISSING, suffix=".missing", show="opaque"))
         self.other = dress(Node("other", show="opaque", type="Other"))
+        self.unread = dress(Node("other", show="opaque", type="Unread"))
         self.extra = dress(Node("record", kind=EXTRA, suffix=".extra", show="opaque"))
         self.skipped = dress(Node("handshake", kind=LEAF, suffix=".skipped", show="opaque", type="Skipped"))
+        self._clear: Dict[Tuple[str, bool], Node] = {}
         self._headers: Dict[int, List[Field]] = {}
         self._inside: Dict[str, Node] = {}
         self._forms = Forms()
@@ -81,6 +85,17 @@ class Messages:
         if made is None:
             made = self._made[name] = self._decoder(name)
         return made
+
+    def clear(self, protocol: str, data: bytes) -> List[Field]:
+        """The fields of bytes of another protocol: its lines, where they are text."""
+        if not protocol:
+            return [(self.other, 0, len(data), 0, -1)]
+        ranges = lines(data)
+        node = self._clear.get((protocol, bool(ranges)))
+        if node is None:
+            made = Node(protocol, suffix=".line" if ranges else ".bytes", show="line" if ranges else "hex", type="Clear")
+            node = self._clear[protocol, bool(ranges)] = self._dress(made)
+        return [(node, start, end, 0, -1) for start, end in ranges or [(0, len(data))]]
 
     def record_header(self, head: bytes, size: int, ctx: Context) -> List[Field]:
         """The fields of a record header of `size` bytes: 5 in TLS (RFC 8446 section 5.1), 2 or 3 in SSL 2.0."""
@@ -183,3 +198,18 @@ def message_name(kind: int) -> str:
     """The registry's name of a handshake type."""
     known = MESSAGES.get(kind)
     return known[0] if known else f"handshake_{kind}"
+
+
+def lines(data: bytes) -> List[Tuple[int, int]]:
+    """The lines of text as ranges, each with its line end, the last one with all that is left; none where it is no text."""
+    if _CONTROLS.intersection(data):
+        return []
+    out: List[Tuple[int, int]] = []
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at) + 1
+        if not end or len(out) == _LINES - 1:
+            end = len(data)
+        out.append((at, end))
+        at = end
+    return out

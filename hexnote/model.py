@@ -290,6 +290,7 @@ class Connection:
 
     __slots__ = (
         "number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo", "story", "verdict", "certificate_line",
+        "dialogue", "preface",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -298,6 +299,8 @@ class Connection:
         # Set before a renderer is told that the connection is over:
         self.verdict: Optional[Verdict] = None
         self.certificate_line = ""  # the client's certificate: asked for, sent, proved, whose move; "" where no bytes tell
+        self.preface = ""  # what stands before TLS, or instead of it: see Preface
+        self.dialogue: Optional[Preface] = None  # the same, as far as it is known
         self.ends: Tuple[str, str] = ("", "")  # "address:port" of the client and of the server
         self.closed = ""  # how it ended, in words; "" while open
         self.session: Any = None  # what the two ends have agreed; None before the first byte
@@ -305,6 +308,31 @@ class Connection:
         self.first: Optional[Packet] = None
         self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
+
+
+class Preface:
+    """What is spoken before TLS, or instead of it, as far as a table knows its words. Offsets are of the streams."""
+
+    name = ""  # "smtp"; "" where nothing is known of it
+    title = ""  # "SMTP"
+    kind = ""  # "starttls", "proxy", "tds": words that ask for TLS were heard; "plain": a protocol that TLS never follows; else ""
+    asked: Optional[Tuple[int, int, int]] = None  # (side, start, end): those words
+    granted: Optional[Tuple[int, int, int]] = None  # the other end's answer, where one is wanted and was yes
+
+    def __init__(self) -> None:
+        self.start: List[Optional[int]] = [None, None]  # where TLS begins, by side; None: nowhere yet
+        self.clear = [0, 0]  # bytes in clear that are no TLS, by side
+        self.first: List[Optional[int]] = [None, None]  # where the first of them stands, by side
+        self.words = [b"", b""]  # the first of them, at most 64
+
+    def __str__(self) -> str:
+        """In words; "" where TLS begins with the first byte, or nothing is known."""
+        if not self.name:
+            return ""
+        if self.start[0] is None and self.start[1] is None:
+            return f"{self.title}, and no TLS"
+        told = [f"byte {at} of the {SIDES[side]}'s stream" for side, at in enumerate(self.start) if at and self.clear[side]]
+        return f"{self.title}, then TLS from {' and '.join(told)} on" if told else self.title
 
 
 class Protection(NamedTuple):

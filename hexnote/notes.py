@@ -20,6 +20,8 @@ _KEPT = 512
 # Seconds since 1970 between which a clock is believable: the years 1995 to 2040.
 _FIRST, _LAST = 788918400, 2208988800
 
+_ENDS = b"\r\n"
+
 Say = Callable[[bytes], str]
 
 
@@ -66,6 +68,9 @@ def _dress(node: Node, lead: str, width: int) -> None:
     elif show == "dnsname":
         node.value = lambda raw: _text(_domain(raw))
         node.say = lambda raw: f"{lead}{quoted(_domain(raw))}"
+    elif show == "line":
+        node.value = lambda raw: _text(raw.rstrip(_ENDS))
+        node.say = lambda raw: f"{lead}{quoted(raw.rstrip(_ENDS))}"
     elif show == "ipv4":
         node.value = lambda raw: ".".join(map(str, raw)) if len(raw) == 4 else None
         node.say = lambda raw: f"{lead}{'.'.join(map(str, raw))}"

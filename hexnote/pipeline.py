@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.diagnosis import Doctor
+from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import Headless
@@ -48,6 +49,7 @@ class Rooms:
         )
         der.setup(resources.read)
         self.messages = Messages(self.schema.decoder, notes.dress)
+        self.dialogues = Dialogues(resources.read)
         self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
         self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
 
@@ -318,14 +320,17 @@ class Trace:
         if connection.session is None:
             session = connection.session = Session(self.rooms.schema.key_exchange, self.rooms.lengths)
             keyring = self.owner.keyring
+            dialogue = Dialogue(self.rooms.dialogues)
+            connection.dialogue = dialogue.told
+            keep = self.renderer.keep or keyring is not None
             connection.readers = [
-                Reader(connection.number, side, session, self.rooms.messages, self.renderer.keep or keyring is not None)
-                for side in (0, 1)
+                Reader(connection.number, side, session, self.rooms.messages, keep, dialogue) for side in (0, 1)
             ]
             if keyring is not None:
                 keyring.unlock(connection, self.renderer.keep)
             places = [reader.places for reader in connection.readers]
-            self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
+            story = self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
+            story.preface = dialogue.told
         return connection
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
@@ -448,6 +453,7 @@ class Trace:
         story = connection.story
         if story is not None:
             closing = from_stream(flow, connection)
+            connection.preface = str(connection.dialogue or "")
             self.teller.close(story, connection, flow.streams)
             closing, connection.verdict, connection.certificate_line = self.doctor.end(story, closing)
             findings += closing

@@ -38,6 +38,8 @@ _HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-
 _HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
 
 _SIDES = ("client", "server")
+# With what a direction begins: a hello, or an alert.
+_FIRST = (21, 22)
 
 
 def plausible(head: bytes) -> bool:
@@ -82,18 +84,29 @@ def _chain_at(data: bytes, pos: int) -> int:
         pos = at + 1
 
 
+def _fills(data: bytes, at: int) -> bool:
+    """Whether record headers follow each other from data[at:] on up to its end, or beyond."""
+    while at + 5 <= len(data):
+        if not plausible(data[at : at + 5]):
+            return False
+        at += 5 + (data[at + 3] << 8 | data[at + 4])
+    return at >= len(data) or 20 <= data[at] <= 24
+
+
 class Reader:
     """One direction of a connection. `keep`: hand out opaque bodies whole (JSON wants their bytes)."""
 
     # There may be two for each of thousands of connections.
     __slots__ = (
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
-        "end", "started", "synced", "why_lost", "other", "first_other", "_head", "_head_at", "_progress",
+        "end", "started", "synced", "why_lost", "other", "dialogue", "_head", "_head_at", "_progress",
         "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_message", "_chunks",
         "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
 
-    def __init__(self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False) -> None:
+    def __init__(
+        self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False, dialogue: Any = None,
+    ) -> None:
         self.stream = stream
         self.side = side
         self.session = session
@@ -110,7 +123,7 @@ class Reader:
         self.synced = True  # the next byte begins a record
         self.why_lost = ""  # why not
         self.other = 0  # bytes in which no TLS was found
-        self.first_other = b""  # the first of them, at most 64
+        self.dialogue = dialogue  # what is said before TLS (a `dialogues.Dialogue`); None: the first byte is TLS's
         self._head = b""  # bytes of an incomplete record header
         self._head_at = 0  # stream offset of the first of them
         self._progress = 0  # bytes of the record's body that were fed
@@ -255,8 +268,11 @@ class Reader:
         else:
             self._out_of_step(parts)
             if had:
+                if not self.started and self.dialogue is not None:
+                    self.dialogue.hear(self.side, start, head[:had])
                 self._no_tls(start, start + had, head[:had], parts)
             return pos
+        note = "" if self.started else self._starts(start)
         self.started = self.synced = True
         self.count += 1
         self.record = record
@@ -272,7 +288,7 @@ class Reader:
                 self._choose(record, b"")
         fields = self.messages.record_header(head, record.header, self.ctx)
         behind = start + record.header
-        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), not had, True))
+        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), not had, True, note=note))
         if had > record.header:
             # An SSL 2.0 header is shorter than the five bytes that tell it from a TLS one.
             self._feed_body(record, behind, pos, head[record.header : had], parts)
@@ -303,14 +319,12 @@ class Reader:
     def _search(self, pos: int, data: bytes, parts: List[Part]) -> Tuple[int, bytes]:
         """Find where a record begins; what stands before it is told as other bytes."""
         if not self.started:
-            if len(data) < 5:
-                if data[0] in (20, 21, 22, 23, 24, 0x80) and not self.other:
-                    return pos, data
-                at = -1
-            elif plausible(data[:5]) or (not self.other and plausible_ssl2(data)):
+            at, sure = self._find_start(pos, data)
+            if not at:
                 return pos, data
-            else:
-                at = _hello_at(data, 0)
+            if not sure:
+                self._no_tls(pos, pos + at, data[:at], parts)
+                return self._search(pos + at, data[at:], parts)
         elif len(data) >= 5 and plausible(data[:5]):
             return pos, data
         else:
@@ -321,13 +335,71 @@ class Reader:
             self._no_tls(pos, pos + at, data[:at], parts)
         return pos + at, data[at:]
 
+    def _find_start(self, pos: int, data: bytes) -> Tuple[int, bool]:
+        """Where, in what was sent at once, the first record of this direction may begin, -1: nowhere in it; and whether
+        that is sure, or has to be looked at again from there on."""
+        side, dialogue = self.side, self.dialogue
+        whole = not self._blind
+        if dialogue is None or dialogue.fresh[side]:
+            if len(data) < 5:
+                if data[0] in (20, 21, 22, 23, 24, 0x80) and not (whole and data[0] in (20, 23, 24)):
+                    return 0, True
+            elif plausible(data[:5]) and (not whole or data[0] in _FIRST) or (not self.other and plausible_ssl2(data)):
+                return 0, True
+        if dialogue is None:
+            return _hello_at(data, 0), True
+        heard = dialogue.hear(side, pos, data)
+        if heard < len(data):
+            return heard, False
+        if dialogue.told.kind == "plain":
+            return -1, True
+        at = _hello_at(data, 0)
+        while at >= 0:
+            if dialogue.allows(side, pos + at, not at, _fills(data, at)):
+                return at, True
+            at = _hello_at(data, at + 1)
+        if whole or dialogue.told.name:
+            return -1, True
+        # The trace begins in the midst of a record, or lost the beginning of one.
+        return 0 if len(data) >= 5 and plausible(data[:5]) else _chain_at(data, 0), True
+
+    @property
+    def _blind(self) -> bool:
+        """Whether the direction may have begun before its first bytes that are known."""
+        return self.session.lost[self.side] or not self.session.whole[self.side]
+
+    def _starts(self, offset: int) -> str:
+        """TLS begins at `offset` of this direction: what is to be said of that."""
+        if self.dialogue is None:
+            return ""
+        self.dialogue.begins(self.side, offset)
+        if not self.other:
+            return ""
+        if self._blind and not self.dialogue.told.name:
+            return f"the first record header found in the {_SIDES[self.side]}'s stream, at byte {offset}"
+        after = self.dialogue.told.title or "other bytes"
+        return f"TLS begins here, at byte {offset} of the {_SIDES[self.side]}'s stream, after {after}"
+
     def _no_tls(self, lo: int, hi: int, data: bytes, parts: List[Part]) -> None:
-        if len(self.first_other) < 64:
-            self.first_other += data[: 64 - len(self.first_other)]
-        begins = not self.other
+        """Bytes outside of any record: what is said before TLS, in lines where it is text; or what cannot be read."""
+        begins = not self.other or self.started
         self.other += hi - lo
-        fields: List[Field] = [(self.messages.other, 0, hi - lo, 0, -1)]
-        parts.append(Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=self.why_lost))
+        fields: List[Field] = []
+        note, self.why_lost = self.why_lost, ""
+        blind = self.started or (self._blind and (self.dialogue is None or not self.dialogue.told.name))
+        if blind or self.dialogue is None:
+            if begins and not self.started:
+                note = "this direction is not in the trace from its beginning: a record header is looked for" if blind else ""
+            fields.append((self.messages.unread if blind else self.messages.other, 0, hi - lo, 0, -1))
+        else:
+            told = self.dialogue.told
+            if told.first[self.side] is None:
+                told.first[self.side] = lo
+            told.clear[self.side] += hi - lo
+            if len(told.words[self.side]) < 64:
+                told.words[self.side] += data[: 64 - len(told.words[self.side])]
+            fields, note = self.messages.clear(told.name, data), self.dialogue.heading()
+        parts.append(Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=note))
 
     def _lose(self, parts: List[Part]) -> None:
         """A hole where a record header stands, or should stand: step is lost."""

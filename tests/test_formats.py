@@ -113,7 +113,7 @@ def test_every_node_says_something_whatever_the_bytes() -> None:
 
 def test_tables_have_values_and_names() -> None:
     for file in resources.listing("registry"):
-        if file in ("oids.tsv", "ciphers.tsv", "macs.tsv"):
+        if file in ("oids.tsv", "ciphers.tsv", "macs.tsv", "dialogues.tsv"):
             continue
         names = FORMATS.names(file[:-4])
         assert names and all(name for name in names.values()), file

@@ -235,10 +235,19 @@ class Summary:
             elif part.buffer.startswith("logged:") and part.done and part.fields[-1][2] > 1:
                 self._flush(sheet)
                 self._line(sheet, part.side, self._words(part))
-            elif part.kind == OTHER and part.begins:
+            elif part.kind == OTHER:
                 self._flush(sheet)
+                self._clear(sheet, part)
+
+    def _clear(self, sheet: Sheet, part: Part) -> None:
+        """Bytes outside of any record: the lines of a dialogue, the first of others."""
+        for node, start, end, _, _ in part.fields:
+            if node.type == "Clear":
+                raw = part.buf[start:end]
+                self._line(sheet, part.side, node.say(raw) if len(raw) <= 256 else f"{node.name}, {len(raw)} bytes")
+            elif part.begins:
                 shown = "".join(chr(c) if 32 <= c < 127 else "." for c in part.buf[:32])
-                self._line(sheet, part.side, f'not TLS: "{shown}"')
+                self._line(sheet, part.side, f"{'not TLS' if node.type == 'Other' else 'unread'}: \"{shown}\"")
 
     def _words(self, part: Part) -> str:
         message, record = part.message, part.record

@@ -16,6 +16,7 @@ from hexnote.model import (
     HEADER,
     LOST,
     MESSAGE,
+    OTHER,
     SIDES,
     Block,
     Connection,
@@ -31,7 +32,7 @@ from hexnote.model import (
 from hexnote.render.carets import MARK, Carets, OwnShape, Shape, own_row
 from hexnote.render.known import Known
 from hexnote.render.review import review as review_labels
-from hexnote.render.words import SEALED, record_heading, resuming
+from hexnote.render.words import SEALED, record_heading, resuming, sender
 
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
@@ -287,7 +288,7 @@ class Text(Known):
                 lines = notes[row] = []
             if self._lost:
                 lines.extend(self._lost_lines())
-            if quick and kind == HEADER and part.hi - part.lo == 5:
+            if quick and kind == HEADER and part.hi - part.lo == 5 and not part.note:
                 self._head(shape, delta, part, packet, connection, notes, row, lines)
             elif quick and kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in SEALED:
                 for at, said in self._sealed(shape.tables[0], place - shape.offset, part, packet):
@@ -297,7 +298,12 @@ class Text(Known):
                         lines.append(said)
             else:
                 if kind == HEADER:
+                    lines.extend(self._heading(part.note, None))
                     lines.extend(self._heading(record_heading(part, connection, packet), part.record))
+                elif kind == OTHER:
+                    if part.note:
+                        heading = f"packet {packet.number}, {sender(part.side, connection)}: {part.note}"
+                        lines.extend(self._heading(heading, None))
                 elif kind == MESSAGE:
                     if part.begins:
                         lines.extend(self._message_heading(part))

@@ -10,7 +10,7 @@ from hexnote.render.carets import MARK
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
-NAMED = (*SEALED, "Other")  # types with a name for readers
+NAMED = (*SEALED, "Other", "Unread")  # types with a name for readers
 HEAD = 8  # bytes of those that are no value which are shown
 SINCE = ", begun in an earlier packet"
 
@@ -24,6 +24,8 @@ def name_of(node: Node, part: Part) -> str:
         return "application data"
     if node.type == "Other":
         return "not TLS"
+    if node.type == "Unread":
+        return "unread bytes"
     if node.kind == MISSING:
         name = "rest of the record" if node.suffix == ".missing" else "DER value" if node.name == "missing" else node.name
         return f"{name} (cut here)" if isinstance(part.buf, bytes) and not part.done else f"{name} (unreadable behind a hole)"

@@ -1,0 +1,164 @@
+"""TLS behind something else is found at its first byte; where there is none, none is found."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from handshakes import CLIENT, SERVER, Wire, client_hello, dump, message, record, server_hello
+from support import load, objects, of, shared_path
+
+HELLO = record(22, client_hello(), 0x0301)
+ANSWER = record(22, server_hello()) + record(22, message(14, b""))
+
+# Captures, and the stream offsets of both directions at which TLS begins.
+CORPUS = {
+    "connect_proxy_python": (81, 63), "proxy_v1_python": (48, 0), "starttls_imap_openssl": (26, 148),
+    "starttls_ldap_openssl": (31, 14), "starttls_postgres_openssl": (8, 1), "starttls_smtp_openssl": (33, 157),
+}  # fmt: skip
+# Those in which one direction, or both, have none.
+WITHOUT = {"plain_http_to_tls_openssl": {}, "craft_garbage": {}, "tls_to_plain_http_openssl": {"client": 0}}
+
+Said = List[Tuple[int, bytes]]
+
+
+def told(script: Said, size: int = 1460) -> List[Dict[str, Any]]:
+    """What is made of a conversation, each line of the script in segments of at most `size` bytes."""
+    wire = Wire()
+    wire.open()
+    at = [0, 0]
+    for side, data in script:
+        for cut in range(0, len(data), size):
+            wire.send(side, data[cut : cut + size], at[side])
+            at[side] += len(data[cut : cut + size])
+        wire.ack(1 - side)
+    wire.close(CLIENT)
+    wire.close(SERVER)
+    return objects(dump(wire.packets))
+
+
+def starts(found: List[Dict[str, Any]]) -> Dict[str, int]:
+    """Where the first record of each direction begins."""
+    made: Dict[str, int] = {}
+    for o in of(found, "record"):
+        made.setdefault(o["from"], o["offset"])
+    return made
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_captures(name: str) -> None:
+    found = objects(load(shared_path("corpus", f"{name}.X.txt")))
+    assert starts(found) == dict(zip(("client", "server"), CORPUS[name]))
+    clear = [o for o in of(found, "field") if o.get("buffer", "").startswith("other:")]
+    protocol = clear[0]["path"].split(".")[0]
+    assert protocol in name.replace("_", "-") or protocol == "http-connect" or protocol == "postgresql"
+    assert sum(o["length"] for o in clear) == sum(CORPUS[name])
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_captures_without_tls(name: str) -> None:
+    assert starts(objects(load(shared_path("corpus", f"{name}.X.txt")))) == WITHOUT[name]
+
+
+C, S = CLIENT, SERVER
+MYSQL_GREETING = bytes.fromhex("4a0000000a382e302e3335000b000000") + bytes(range(1, 59))
+MYSQL_GREETING = MYSQL_GREETING[:0] + (len(MYSQL_GREETING) - 4).to_bytes(3, "little") + MYSQL_GREETING[3:]
+# name of the dialogue in paths, what is said
+DIALOGUES: List[Tuple[str, Said]] = [
+    ("smtp", [(S, b"220 mx ESMTP\r\n"), (C, b"EHLO a\r\n"), (S, b"250-mx\r\n250 STARTTLS\r\n"), (C, b"STARTTLS\r\n"),
+              (S, b"220 go ahead\r\n")]),
+    ("smtp", [(S, b"220-mx\r\n220 ready\r\n"), (C, b"ehlo a\r\n"), (S, b"250 starttls\r\n"), (C, b"starttls\r\n"),
+              (S, b"220 2.0.0 ok\r\n")]),
+    ("imap", [(S, b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"), (C, b"a.1 STARTTLS\r\n"), (S, b"a.1 OK begin\r\n")]),
+    ("pop3", [(S, b"+OK ready\r\n"), (C, b"CAPA\r\n"), (S, b"+OK\r\nSTLS\r\n.\r\n"), (C, b"STLS\r\n"), (S, b"+OK begin\r\n")]),
+    ("ftp", [(S, b"220 welcome\r\n"), (C, b"AUTH TLS\r\n"), (S, b"234 proceed\r\n")]),
+    ("nntp", [(S, b"200 news server\r\n"), (C, b"STARTTLS\r\n"), (S, b"382 continue\r\n")]),
+    ("managesieve", [(S, b'"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK\r\n'), (C, b"STARTTLS\r\n"), (S, b"OK begin\r\n")]),
+    ("irc", [(C, b"STARTTLS\r\n"), (S, b":irc.example 670 nick :STARTTLS successful\r\n")]),
+    ("xmpp", [(C, b"<?xml version='1.0'?><stream:stream to='a'>"), (S, b"<stream:stream><stream:features/>"),
+              (C, b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+              (S, b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")]),
+    ("ldap", [(C, bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"),
+              (S, bytes.fromhex("300c02010178070a010004000400"))]),
+    ("postgresql", [(C, bytes.fromhex("0000000804d2162f")), (S, b"S")]),
+    ("mysql", [(S, MYSQL_GREETING), (C, bytes.fromhex("2000000185ae7f00000000012d") + bytes(23))]),
+    ("rdp", [(C, bytes.fromhex("030000130ee000000000000100080003000000")),
+             (S, bytes.fromhex("030000130ed000001234000200080002000000"))]),
+    ("http-connect", [(C, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), (S, b"HTTP/1.1 200 OK\r\n\r\n")]),
+    ("http-connect", [(C, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (S, b"HTTP/1.1 407 Auth\r\nContent-Length: 0\r\n\r\n"),
+                      (C, b"CONNECT a:443 HTTP/1.1\r\nProxy-Authorization: x\r\n\r\n"), (S, b"HTTP/1.0 200 OK\r\n\r\n")]),
+    ("http-upgrade", [(C, b"OPTIONS * HTTP/1.1\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n"),
+                      (S, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n\r\n")]),
+    ("socks5", [(C, b"\5\1\0"), (S, b"\5\0"), (C, b"\5\1\0\3\1a\1\xbb"), (S, b"\5\0\0\1\0\0\0\0\0\0")]),
+    ("socks5", [(C, b"\5\2\0\2"), (S, b"\5\2"), (C, b"\1\1a\1b"), (S, b"\1\0"), (C, b"\5\1\0\1\1\2\3\4\1\xbb"),
+                (S, b"\5\0\0\1\0\0\0\0\0\0")]),
+    ("socks4", [(C, b"\4\1\1\xbb\1\2\3\4me\0"), (S, b"\0\x5a\0\0\0\0\0\0")]),
+    ("proxy-v1", [(C, b"PROXY TCP6 ::1 ::1 1 443\r\n")]),
+    ("proxy-v2", [(C, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(range(12)))]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1460, 1, 7])
+@pytest.mark.parametrize("protocol, said", DIALOGUES, ids=lambda v: v if isinstance(v, str) else "")
+def test_dialogues(protocol: str, said: Said, size: int) -> None:
+    """Each in segments of one line, of one byte, and of seven."""
+    found = told([*said, (C, HELLO), (S, ANSWER)], size)
+    begun = {"client": sum(len(d) for s, d in said if s == C), "server": sum(len(d) for s, d in said if s == S)}
+    assert starts(found) == begun
+    assert [m["name"] for m in of(found, "message")] == ["client_hello", "server_hello", "server_hello_done"]
+    clear = [o for o in of(found, "field") if o.get("buffer", "").startswith("other:")]
+    assert sum(o["length"] for o in clear) == sum(begun.values())
+    assert clear[-1]["path"].split(".")[0] == protocol
+
+
+@pytest.mark.parametrize("protocol", ["proxy-v1", "proxy-v2", "mysql"])
+def test_hello_in_the_same_segment(protocol: str) -> None:
+    said = dict(DIALOGUES)[protocol]
+    joined = [*said[:-1], (C, said[-1][1] + HELLO), (S, ANSWER)]
+    found = told(joined)
+    assert starts(found)["client"] == len(said[-1][1])
+
+
+def test_unknown_preface() -> None:
+    for size in (1460, 3):
+        found = told([(C, b"\xde\xad\xbe\xef\0\1"), (S, b"\xca\xfe"), (C, HELLO), (S, ANSWER)], size if size > 3 else 1460)
+        assert starts(found) == {"client": 6, "server": 2}
+    assert starts(told([(C, b"\xde\xad\xbe\xef\0\1" + HELLO), (S, ANSWER)])) == {"client": 6, "server": 0}
+
+
+def test_refused() -> None:
+    """No TLS where the server says no, and the dialogue goes on in clear."""
+    found = told([(C, bytes.fromhex("0000000804d2162f")), (S, b"N"), (C, bytes.fromhex("0000000a00030000") + b"a\0")])
+    assert starts(found) == {}
+
+
+HEADERS = b"\x16\x03\x01\x00\x20" + bytes(32) + b"\x17\x03\x01\x00\x10" + bytes(16)
+BODY = HELLO + HEADERS
+HTTP: List[Said] = [
+    [(C, b"POST /a HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY), (S, b"HTTP/1.1 200 OK\r\n\r\n" + ANSWER)],
+    [(C, b"GET /trace.pcap HTTP/1.1\r\n\r\n"), (S, b"HTTP/1.1 200 OK\r\n\r\n"), (S, ANSWER), (S, HEADERS)],
+    [(C, b"PUT /a HTTP/1.1\r\nExpect: 100-continue\r\n\r\n"), (S, b"HTTP/1.1 100 Continue\r\n\r\n"), (C, HELLO),
+     (S, b"HTTP/1.1 201 Created\r\n\r\n")],
+    [(S, b"SSH-2.0-x\r\n"), (C, b"SSH-2.0-y\r\n"), (S, bytes.fromhex("0000044c0914") + HELLO), (C, HEADERS), (S, ANSWER)],
+    [(S, b"220 mx ESMTP\r\n"), (C, b"EHLO a\r\n"), (S, b"250 ok\r\n"), (C, b"DATA\r\n"), (S, b"354 go\r\n"),
+     (C, b"Subject: trace\r\n\r\n" + HELLO + b"\r\n.\r\n"), (S, b"250 ok\r\n")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", HTTP)
+@pytest.mark.parametrize("size", [1460, 100])
+def test_no_tls_in_other_protocols(said: Said, size: int) -> None:
+    assert starts(told(said, size)) == {}
+
+
+def test_no_tls_in_random_bytes() -> None:
+    rng = random.Random(7)
+    for _ in range(40):
+        said: Said = [(rng.randrange(2), rng.randbytes(rng.randrange(5, 1400))) for _ in range(10)]
+        # Its first bytes are no record; later ones have headers that follow each other, but no hello.
+        said[0] = (said[0][0], b"\x99" + said[0][1])
+        side = next((s for s, _ in said if s != said[0][0]), 0)
+        said = [(s, b"\x99" + d if s == side else d) for s, d in said]
+        said.append((rng.randrange(2), rng.randbytes(30) + HEADERS + rng.randbytes(30)))
+        assert starts(told(said)) == {}
