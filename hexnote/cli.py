@@ -134,7 +134,9 @@ class Annotate(Job):
 
         self.found = self.errors = False
         settings = {
-            "headers": options.headers, "at": moment(options.at) if options.at is not None else None, "keylog": options.keylog,
+            "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
+            "thorough": name in ("summary", "diagnose"),
+            "keylog": options.keylog,
         }  # fmt: skip
         try:
             self._annotator = Annotator(_renderer(name, options, output), settings)

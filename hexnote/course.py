@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Dict, Optional
 
+from hexnote.course_order import expected, ranked
 from hexnote.model import Course, Hello, Step, Story
 
 _NAMED: Dict[str, str] = {
@@ -22,6 +23,10 @@ _SHORTEST_FINISHED = 4 + 32 + 1 + 8
 def follow(story: Story, step: Step) -> None:
     """Take a step into the handshake it belongs to."""
     kind = step.kind
+    if story.stray is None and story.courses and kind in ("message", "change_cipher_spec", "data"):
+        instead = expected(story, story.courses[-1], step)
+        if instead:
+            story.stray = (step, instead)
     if kind == "message":
         _message(story, step)
         return
@@ -88,6 +93,7 @@ def _message(story: Story, step: Step) -> None:
         course = Course()
         story.courses.append(course)
     course.last = step
+    course.rank[side] = max(course.rank[side], ranked(step))
     if name == "hello_retry_request":
         course.retry = course.retry or step
         course.version = 0x0304

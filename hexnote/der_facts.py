@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from hexnote import asn1
 from hexnote.certificates import root
@@ -11,6 +11,11 @@ from hexnote.der_walk import Problem, walk
 from hexnote.model import GROUP, LEAF, Field, Node
 from hexnote.x509 import State, flat
 
+# Fields whose place is wanted: their first ones.
+_PLACED = {
+    "notBefore": "not_before", "notAfter": "not_after", "issuer": "issuer", "subject": "subject", "signature": "signature",
+    "subjectPublicKeyInfo": "key", "subjectAltName": "names",
+}  # fmt: skip
 _KEY_BITS = {"Ed25519": 256, "Ed448": 456, "X25519": 256, "X448": 448}
 
 # A name to compare with others: for each RDN its (type, value) pairs, without regard to case and runs of blanks.
@@ -48,13 +53,19 @@ class Facts(NamedTuple):
     self_issued: bool = False  # issuer and subject are the same name, and not empty
     common_name: str = ""  # the subject's last one, as it stands
     problems: Tuple[Problem, ...] = ()  # (start, end, sentence)
+    places: Mapping[str, Tuple[int, int]] = {}  # where it stands in the DER: "not_before", "not_after", "key", "names" ...
+
+
+    def issued_by(self, parent: Facts) -> bool:
+        """Whether the names, and the key identifiers where both have them, let `parent` be the issuer of this one."""
+        if not self.issuer_key or self.issuer_key != parent.subject_key:
+            return False
+        return self.authority_key_id == parent.subject_key_id or not (self.authority_key_id and parent.subject_key_id)
 
 
 def issued_by(child: Facts, parent: Facts) -> bool:
     """Whether the names, and the key identifiers where both have them, let `parent` be the issuer of `child`."""
-    if not child.issuer_key or child.issuer_key != parent.subject_key:
-        return False
-    return child.authority_key_id == parent.subject_key_id or not (child.authority_key_id and parent.subject_key_id)
+    return child.issued_by(parent)
 
 
 _FACTS: Dict[bytes, Facts] = {}
@@ -164,6 +175,7 @@ class _Collector:
         self.names = {"issuer": _Name(), "subject": _Name()}
         self.directories: List[_Name] = []
         self.method = ""
+        self.places: Dict[str, Tuple[int, int]] = {}
         path: List[str] = []
         for node, start, end, depth, _ in fields:
             del path[depth:]
@@ -177,6 +189,8 @@ class _Collector:
                 self._extension(path, node, start, end)
             elif node.kind == LEAF and node.type != "Header" and not node.suffix:
                 self._plain(part, node, cert[start:end])
+            if node.name in _PLACED and node.type != "Header" and not node.suffix:
+                self.places.setdefault(_PLACED[node.name], (start, end))
 
     def _plain(self, part: str, node: Node, raw: bytes) -> None:
         made = self.made
@@ -266,7 +280,7 @@ class _Collector:
         made = Facts(
             issuer=issuer.text(), subject=subject.text(), issuer_key=keys[0], subject_key=keys[1],
             self_issued=bool(keys[0]) and keys[0] == keys[1], common_name=subject.last(b"\x55\x04\x03"),
-            problems=problems,
+            problems=problems, places=self.places,
         )  # fmt: skip
         gathered: Dict[str, Any] = dict(self.made)
         gathered.update((key, tuple(value)) for key, value in self.lists.items())

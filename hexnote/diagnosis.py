@@ -22,6 +22,7 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "alert": ("resumption", "choices", "alerts", "client_certificate"),
     "sealed": ("alerts",),
     "heartbeat": ("heartbeats",),
+    "other": ("ciphers",),
     "client_hello": ("choices", "silence"),
     "server_hello": ("choices",),
     "hello_retry_request": ("handshakes", "choices"),
@@ -49,6 +50,14 @@ def _unfinished(story: Story) -> bool:
     return bool(story.courses) and not story.courses[0].complete
 
 
+def _lengths(story: Story) -> bool:
+    return story.suite is None or (story.version or 0) < 0x0302 or bool(story.long)
+
+
+def _certified(story: Story) -> bool:
+    return any(course.certificate[0] is not None or course.certificate[1] is not None for course in story.courses)
+
+
 def _closed(story: Story) -> bool:
     return bool(story.closed) or any(step.kind == "FIN" for step in story.steps)
 
@@ -58,12 +67,14 @@ AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
     ("handshakes", _tls),
     ("client_certificate", _tls),
     ("renegotiation", _tls),
+    ("chains", _certified),
+    ("ciphers", _lengths),
     ("silence", _unfinished),
     ("endings", _closed),
 )
 
 # Modules that hold pages alone, of what other rooms raise.
-PAGES: Tuple[str, ...] = ("verdict",)
+PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 
 
 class Doctor:
@@ -83,6 +94,8 @@ class Doctor:
         if asked is None:
             asked = self._at[key] = [import_module(f"hexnote.findings.{name}").at for name in AT_ONCE.get(key, ())]
         found: List[Finding] = []
+        if story.stray is not None and story.stray[0] is step:
+            asked = [*asked, import_module("hexnote.findings.order").at]
         for ask in asked:
             found += ask(story, step)
         if found:

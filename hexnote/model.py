@@ -481,6 +481,7 @@ class Step:
     ipid: Optional[int] = None
     flags = ""
     segments = 1  # packets that brought it
+    dated: Optional[Tuple[float, bool]] = None  # of a Certificate: seconds since 1970, and whether the zone is known
 
     def __init__(self, kind: str, side: int, packet: int) -> None:
         self.kind = kind
@@ -499,6 +500,7 @@ class Story:
         self.steps: List[Step] = []
         self.dropped = 0  # steps left out of their middle
         self.told: List[Finding] = []  # findings made so far, with those of other rooms
+        self.stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
         self.messages: Dict[Tuple[int, str], Step] = {}  # (side, name): the first of them, "client_hello#2" the second hello
         self.courses: List[Course] = []  # its handshakes, as far as they are in clear
         self.hello: Optional[Hello] = None  # the last ClientHello in clear
@@ -510,10 +512,13 @@ class Story:
         self.preface: Any = None  # the dialogue before TLS, where one was recognised
         self.find_places: Callable[[int, int, int], Places] = _no_places  # (side, stream offsets) -> where they stand
         self.at: Optional[float] = None  # `--at`: seconds since 1970
+        # Whether one certificate's key verifies another's signature, None: not checked. Only where it is to be checked.
+        self.verifies: Optional[Callable[[bytes, bytes], Optional[bool]]] = None
         self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
         self.packets = [False, False]  # packets of a side were seen
         self.data_records = [0, 0]  # application data records, by side
         self.data_bytes = [0, 0]
+        self.long: List[Tuple[int, int, bool, Places]] = []  # records longer than TLS 1.3 allows: (side, bytes, in clear, where)
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
         self.ipid: List[Optional[int]] = [None, None]  # IP identification of the last packet of a side, RST apart
@@ -567,11 +572,11 @@ class Course:
     version: Optional[int] = None
     suite: Optional[int] = None
     kind = ""  # "full", "id", "ticket", "psk", "external"; "" where nothing tells yet
-    stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
 
     def __init__(self) -> None:
         self.certificate: List[Optional[Step]] = [None, None]  # by side
         self.changed: List[Optional[Step]] = [None, None]  # ChangeCipherSpec in clear
+        self.rank = [0, 0]  # the place in the legal order of a side's last message
         self.holed = [False, False]  # bytes are missing since it began, by side
         self.finished: List[Optional[Step]] = [None, None]  # encrypted, by its place; in clear under a key log
         self.last: Optional[Step] = None  # the last step that belongs to it

@@ -81,6 +81,11 @@ class Annotator:
         self.renderer = renderer
         self.headers = bool((options or {}).get("headers"))
         self.at: Optional[float] = (options or {}).get("at")  # the date for certificates, seconds since 1970
+        self.verifies: Any = None  # checks signatures of certificates, where that is asked for
+        if (options or {}).get("thorough"):
+            from hexnote.signatures import verifies
+
+            self.verifies = verifies
         self.doctor = Doctor()
         self.rooms = Rooms()
         keylog: Optional[str] = (options or {}).get("keylog")
@@ -142,6 +147,7 @@ class Trace:
         schema = self.rooms.schema
         self.teller = Teller(
             schema.names, der.facts, der.read_name, schema.key_exchange, self.rooms.lengths, owner.at, self.renderer.keep,
+            owner.verifies,
         )
         self.doctor = owner.doctor
         self.count = 0

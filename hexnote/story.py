@@ -18,6 +18,8 @@ MOST, HEAD, TAIL = 1024, 384, 256
 LENGTHS = 64
 # Bytes of messages that are kept: of one message, of one connection, of all together.
 MESSAGE_BYTES, STORY_BYTES, ALL_BYTES = 1 << 16, 1 << 18, 32 << 20
+# TLS 1.3 allows records of 2^14 + 256 bytes (RFC 8446 section 5.2), those before it 2^14 + 2048.
+_LONG = 16384 + 256
 # Chains are the same in most connections of a trace: so many are shared.
 SHARED = 64
 
@@ -30,6 +32,7 @@ class Teller:
     def __init__(
         self, names: Callable[[str], Any], reads: Callable[[bytes], Any], name_of: Callable[[bytes], Any],
         key_exchange: Callable[[int], str], lengths: Any, at: Optional[float] = None, keep: bool = False,
+        verifies: Optional[Callable[[bytes, bytes], Optional[bool]]] = None,
     ) -> None:
         self._names = names
         self._reads = reads
@@ -37,6 +40,7 @@ class Teller:
         self._key_exchange = key_exchange
         self._lengths = lengths
         self._at = at
+        self._verifies = verifies
         self._keep = keep
         self._held = 0  # bytes of messages, over all connections
         self._of: Dict[int, int] = {}  # of one
@@ -53,6 +57,7 @@ class Teller:
         story.find_places = find
         story.lengths = self._lengths
         story.at = self._at
+        story.verifies = self._verifies
         story.traced = self._traced
         story.ends = connection.ends
         story.pseudo = connection.pseudo
@@ -130,6 +135,8 @@ class Teller:
                 return self._data(story, part, packet)
             if record.encrypted:
                 return self._sealed(story, part, packet)
+            if record.length > 16389:
+                self._long(story, part)
             return None
         if kind == MESSAGE:
             return self._message(story, part, packet, header)
@@ -154,6 +161,8 @@ class Teller:
         record = part.record
         assert record is not None
         side, size = part.side, record.length - 5
+        if size > _LONG:
+            self._long(story, part)
         story.data_records[side] += 1
         story.data_bytes[side] += size
         step = story.steps[-1] if story.steps else None
@@ -174,9 +183,18 @@ class Teller:
         step.lengths = [size]
         return self._add(story, step)
 
+    def _long(self, story: Story, part: Part) -> None:
+        """Notes a record that may be longer than allowed."""
+        record = part.record
+        if record is not None and len(story.long) < 16:
+            places = story.find_places(part.side, record.offset, record.offset + 5)
+            story.long.append((part.side, record.length - record.header, not record.encrypted and record.type != 23, places))
+
     def _sealed(self, story: Story, part: Part, packet: int) -> Step:
         record = part.record
         assert record is not None
+        if record.length > _LONG:
+            self._long(story, part)
         step = Step("sealed", part.side, packet)
         step.type, step.version, step.offset = record.type, record.version, record.offset
         step.size, step.missing, step.finished = record.length - record.header, record.missing, record.finished
@@ -246,6 +264,7 @@ class Teller:
                 story.suite = answer.suites[0] if answer.suites else None
         elif name == "certificate":
             step.facts = facts.chain(buf, story.version or 0)
+            step.dated = facts.date(step.header) if step.header else None
         elif name == "certificate_request":
             step.facts = facts.request(buf, story.version or 0x0303)
         elif name == "server_key_exchange":

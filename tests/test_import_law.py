@@ -33,7 +33,7 @@ NEIGHBOURS: Dict[str, Set[str]] = {
 # What those that tell a whole trace may know.
 DOCUMENTS = {"model", "report"}
 # Foreign packages, and the rooms that may import them.
-FOREIGN = {"lark": {"dumps", "words", "schema"}, "cryptography": {"keys"}, "colorama": {"cli"}, "argparse": {"cli"}}
+FOREIGN = {"lark": {"dumps", "words", "schema"}, "cryptography": {"keys", "signatures"}, "colorama": {"cli"}, "argparse": {"cli"}}
 RENDERERS = {"render.text", "render.json", "render.summary", "render.select", "render.pcapng"}
 # These cost too much at start to be imported anywhere.
 HEAVY = {"dataclasses", "pathlib", "logging", "importlib.resources", "importlib.metadata", "pkg_resources"}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import VERSIONS, Finding, Step, Story, Verdict, title
+from hexnote.model import VERSIONS, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -121,7 +121,7 @@ def certificate_line(story: Story) -> str:
         move = "the client's, unless its issuer is not among the authorities that the server lists" if asked is not None and \
             asked.facts.authorities else "the client's"
     else:
-        said.append(f"sent {_where(sent)} ({sent.facts.count} in the chain)")
+        said.append(f"sent {_where(sent)}: {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}")
         if proved is not None:
             said.append(f"proved (CertificateVerify) {_where(proved)}")
             alert = course.alert
@@ -133,6 +133,19 @@ def certificate_line(story: Story) -> str:
             said.append("proof not in the trace")
             move = "not to be told"
     return f"{lead}{'; '.join(said)} -> whose move: {move}"
+
+
+def _listed(story: Story, sent: Step, asked: Optional[Step]) -> str:
+    """Whether the server lists an issuer of the client's chain."""
+    if asked is None or not asked.facts.complete or not sent.facts.complete or not asked.facts.authorities:
+        return ""
+    read = [story.reads(der) for _, _, der in sent.facts.certificates[:16]]
+    keys = {key for f in read if f is not None for key in (f.issuer_key, f.subject_key) if key}
+    for _, _, der in asked.facts.authorities:
+        text, key = story.name_of(der)
+        if key in keys:
+            return f", issued under {text}, which the server lists"
+    return ", none of its issuers in the server's list"
 
 
 def _where(step: Step) -> str:
