@@ -216,7 +216,7 @@ class _Collector:
             made["curve"] = _label(raw)
             digits = [int(n) for n in re.findall(r"\d{3}", made["curve"])]
             made["key_bits"] = digits[0] if digits else None
-        elif node.name in ("modulus", "p"):
+        elif node.name in ("modulus", "p", "prime-p"):
             made["key_bits"] = int.from_bytes(raw, "big").bit_length()
 
     def _extension(self, path: List[str], node: Node, start: int, end: int) -> None:

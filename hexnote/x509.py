@@ -323,6 +323,29 @@ RSA_KEY = single(0x30, flat("RSAPublicKey", chain(
 )))  # fmt: skip
 
 
+def _explicit_curve() -> State:
+    """A curve written out (RFC 3279 section 2.3.5), as old or broken software does; TLS 1.3 knows named ones alone."""
+
+    def number(name: str) -> Tuple[bool, Dict[int, Entry]]:
+        return (False, {0x02: value(name, f"curve {name}", "serial")})
+
+    over = {0x02: value("prime-p", "curve prime", "serial"), 0x30: group("characteristic-two", GENERIC)}
+    field = chain((False, {0x06: value("fieldType", "curve over", "oid")}), (False, over))
+    coefficients = chain(
+        (False, {0x04: value("a", "curve a")}),
+        (False, {0x04: value("b", "curve b")}),
+        (True, {0x03: bits(leaf("seed", "curve seed"))}),
+    )
+    return chain(
+        (False, {0x02: value("version", "curve parameters version", "integer", level=1)}),
+        (False, {0x30: group("fieldID", field)}),
+        (False, {0x30: group("curve", coefficients)}),
+        (False, {0x04: value("base", "curve base point")}),
+        number("order"),
+        (True, {0x02: value("cofactor", "curve cofactor", "integer")}),
+    )
+
+
 def key_algorithm() -> State:
     """The AlgorithmIdentifier of a public key: its object identifier decides how the key is walked."""
     state = algorithm("public key algorithm", doc=_KEY_DOC)
@@ -331,6 +354,8 @@ def key_algorithm() -> State:
     curve = Loose({0x06: value("namedCurve", "curve", "oid", type="namedCurve", rfc="RFC 5480 section 2.1.1")})
     numbers = [(False, {0x02: value(n, f"DSA {n}", "integer", level=1)}) for n in "pqg"]
     dsa = Loose({0x30: group("parameters", chain(*numbers))})
+    curve[0x30] = group("ECParameters", _explicit_curve())
+    curve[0x05] = value("implicitCurve", "curve: the issuer's", "null")
     switch[oid_bytes("1.2.840.113549.1.1.1")] = (null, RSA_KEY, node)
     switch[oid_bytes("1.2.840.10045.2.1")] = (curve, None, node)
     switch[oid_bytes("1.2.840.10040.4.1")] = (dsa, single(0x02, value("publicKey", "public key", "serial")), node)

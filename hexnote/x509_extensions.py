@@ -105,13 +105,22 @@ def _after(entries: Dict[int, Entry]) -> State:
     return chain((False, entries))
 
 
+# DisplayText: the string types of a notice, and how they are read.
+_NOTICES = ((0x0C, "utf-8"), (0x16, "utf-8"), (0x1A, "utf-8"), (0x1E, "utf-16-be"))
+
+
 def _policies(name: str, label: str) -> Entry:
     """CertificatePolicies (RFC 5280 section 4.2.1.4)."""
     texts: Dict[int, Entry] = {
         tag: value("explicitText", f"{label} notice", shows=strings(charset))
-        for tag, charset in ((0x0C, "utf-8"), (0x16, "utf-8"), (0x1A, "utf-8"), (0x1E, "utf-16-be"))
+        for tag, charset in _NOTICES
     }
-    notice = chain((True, {0x30: group("noticeRef", GENERIC)}), (True, texts))
+    organization = {
+        tag: value("organization", f"{label} notice by", shows=strings(charset)) for tag, charset in _NOTICES
+    }
+    numbers = vector("noticeNumbers", loop({0x02: value("noticeNumbers", f"{label} notice number", "integer")}))
+    reference = group("noticeRef", chain((False, organization), (False, {0x30: numbers})))
+    notice = chain((True, {0x30: reference}), (True, texts))
     qualifier = chain(
         (False, {0x06: value("policyQualifierId", "qualifier", "oid", level=1)}),
         (True, {0x16: value("cPSuri", "CPS", "text"), 0x30: group("userNotice", notice)}),
@@ -171,6 +180,51 @@ def _template() -> Entry:
     return group("certificateTemplate", chain((False, {0x06: value("templateID", "template", "oid")}), *versions))
 
 
+def _statements() -> Entry:
+    """QCStatements (RFC 3739 section 3.2.6): what the law of the European Union makes of the certificate."""
+    named = value("statementId", "statement", "oid", rfc="RFC 3739 section 3.2.6")
+    statement = State({0x06: (named[0], GENERIC, *named[2:])})  # what follows, if anything, differs by statement
+    return vector("qcStatements", loop({0x30: group("qcStatements", statement)}))
+
+
+def _attributes() -> Entry:
+    """SubjectDirectoryAttributes (RFC 5280 section 4.2.1.8)."""
+    attribute = chain(
+        (False, {0x06: value("type", "subject attribute type", "oid")}), (False, {0x31: group("values", GENERIC, 0)})
+    )
+    return vector("subjectDirectoryAttributes", loop({0x30: group("subjectDirectoryAttributes", attribute)}))
+
+
+def _proxy() -> Entry:
+    """ProxyCertInfo (RFC 3820 section 3.8)."""
+    policy = chain(
+        (False, {0x06: value("policyLanguage", "proxy policy", "oid")}), (True, {0x04: value("policy", "proxy policy text")})
+    )
+    length = value("pCPathLenConstraint", "proxy path length", "integer")
+    return group("proxyCertInfo", chain((True, {0x02: length}), (False, {0x30: group("proxyPolicy", policy)})))
+
+
+def _organization() -> Entry:
+    """The CA/Browser Forum's organization identifier (its EV guidelines, section 9.8.2)."""
+    text = {tag: strings("utf-8") for tag in (0x0C, 0x13)}
+
+    def part(name: str) -> Dict[int, Entry]:
+        return {tag: value(name, "", shows=shows) for tag, shows in text.items()}
+
+    state = {0x80: value("registrationStateOrProvince", "", "text")}
+    parts = part("registrationSchemeIdentifier"), part("registrationCountry"), state, part("registrationReference")
+    return group("cabfOrganizationIdentifier", chain(*[(each is state, each) for each in parts]))
+
+
+def _sid() -> Entry:
+    """Microsoft's security identifier of the account, in an otherName (KB5014754)."""
+    inner = chain(
+        (False, {0x06: value("type-id", "security extension", "oid")}),
+        (False, {0xA0: flat("value", single(0x04, value("sid", "security identifier", "text")), suffix=".explicit")}),
+    )
+    return group("ntdsCaSecurityExt", single(0xA0, group("otherName", inner)))
+
+
 def _mappings() -> Entry:
     names, labels = ("issuerDomainPolicy", "subjectDomainPolicy"), ("issuer's policy", "subject's policy")
     return vector("policyMappings", loop({0x30: _pair("policyMappings", (0x06, 0x06), names, labels, "oid")}))
@@ -206,6 +260,7 @@ _LIMITS = 2 * (("requireExplicitPolicy", "inhibitPolicyMapping"),)
 
 # What the extnValue of each known extension holds: (identifier octet, what stands there), made when first met.
 EXTENSIONS: Dict[str, Tuple[int, Callable[[], Entry]]] = {
+    "2.5.29.9": (48, _attributes),
     "2.5.29.14": (4, lambda: value("subjectKeyIdentifier", "", "serial", rfc=RFC + "4.2.1.2")),
     "2.5.29.15": (3, lambda: flags("keyUsage", "", KEY_USAGE, doc=_USAGE_DOC, rfc=RFC + "4.2.1.3")),
     "2.5.29.16": (48, lambda: _pair("privateKeyUsagePeriod", (0x80, 0x81), *_PERIOD, "time")),
@@ -224,8 +279,11 @@ EXTENSIONS: Dict[str, Tuple[int, Callable[[], Entry]]] = {
     "2.5.29.46": (48, lambda: _points("freshestCRL", "delta CRL")),
     "2.5.29.54": (2, lambda: value("inhibitAnyPolicy", "", "integer")),
     "1.3.6.1.5.5.7.1.1": (48, lambda: _access("authorityInfoAccess")),
+    "1.3.6.1.5.5.7.1.3": (48, _statements),
     "1.3.6.1.5.5.7.1.11": (48, lambda: _access("subjectInfoAccess")),
+    "1.3.6.1.5.5.7.1.14": (48, _proxy),
     "1.3.6.1.5.5.7.1.24": (48, _features),
+    "1.3.6.1.5.5.7.1.31": (4, lambda: value("acmeIdentifier", "ACME challenge's hash", rfc="RFC 8737 section 3")),
     "1.3.6.1.5.5.7.48.1.2": (4, lambda: value("nonce", "OCSP nonce")),
     "1.3.6.1.5.5.7.48.1.5": (5, lambda: value("ocspNoCheck", "OCSP responder needs no status of its own", "null")),
     "1.3.6.1.4.1.11129.2.4.2": (4, _scts),
@@ -233,8 +291,12 @@ EXTENSIONS: Dict[str, Tuple[int, Callable[[], Entry]]] = {
     "1.3.6.1.4.1.11129.2.4.5": (4, _scts),
     "1.3.6.1.4.1.311.20.2": (30, lambda: value("certificateTemplateName", "template", shows=strings("utf-16-be"))),
     "1.3.6.1.4.1.311.21.1": (2, lambda: value("cAVersion", "CA version", "integer")),
+    "1.3.6.1.4.1.311.21.2": (4, lambda: value("previousCACertificateHash", "hash of the CA's certificate before")),
     "1.3.6.1.4.1.311.21.7": (48, _template),
     "1.3.6.1.4.1.311.21.10": (48, lambda: _policies("applicationPolicies", "application policy")),
+    "1.3.6.1.4.1.311.25.2": (48, _sid),
+    "1.3.6.1.4.1.44363.44": (5, lambda: value("delegationUsage", "may sign delegated credentials", "null")),
+    "2.23.140.3.1": (48, _organization),
     "2.16.840.1.113730.1.1": (3, lambda: flags("netscapeCertType", "Netscape certificate type", NETSCAPE)),
     "2.16.840.1.113730.1.2": (22, lambda: value("netscapeBaseURL", "", "text")),
     "2.16.840.1.113730.1.3": (22, lambda: value("netscapeRevocationURL", "", "text")),
