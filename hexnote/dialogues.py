@@ -184,6 +184,11 @@ class Dialogue:
         self._said_name = told.name
         return f"{told.title}, not TLS" if told.kind == "plain" else f"{told.title}, in clear"
 
+    @property
+    def wraps(self) -> bool:
+        """Whether TLS is inside packets of the dialogue, as long as its handshake lasts."""
+        return self.told.kind == "tds" and self._ready is not None
+
     def begins(self, side: int, offset: int) -> None:
         """TLS begins here."""
         self.told.start[side] = offset

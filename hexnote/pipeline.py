@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from hexnote import der, layers, notes, resources
+from hexnote import datagrams, der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
@@ -229,7 +229,8 @@ class Trace:
             self._tell(block, packet, flow, deliveries, "")
         elif data and block.offset == 0 and packet.protocol is not None:
             self.flow = None
-            self._tell(block, packet, None, [], "")
+            udp = packet.protocol == datagrams.UDP and packet.link is not None and packet.ip is not None and not packet.note
+            self._tell(block, packet, None, [], datagrams.describe(data, (packet.link or 0) + (packet.ip or 0)) if udp else "")
         else:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow

@@ -38,6 +38,7 @@ _HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-
 _HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
 
 _SIDES = ("client", "server")
+_TDS = 0x12  # type of the TDS packets that hold a handshake
 # With what a direction begins: a hello, or an alert.
 _FIRST = (21, 22)
 
@@ -100,7 +101,7 @@ class Reader:
     __slots__ = (
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
         "end", "started", "synced", "why_lost", "other", "dialogue", "_head", "_head_at", "_progress",
-        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_message", "_chunks",
+        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_wrap", "_message", "_chunks",
         "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
 
@@ -134,6 +135,7 @@ class Reader:
         self._need = 0  # bytes of the body that decide
         self._behind_change = False  # the record before was a ChangeCipherSpec
         self._sealed_fields: List[Field] = []  # the one field of an encrypted body
+        self._wrap = 0  # stream offset where the TDS packet around it ends; 0: none
         self._message: Optional[Message] = None
         self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
         self._size = 0  # bytes in _chunks
@@ -170,6 +172,11 @@ class Reader:
                     self._finish(record, parts)
                 continue
             take = self.end if self.end < end else end
+            if self._wrap and pos <= self._wrap < take:
+                if pos == self._wrap and data is not None:
+                    pos = self._unwrap(pos, data[pos - offset :], parts)
+                    continue
+                take = self._wrap
             if self._mode == _OPAQUE and not self.keep and data is not None:
                 self._progress += take - pos
                 base = record.offset + record.header
@@ -242,6 +249,8 @@ class Reader:
 
     def _begin(self, pos: int, end: int, data: bytes, parts: List[Part]) -> int:
         """Read (part of) a record header at stream offset `pos`; where it goes on reading is returned."""
+        if data[0] == _TDS and not self._head and self.dialogue is not None and self.dialogue.wraps and len(data) >= 8:
+            return self._unwrap(pos, data, parts)
         if not self._head and not (self.started and self.synced):
             pos, data = self._search(pos, data, parts)
             if pos == end:
@@ -299,6 +308,22 @@ class Reader:
         if not self.started and not self.other and plausible_ssl2(head):
             return True
         return self.session.ssl2 and self.session.version is None and bool((head[0] & 0x3F) << 8 | head[1])
+
+    def _unwrap(self, pos: int, data: bytes, parts: List[Part]) -> int:
+        """The header of a TDS packet, whose payload is TLS as long as the handshake lasts (MS-TDS section 2.2.6.5); where it
+        ends is returned. Inside a record it makes the record reach farther: messages know of such pieces, encrypted
+        records, which are short then, do not."""
+        size = min(8, len(data))
+        behind = pos + size
+        if self.record is not None:
+            self.end += size
+        self._wrap = pos + (data[2] << 8 | data[3]) if size == 8 and data[0] == _TDS else 0
+        told = self.dialogue.told
+        told.clear[self.side] += size
+        fields = self.messages.clear(told.name, data[:size])
+        parts.append(Part(OTHER, self.side, None, fields, pos, data[:size], pos, behind, True, True, note="TDS, around TLS"))
+        self.other += size
+        return behind
 
     def _tell_header_part(self, start: int, had: int, head: bytes, done: bool, parts: List[Part]) -> None:
         """Tell a record header of which only the first bytes are there."""

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 from handshakes import CLIENT, SERVER, Wire, client_hello, dump, message, record, server_hello
-from support import load, objects, of, shared_path
+from support import annotate, load, objects, of, shared_path
 
 HELLO = record(22, client_hello(), 0x0301)
 ANSWER = record(22, server_hello()) + record(22, message(14, b""))
@@ -110,6 +110,56 @@ def test_dialogues(protocol: str, said: Said, size: int) -> None:
     clear = [o for o in of(found, "field") if o.get("buffer", "").startswith("other:")]
     assert sum(o["length"] for o in clear) == sum(begun.values())
     assert clear[-1]["path"].split(".")[0] == protocol
+
+
+def test_tds() -> None:
+    """TLS inside TDS packets as long as the handshake lasts, one message over two of them; then as it is."""
+
+    def packet(kind: int, body: bytes, more: bool = False) -> bytes:
+        return bytes((kind, 0 if more else 1)) + (8 + len(body)).to_bytes(2, "big") + bytes((0, 0, 1, 0)) + body
+
+    prelogin = bytes.fromhex("00001a00060100200001") + b"\xff" + bytes(7)
+    data = record(23, bytes(32))
+    found = told([
+        (C, packet(0x12, prelogin)), (S, packet(4, prelogin)), (C, packet(0x12, HELLO)),
+        (S, packet(0x12, ANSWER[:50], True) + packet(0x12, ANSWER[50:])), (C, data), (S, data),
+    ])
+    assert [(m["name"], m["missing"]) for m in of(found, "message")] == [
+        ("client_hello", 0), ("server_hello", 0), ("server_hello_done", 0)
+    ]
+    assert starts(found) == {"client": len(prelogin) + 16, "server": len(prelogin) + 16}
+    assert [r["type"] for r in of(found, "record")] == [22, 22, 22, 23, 23]
+    suite = next(o for o in found if o.get("path") == "server_hello.cipher_suite")
+    assert suite["value"] == 0x002F
+    end = max(o["offset"] + o["length"] for o in of(found, "field") if o["from"] == "server" and "buffer" not in o)
+    assert end == 2 * 8 + len(prelogin) + 8 + len(ANSWER) + len(data)
+
+
+def udp(body: bytes, port: int = 443) -> bytes:
+    """An IPv4 packet with a UDP datagram."""
+    datagram = (50000).to_bytes(2, "big") + port.to_bytes(2, "big") + (8 + len(body)).to_bytes(2, "big") + bytes(2) + body
+    size = (20 + len(datagram)).to_bytes(2, "big")
+    return b"\x45\0" + size + bytes(4) + b"\x40\x11\0\0" + bytes((10, 0, 0, 1, 10, 0, 0, 2)) + datagram
+
+
+DTLS_HELLO = bytes.fromhex("16feff0000000000000000") + b"\0\x10" + b"\x01" + bytes(15)
+
+
+@pytest.mark.parametrize("body, said", [
+    (DTLS_HELLO, "DTLS 1.0 over UDP (handshake, client_hello)"),
+    (bytes.fromhex("17fefd0001000000000005") + b"\0\x20" + bytes(32), "DTLS 1.2 over UDP (encrypted application_data)"),
+    (bytes.fromhex("c30000000108") + bytes(8) + b"\0\0" + bytes(1180), "QUIC version 1 over UDP (Initial packet)"),
+    (bytes.fromhex("d36b3343cf08") + bytes(8) + b"\0\0" + bytes(1180), "QUIC version 2 over UDP (Initial packet)"),
+    (bytes.fromhex("800000000000") + b"\0" + bytes.fromhex("00000001"), "QUIC version negotiation"),
+    (bytes.fromhex("1234010000010000000000000377777707") + b"example\0\0\1\0\1", ""),  # DNS
+    (HELLO, ""),
+    (b"", ""),
+])  # fmt: skip
+def test_kin_of_tls_in_udp(body: bytes, said: str) -> None:
+    rows = dump([udp(body)], summaries=False)
+    text = annotate(rows).decode()
+    assert (said in text) if said else ("QUIC" not in text and "DTLS" not in text)
+    assert not of(objects(rows), "record")
 
 
 @pytest.mark.parametrize("protocol", ["proxy-v1", "proxy-v2", "mysql"])
