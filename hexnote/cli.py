@@ -82,7 +82,7 @@ def explained(code: str, width: int) -> str:
 
 def job_name(options: Options) -> str:
     """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose", "field"):
+    for name in ("strip", "summary", "diagnose", "field", "redact"):
         if getattr(options, name):
             return name
     if options.to is not None:
@@ -182,6 +182,13 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
             return Select(options.field or "")
         except ValueError as error:
             raise UsageError(f"--field {options.field}: {error}") from None
+    if name == "redact":
+        from hexnote.render.redact import KINDS, Redact
+
+        kept = frozenset(options.keep.split(",")) if options.keep else frozenset()
+        if kept - set(KINDS):
+            raise UsageError(f"--keep {options.keep}: it is some of {', '.join(KINDS)}, joined by commas")
+        return Redact(kept, None if options.key is None else options.key.encode("utf-8", "surrogateescape"))
     if name == "pcapng":
         if output.terminal:
             raise UsageError("pcapng is no text: name a file with -o, or send it to another program")
@@ -239,7 +246,7 @@ class Run:
         self._screen: Any = None
         self._encode: Optional[Callable[[bytes, bool], bytes]] = None  # gives the user's text back as it was written
         terminal = output.terminal
-        if terminal and self._name in ("text", "strip"):
+        if terminal and self._name in ("text", "strip", "redact"):
             from hexnote.safety import Screen
 
             self._screen = Screen(getattr(sys.stdout, "encoding", None) or "ascii")
@@ -303,7 +310,7 @@ class Run:
         job = self._job
         coding = Coding()
         job.begin(name)
-        if self._name in ("text", "strip") and not self._output.terminal:
+        if self._name in ("text", "strip", "redact") and not self._output.terminal:
             self._emit(b"", True)
             self._encode = coding.encode
         self._emit(job.feed(coding.decode(head)))
@@ -322,7 +329,7 @@ class Run:
 
     def _pass(self, head: bytes, chunks: Iterator[bytes]) -> None:
         """Binary input goes through as it came, but not to a terminal and not among another job's output."""
-        if self._output.terminal or self._name not in ("text", "strip"):
+        if self._output.terminal or self._name not in ("text", "strip", "redact"):
             return
         self._output.write(head)
         for chunk in chunks:

@@ -40,8 +40,14 @@ TABLE = (
            "[*] stands for every number", SECTIONS[0], job=True),
     Option("keylog", ("--keylog",), "FILE", "decrypt with the secrets of a key log (SSLKEYLOGFILE); needs "
            "pip install hexnote[keys]", SECTIONS[0]),
+    Option("redact", ("--redact",), "", "the trace with stand-ins for addresses, names, keys and data: it may be sent out",
+           SECTIONS[0], job=True),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
+    Option("keep", ("--keep",), "KINDS", "with --redact, what stays, joined by commas: addresses, names, randoms, sessions, "
+           "tickets, keys, payload, prose", SECTIONS[1]),
+    Option("key", ("--key",), "TEXT", "with --redact: one key gives the same stand-ins in every trace (else the trace is its key)",
+           SECTIONS[1]),
     Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
            choices=("normal", "full")),
     Option("headers", ("--headers",), "", "notes on the IP and TCP headers of every packet, not the first alone",
@@ -65,6 +71,7 @@ EXAMPLES = (
     ("hexnote --diagnose trace.txt", "the findings alone: damage, holes, contradictions"),
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
+    ("hexnote --redact trace.txt", "the trace without what names anybody"),
     ("hexnote --field server_hello.cipher_suite *.txt", "what the servers chose"),
 )
 
@@ -83,6 +90,9 @@ class Options:
         self.summary = False
         self.diagnose = False
         self.field: Optional[str] = None
+        self.redact = False
+        self.keep: Optional[str] = None
+        self.key: Optional[str] = None
         self.output: Optional[str] = None
         self.depth = "normal"
         self.headers = False
