@@ -233,6 +233,7 @@ class Geometry:
 
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|])")
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
+_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?")  # a group that was cut in the midst of a byte
 _CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
@@ -392,6 +393,8 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
             return size, True
     if bare and max(gaps) <= 1:
         return bare, True
+    if ends[-1] < ROW and len(ends) < ROW and _CUT.fullmatch(line, cols[-1] + 2):
+        return ends[-1], True
     if len(cols) == ROW:
         return ROW, True
     # The widest gap parts them, if it is wider than those within the hex.

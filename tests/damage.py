@@ -7,9 +7,11 @@ bytes of which packet are left. `shown(text)` gives the truth, `render(text)` th
 from __future__ import annotations
 
 import html
+import json
 import random
 import re
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+import textwrap
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 Bytes = Dict[int, int]  # dump offset to byte
 
@@ -22,9 +24,13 @@ class Line:
         self.packet = packet  # number of the packet that it belongs to, from 0 on; -1: to none
         self.offset = offset  # dump offset of a row; -1: no row
         self.data = data
+        self.spoilt: Set[int] = set()  # of these bytes of the row some digits are gone: they may be left out, and others too
+        self.doubtful = False  # all of them may be left out
 
     def copy(self, text: str) -> Line:
-        return Line(text, self.packet, self.offset, self.data)
+        made = Line(text, self.packet, self.offset, self.data)
+        made.spoilt, made.doubtful = self.spoilt, self.doubtful
+        return made
 
 
 class Text:
@@ -53,19 +59,22 @@ def parse(text: str) -> Text:
     return Text(lines)
 
 
-def shown(text: Text) -> List[Bytes]:
-    """The truth: of each packet, in order, the bytes that are left."""
+def shown(text: Text, surely: bool = True) -> List[Bytes]:
+    """The truth: of each packet, in order, the bytes that are left: surely, or perhaps."""
     packets: Dict[int, Bytes] = {}
     for line in text.lines:
         if line.packet >= 0:
             known = packets.setdefault(line.packet, {})
-            known.update((line.offset + i, byte) for i, byte in enumerate(line.data))
+            if not (surely and line.doubtful):
+                known.update((line.offset + i, byte) for i, byte in enumerate(line.data) if i not in line.spoilt)
     return [packets[n] for n in sorted(packets)]
 
 
 def render(text: Text) -> bytes:
     """The text as bytes."""
     whole = "".join(line.text + text.end for line in text.lines)
+    if text.code == "cp1252":
+        return whole.encode("cp1252", "replace")
     return ("\ufeff" + whole if text.code.startswith("utf-16") else whole).encode(text.code)
 
 
@@ -109,6 +118,40 @@ prefix("journal", lambda n: f"Nov 21 06:51:{n % 60:02} gate sh[77]: ")
 prefix("iso", lambda n: f"2026-11-21T06:51:{n % 60:02}.123456789Z stdout F ")
 prefix("trailing blanks", lambda n: "", "   ")
 every(lambda line, n, rng: line.text.lstrip(), "stripped")
+prefix("vim", lambda n: f"{n + 1:4} ")
+prefix("numbered |", lambda n: f"{n + 1:>3} | ")
+prefix("numbered []", lambda n: f"[{n + 1}] ")
+prefix("grep", lambda n: f"traces/dump.txt:{n + 1}:")
+prefix("commented #", lambda n: "# ")
+prefix("commented //", lambda n: "// ")
+prefix("commented *", lambda n: " * ")
+prefix("kubectl", lambda n: f"[pod/sniffer-7c9d/tcpdump] 2026-11-21T06:51:{n % 60:02}Z ")
+prefix("level", lambda n: f"2026-11-21 06:51:{n % 60:02},123 INFO  [main] dump - ")
+prefix("box", lambda n: "\u2502", "\u2502")
+prefix("bullet", lambda n: "\u2022 ")
+prefix("br", lambda n: "", "<br>")
+prefix("br /", lambda n: "", "<br />")
+prefix("p", lambda n: "<p>", "</p>")
+prefix("backslash", lambda n: "", " \\")
+prefix("flowed", lambda n: " ", " ")
+prefix("QP blank", lambda n: "", "=20")
+
+
+def whole_line(name: str, change: Callable[[str], str]) -> None:
+    every(lambda line, number, rng: change(line.text), name)
+
+
+whole_line("tab written out", lambda text: text.replace("\t", "\\t"))
+whole_line("C string", lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t") + '\\n"')
+whole_line("docker json", lambda text: json.dumps({"log": text + "\n", "stream": "stdout", "time": "2026-11-21T06:51:00.123Z"},
+                                                separators=(",", ":")))
+whole_line("python list", lambda text: repr(text) + ",")
+whole_line("csv", lambda text: '"' + text.replace('"', '""') + '"')
+whole_line("tab to a blank", lambda text: text.replace("\t", " "))
+whole_line("tab to four", lambda text: text.expandtabs(4))
+whole_line("QP", lambda text: text.replace("=", "=3D").replace("\t", "=09"))
+whole_line("QP nbsp", lambda text: text.replace("=", "=3D").replace("\t", " ").replace("  ", "=C2=A0 "))
+whole_line("mojibake", lambda text: text.replace("  ", " \u00c2\u00a0").replace("\t", " "))
 
 
 # ------------------------------------------------------------------ blanks
@@ -179,7 +222,149 @@ def highlighted(text: Text, rng: random.Random) -> None:
                 line.text = f"{head}{hexes[:at]}\x1b[01;31m\x1b[K00\x1b[m\x1b[K{hexes[at + 2:]}{tail}"
 
 
+column("pairs", lambda head, hexes, tail, rng: head + _regrouped(hexes, 2) + "  " + tail)
+column("words of 8", lambda head, hexes, tail, rng: head + _regrouped(hexes, 8) + tail)
+column("upper 0X", lambda head, hexes, tail, rng: head.upper() + hexes.upper() + tail)
+column("table", lambda head, hexes, tail, rng: f"| {head.strip()} | {hexes} | {tail.strip()} |")
+column("autocorrect", lambda head, hexes, tail, rng: head + hexes + tail.replace("...", "\u2026").replace("--", "\u2013").replace(
+    "(c)", "\u00a9").replace("->", "\u2192").replace(":)", "\u263a").replace('"', "\u201d"))
+column("spans", lambda head, hexes, tail, rng: f'<span style="color:gray">{head}</span><span>{hexes}</span>{html.escape(tail)}')
+column("no gap", lambda head, hexes, tail, rng: head + hexes + " " + tail.strip())
+column("wide gap", lambda head, hexes, tail, rng: head + hexes + " " * 14 + tail.strip())
+column("tab gap", lambda head, hexes, tail, rng: head + hexes + "\t" + tail.strip())
+column("text in bars", lambda head, hexes, tail, rng: head + hexes + f"  |{tail.strip()}|")
+
+
+def _regrouped(hexes: str, size: int) -> str:
+    digits = re.sub(r"\s", "", hexes)
+    return " ".join(digits[i : i + size] for i in range(0, len(digits), size))
+
+
+def cut_at(name: str, at: int) -> None:
+    """cut -c1-N: what stands behind is gone; of a byte both digits must be left."""
+
+    def damage(text: Text, rng: random.Random) -> None:
+        for line in text.lines:
+            if line.offset >= 0:
+                _cut(line, at)
+            else:
+                line.text = line.text[:at]
+
+    KINDS[name] = damage
+
+
+def _cut(line: Line, at: int) -> None:
+    head, hexes, _ = _columns(line)
+    left = line.text[:at]
+    size = sum(c.isalnum() for c in left[len(head) :][: len(hexes)])
+    group = len(re.search(r"[0-9A-Fa-f]*$", left[: len(head) + len(hexes)])[0]) if len(left) < len(head) + len(hexes) else 0
+    line.text = left
+    line.data = line.data[: size // 2]
+    # Digits of a group that was cut in its midst may be left out.
+    line.spoilt = {i for i in range(len(line.data)) if i >= (size - group) // 2} if group % 4 else line.spoilt
+    if len(left) <= len(head):
+        line.doubtful = True
+
+
+cut_at("cut 80", 80)
+cut_at("cut 60", 60)
+cut_at("cut 45", 45)
+cut_at("cut 41", 41)
+
+
+@kind
+def first_column(text: Text, rng: random.Random) -> None:
+    """cut -c2-: the first column is gone."""
+    for line in text.lines:
+        line.text = line.text[1:]
+
+
+@kind
+def first_row_begun(text: Text, rng: random.Random) -> None:
+    """The selection began in the midst of a row."""
+    first = _rows(text)[0]
+    line = text.lines[first]
+    head, hexes, tail = _columns(line)
+    line.text = hexes + tail
+    line.doubtful = True
+    del text.lines[:first]
+
+
+@kind
+def ocr(text: Text, rng: random.Random) -> None:
+    """Letters for digits: no hex, and so no byte; what stands behind it in the row may be left out."""
+    for n in rng.sample(_rows(text), max(1, len(_rows(text)) // 12)):
+        line = text.lines[n]
+        head, hexes, tail = _columns(line)
+        places = [i for i, c in enumerate(hexes) if c in "01"]
+        if places:
+            at = rng.choice(places)
+            line.text = head + hexes[:at] + ("O" if hexes[at] == "0" else "l") + hexes[at + 1 :] + tail
+            first = sum(c.isalnum() for c in hexes[:at]) // 2
+            line.spoilt = line.spoilt | {first}
+            line.doubtful = True
+
+
+@kind
+def fences(text: Text, rng: random.Random) -> None:
+    text.lines = [Line("Here is the dump:"), Line(""), Line("```text"), *text.lines, Line("```"), Line(""), Line("Any idea?")]
+
+
+@kind
+def each_line_twice(text: Text, rng: random.Random) -> None:
+    text.lines = [new for line in text.lines for new in (line, Line(line.text, line.packet))]
+
+
+@kind
+def numbers_apart(text: Text, rng: random.Random) -> None:
+    """Line numbers copied from a web page: a line of their own."""
+    text.lines = [new for n, line in enumerate(text.lines) for new in (Line(str(n + 1)), line)]
+
+
+@kind
+def tmux_end(text: Text, rng: random.Random) -> None:
+    text.lines += [Line("~"), Line("~"), Line("(END)"), Line("[0] 0:bash* 1:tcpdump-   \"gate\" 06:51 21-Nov-26")]
+
+
 # ------------------------------------------------------------------ wrapped lines
+
+
+def wrapped_at(width: int) -> None:
+    """A ticket system breaks lines at a column, wherever that falls; hex that is cut in its midst is lost."""
+
+    def damage(text: Text, rng: random.Random) -> None:
+        out: List[Line] = []
+        for line in text.lines:
+            whole = line.text.expandtabs(8)
+            if len(whole) <= width or width < 70 and line.offset >= 0 and len(_columns(line)[0].expandtabs(8) + _columns(line)[1]) > width:
+                out.append(line.copy(whole) if line.offset >= 0 else line)
+                continue
+            out.append(line.copy(whole[:width]))
+            out += [Line(whole[at : at + width], line.packet) for at in range(width, len(whole), width)]
+        text.lines = out
+
+    KINDS[f"wrapped at {width}"] = damage
+
+
+def folded_at(width: int) -> None:
+    """The same between words."""
+
+    def damage(text: Text, rng: random.Random) -> None:
+        out: List[Line] = []
+        for line in text.lines:
+            whole = line.text.expandtabs(8)
+            lines = textwrap.wrap(whole, width, drop_whitespace=True, break_long_words=False, break_on_hyphens=False) if (
+                len(whole) > width) else [whole]
+            out.append(line.copy(lines[0] if lines else ""))
+            out += [Line(more, line.packet) for more in lines[1:]]
+        text.lines = out
+
+    KINDS[f"folded at {width}"] = damage
+
+
+for _width in (72, 76, 80):
+    wrapped_at(_width)
+    folded_at(_width)
 
 def _insert(text: Text, make: Callable[[Line], List[Line]]) -> None:
     text.lines = [new for line in text.lines for new in (make(line) if line.offset >= 0 else [line])]
@@ -326,29 +511,63 @@ def cr_only(text: Text, rng: random.Random) -> None:
     text.end = "\r"
 
 
-# Kinds that change the columns come before those that wrap, interrupt or write lines.
+@kind
+def cp1252(text: Text, rng: random.Random) -> None:
+    """Saved by an old editor, the blanks unbreakable."""
+    text.code = "cp1252"
+    for line in text.lines:
+        line.text = line.text.replace("  ", " \u00a0")
+
+
+@kind
+def byte_order_mark(text: Text, rng: random.Random) -> None:
+    text.lines[0].text = "\ufeff" + text.lines[0].text
+
+
+# Kinds that change the columns come before those that wrap, interrupt or write lines; what is written around a whole
+# line, or escapes it, comes last.
 ORDER = [
-    "no text", "redacted", "smart", "joined", "upper", "entities", "collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp",
-    "elided", "snipped", "twice", "no_summaries", "cut", "wrapped_text", "wrapped_hex", "zero width", "coloured",
-    "highlighted",
+    "no text", "redacted", "smart", "autocorrect", "ocr", "joined", "pairs", "words of 8", "upper", "upper 0X", "entities",
+    "no gap", "wide gap", "tab gap", "text in bars", "table", "spans", "collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp",
+    "elided", "snipped", "twice", "no_summaries", "cut", "first_row_begun", "cut 80", "cut 60", "cut 45", "cut 41",
+    "first_column", "wrapped_text", "wrapped_hex", "wrapped at 72", "wrapped at 76", "wrapped at 80", "folded at 72",
+    "folded at 76", "folded at 80", "zero width", "coloured", "highlighted",
 ]
+LAST = ["tab written out", "C string", "python list", "csv", "docker json", "QP", "QP nbsp", "QP blank", "mojibake"]
 
 
-def damaged(source: str, kinds: Iterable[str], seed: int) -> Tuple[bytes, List[Bytes]]:
-    """A trace with these kinds of damage: its text, and the bytes of each packet that it still shows."""
+def place(name: str) -> int:
+    """When a kind's turn comes."""
+    return ORDER.index(name) if name in ORDER else 200 + LAST.index(name) if name in LAST else 100
+
+
+def damaged(source: str, kinds: Iterable[str], seed: int) -> Tuple[bytes, List[Bytes], List[Bytes]]:
+    """A trace with these kinds of damage: its text, and the bytes of each packet that it still shows, surely and perhaps."""
     rng = random.Random(seed)
     text = parse(source)
-    for name in sorted(kinds, key=lambda k: (ORDER.index(k) if k in ORDER else 99, k)):
+    for name in sorted(kinds, key=lambda k: (place(k), k)):
         KINDS[name](text, rng)
-    return render(text), shown(text)
+    return render(text), shown(text), shown(text, False)
+
+
+_BLANKS_CHANGED = {"collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp", "tab to a blank", "tab to four"}
+_APART = [
+    {"utf16", "utf16be", "cr_only", "crlf", "crcrlf", "cp1252"},
+    {*_BLANKS_CHANGED, "QP nbsp", "mojibake", "cp1252"},
+    {"no text", "redacted", "smart", "entities", "wrapped_text", "autocorrect", "text in bars", "spans", "table", "no gap",
+     "wide gap", "tab gap", "cut 60", "cut 45", "cut 41"},
+    {"joined", "pairs", "words of 8", "wrapped_hex", "ocr", "cut 45", "cut 41"},
+    {"cut 80", "cut 60", "cut 45", "cut 41", "wrapped at 72", "wrapped at 76", "wrapped at 80", "folded at 72", "folded at 76",
+     "folded at 80", "wrapped_text", "wrapped_hex", "spans", "coloured", "zero width"},
+    {"coloured", "highlighted", "zero width", "spans"},
+    {*LAST, "br", "br /", "p", "spans", "backslash", "entities", "cp1252"},
+]
 
 
 def pairs(seed: int, count: Optional[int] = None) -> List[Tuple[str, str]]:
     """Two kinds at a time: all that make sense together, or `count` of them."""
     ways = sorted(KINDS)
-    apart = [{"utf16", "utf16be", "cr_only", "crlf", "crcrlf"}, {"collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp"},
-             {"no text", "redacted", "smart", "entities", "wrapped_text"}, {"coloured", "highlighted", "zero width"}]
-    both = [(a, b) for a in ways for b in ways if a < b and not any(a in group and b in group for group in apart)]
+    both = [(a, b) for a in ways for b in ways if a < b and not any(a in group and b in group for group in _APART)]
     if count is not None:
         both = random.Random(seed).sample(both, min(count, len(both)))
     return both
