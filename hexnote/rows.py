@@ -231,9 +231,13 @@ class Geometry:
 
 # ------------------------------------------------------------------ one row, however it is spaced
 
-_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|])")
+_GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|\"',;<\\\xe2])")
+# What may stand behind a row that was put into a table, a string, a page: blanks are gone.
+_CLOSED = regex(
+    rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[a-z]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
+)
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
-_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?")  # a group that was cut in the midst of a byte
+_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'].{0,4})?")  # a group that was cut in the midst of a byte
 _CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
@@ -322,7 +326,7 @@ def read_bare(match: Match[bytes], dress: str, offset: int, before: bytes, expec
     for size in reversed(ends):
         after = line[cols[size - 1] + 2 :]
         text = after.translate(None, BLANKS)
-        if text == b"|":
+        if _CLOSED.fullmatch(text):
             text = b""
         whole = len(before) + size == ROW or size == expected
         row = len(before) + size
@@ -375,9 +379,10 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         text = line[cols[size - 1] + 2 :].translate(None, BLANKS)
         if text[:1] == b"-" and size == 8 and agrees(text[1:], data[:size]):
             return size, True
-        if not text or text == b"|":
-            bare = size
-            continue
+        if not text or _CLOSED.fullmatch(text):
+            bare = bare or size
+            if not text:
+                continue
         if agrees(text, data[:size]):
             return size, True
     # No text says what the bytes say. A column does: behind a gap, and as many characters as bytes.
@@ -386,7 +391,7 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         after = line[cols[size - 1] + 2 :]
         text = after.lstrip(b" \t")
         gap = len(after) - len(text)
-        if text == b"|":
+        if _CLOSED.fullmatch(text):
             text = b""
         gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
         if gaps[-1] > 1 and len(text) == size:
@@ -410,12 +415,14 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
 def agrees(text: bytes, data: bytes) -> bool:
     """Whether a text column, its blanks taken out, says what the bytes say; fences may stand around it."""
     size = len(data)
-    if not text or len(text) > size + 2:
+    if not text:
         return False
     for table in (GRAPHIC, PRINTED, _PRINT_JAVA, _PRINT_SEVEN):
         wanted = data.translate(table).replace(b" ", b"")
         if text == wanted or (text[-1] == 124 and (text == wanted + b"|" or text == b"|" + wanted + b"|")):
             return True
         if text[0] == 62 and text == b">" + wanted + b"<":
+            return True
+        if wanted and text.startswith(wanted) and _CLOSED.fullmatch(text, len(wanted)):
             return True
     return False
