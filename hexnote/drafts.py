@@ -23,6 +23,8 @@ _KEPT = 128  # pieces of one packet that are remembered
 
 # What authors write in the place of rows that they leave out.
 _ELISION = regex(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
+# A line that looks as a row does, whatever its digits have become.
+_ROWLIKE = regex(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = regex(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 
@@ -230,6 +232,7 @@ class Past:
         self._recent: Deque[Union[Known, Tuple[bytes, int]]] = deque(maxlen=RECENT)
         self._apart = False  # something stands between that packet's last row and here
         self._strange = 0  # lines of it that are neither blank nor indented
+        self._spoilt = 0  # lines of it that look as a row does
         self._elided = False  # one of them says that rows were left out
 
     def prose(self, text: bytes) -> None:
@@ -239,6 +242,8 @@ class Past:
             self._strange += 1
         if len(text) < 200 and _ELISION.match(text):
             self._elided = True
+        if _ROWLIKE.match(text):
+            self._spoilt += 1
 
     @property
     def any_rows(self) -> bool:
@@ -249,7 +254,7 @@ class Past:
         """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
         self._recent.append((data, total))
         self._current = None
-        self._apart, self._strange, self._elided = False, 0, False
+        self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
 
     @property
     def current(self) -> Optional[Known]:
@@ -280,7 +285,7 @@ class Past:
             head = draft.known if draft.known is not None else Known(True)
             head.bare = True
             self.current = head
-            self._apart, self._strange, self._elided = False, 0, False
+            self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
             return
         if draft.kind < 0:
             # All of it was shown before: an excerpt; but tools that print no heads print a frame seen twice so.
@@ -300,7 +305,7 @@ class Past:
             known.bare = False
             self._recent.append(known)
         self.current = known
-        self._apart, self._strange, self._elided = False, 0, False
+        self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
 
     def fits(self, draft: Optional[Draft], piece: Piece) -> bool:
         """Whether rows go on with the draft, or may begin a block where there is none."""
@@ -332,8 +337,8 @@ class Past:
         if current is not None and current.bare and self._joins(current, offset):
             return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
-            # A row may have been cut in its midst by what another program printed there.
-            return (offset - current.next) % ROW == 0 or (offset % ROW == 0 and offset + len(piece.data) <= current.total)
+            # A row may end in its midst: it was cut, or another program has printed there.
+            return (offset - current.next) % ROW == 0 or offset % ROW == 0
         return bool(self._shown(piece))
 
     def repeatable(self) -> Tuple[bytes, int, str]:
@@ -374,6 +379,8 @@ class Past:
         """Whether rows at `offset` surely go on with the current packet."""
         ahead = offset - current.next
         if current.bare:
+            if 0 < ahead <= ROW * self._spoilt:
+                return self._strange <= self._spoilt
             return self._strange <= 1 and (ahead == 0 or self._elided)
         if ahead == 0:
             return not (current.whole and self._apart)

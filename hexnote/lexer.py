@@ -457,7 +457,7 @@ class Lexer:
             piece = read_bare(groups, dress, 0, b"", known.total if known is not None else 0)
             return piece if piece is not None and (draft.label is not None or len(piece.data) == ROW) else None
         expected = known.total - draft.next if known is not None and known.total else 0
-        if draft.row == "bare" and draft.next % ROW == 0:
+        if draft.row == "bare" and draft.head and draft.next % ROW == 0:
             return read_bare(groups, dress, draft.next, b"", expected)
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None

@@ -159,6 +159,8 @@ class Geometry:
             offset = int(buf[at : at + 4], 16)
         except ValueError:
             return 0, b"", pos, False
+        if not buf[at : at + 4].isalnum():
+            return 0, b"", pos, False  # a sign or "_", which are digits for `int`
         data = b""
         stop = pos
         if count:

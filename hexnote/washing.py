@@ -15,20 +15,21 @@ _TAG = rb"</?(?:br|p|pre|code|div|span|font|td|tr|li|tt|[bi])(?: [^<>\n]{0,200})
 DIRT = regex(
     rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
     # blanks of an older coding; quoted-printable; a page's source
-    rb"|(?<![\x80-\xf4])\xa0|=(?:20|09|3D|C2=A0)|(?m:^)[ \t]{0,8}" + _TAG
+    rb"|(?<![\x80-\xf4])\xa0|=(?:20|09|3D|C2=A0)|\\(?:u00|x1b|xa0|033|e\[)|\^\[\["
+    rb"|(?m:^)[^\n<0]{0,100}" + _TAG
 )
 
 _SIGN = regex(
-    rb"(?P<gone>\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
+    rb"(?P<gone>(?:\\u001b|\\x1b|\\033|\\e|\^\[)\[[0-9;]{0,20}[A-Za-z]|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
     rb"|\x1b[^\r\n]?"
     rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|" + _TAG +
-    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|=C2=A0|=20|=09|(?<![\x80-\xf4])\xa0)"
+    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20|=09|(?<![\x80-\xf4])\xa0)"
     rb"|(?P<equals>=3D)"
     rb"|(?P<dots>\xe2\x80\xa6)"
     rb"|(?P<dash>\xe2\x80[\x90-\x95])"
     rb"|(?P<quote>\xe2\x80[\x98\x99\x9b]|&#39;|&#x27;)"
     rb"|(?P<quotes>\xe2\x80[\x9c-\x9f]|&quot;)"
-    rb"|(?P<amp>&amp;)|(?P<lt>&lt;)|(?P<gt>&gt;)"
+    rb"|(?P<amp>&amp;|\\u0026)|(?P<lt>&lt;|\\u003c)|(?P<gt>&gt;|\\u003e)"
     rb"|(?P<back>\x08)"
     rb"|(?P<home>\r(?!\r*\n|\r*\Z))"
 )

@@ -144,7 +144,8 @@ def whole_line(name: str, change: Callable[[str], str]) -> None:
 whole_line("tab written out", lambda text: text.replace("\t", "\\t"))
 whole_line("C string", lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t") + '\\n"')
 whole_line("docker json", lambda text: json.dumps({"log": text + "\n", "stream": "stdout", "time": "2026-11-21T06:51:00.123Z"},
-                                                separators=(",", ":")))
+                                                separators=(",", ":"), ensure_ascii=False).replace(
+                                                    "<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 whole_line("python list", lambda text: repr(text) + ",")
 whole_line("csv", lambda text: '"' + text.replace('"', '""') + '"')
 whole_line("tab to a blank", lambda text: text.replace("\t", " "))
@@ -559,7 +560,7 @@ _APART = [
     {"joined", "pairs", "words of 8", "wrapped_hex", "ocr", "cut 45", "cut 41"},
     {"cut 80", "cut 60", "cut 45", "cut 41", "wrapped at 72", "wrapped at 76", "wrapped at 80", "folded at 72", "folded at 76",
      "folded at 80", "wrapped_text", "wrapped_hex", "spans", "coloured", "zero width"},
-    {"coloured", "highlighted", "zero width", "spans"},
+    {"coloured", "highlighted", "zero width", "spans"}, {"zero width", "cp1252"},
     {*LAST, "br", "br /", "p", "spans", "backslash", "entities", "cp1252"},
 ]
 

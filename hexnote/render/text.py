@@ -279,6 +279,9 @@ class Text(Known):
                 self._lost.append(part)
                 hole = part.hi
                 continue
+            if part.lo + delta < shape.offset and not part.buffer:
+                # What it is was told by these rows; its first bytes stand in rows that are out already.
+                part.lo = shape.offset - delta
             if part.lo >= part.hi or part.lo < hole:
                 continue
             place = part.lo + delta

@@ -100,7 +100,7 @@ def check_records(data: bytes) -> None:
     size, holes, agreed, side = (data[:4] + bytes(4))[:4]
     stream = data[4:]
     made = rooms()
-    session = Session(made.schema.key_exchange)
+    session = Session(made.schema.key_exchange, made.lengths)
     session.version = (None, 0x0300, 0x0301, 0x0303, 0x0304)[agreed % 5]
     session.key_exchange = ("unknown", "rsa", "dhe", "ecdhe", "psk", "dhe_psk", "srp")[agreed // 5 % 7]
     session.whole[side & 1] = bool(side & 2)
