@@ -239,7 +239,7 @@ class Lexer:
         if second - last > _WASHED:
             second = last
         text, places = wash(buf[pos:second])
-        scanner = self._vocabulary.scanner(*_ROWS, *_HEADS, "aside", "line")
+        scanner = self._vocabulary.scanner(*_ROWS, *_HEADS, "aside", "note", "line")
         match = scanner.match(text)
         name = match.lastgroup if match is not None else None
         if match is None or name is None or name == "LINE":

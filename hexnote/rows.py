@@ -112,6 +112,8 @@ class Geometry:
                 offset = int(digits, 16)
             except ValueError:
                 return None
+            if not digits.isalnum():
+                return None
             first = offset >> 4
         last = first + count
         stop = pos + count * stride
@@ -239,7 +241,7 @@ _CLOSED = regex(
     rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[a-z]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
 )
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
-_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'].{0,4})?")  # a group that was cut in the midst of a byte
+_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
 _CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
@@ -267,7 +269,9 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     after = line[cols[size - 1] + 2 :]
     if after[:1] == b"-" and size == 8:
         after = b" " + after[1:]
-    text = len(line) - len(after.lstrip(b" \t")) if after.strip(BLANKS + b"|") else -1
+    text = len(line) - len(after.lstrip(b" \t"))
+    if not after.strip(BLANKS + b"|") or (size < ROW and _CLOSED.fullmatch(after.translate(None, BLANKS))):
+        text = -1
     if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size:
         text += 1
     skew = match["skew"] if "skew" in names else None

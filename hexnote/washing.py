@@ -16,7 +16,7 @@ DIRT = regex(
     rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
     # blanks of an older coding; quoted-printable; a page's source
     rb"|(?<![\x80-\xf4])\xa0|=(?:20|09|3D|C2=A0)|\\(?:u00|x1b|xa0|033|e\[)|\^\[\["
-    rb"|(?m:^)[^\n<0]{0,100}" + _TAG
+    rb"|(?m:^)(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG
 )
 
 _SIGN = regex(

@@ -24,12 +24,13 @@ class Line:
         self.packet = packet  # number of the packet that it belongs to, from 0 on; -1: to none
         self.offset = offset  # dump offset of a row; -1: no row
         self.data = data
-        self.spoilt: Set[int] = set()  # of these bytes of the row some digits are gone: they may be left out, and others too
+        self.spoilt: Set[int] = set()  # of these bytes of the row some digits are gone
+        self.maybe: Set[int] = set()  # these may be left out
         self.doubtful = False  # all of them may be left out
 
     def copy(self, text: str) -> Line:
         made = Line(text, self.packet, self.offset, self.data)
-        made.spoilt, made.doubtful = self.spoilt, self.doubtful
+        made.spoilt, made.maybe, made.doubtful = self.spoilt, self.maybe, self.doubtful
         return made
 
 
@@ -66,7 +67,8 @@ def shown(text: Text, surely: bool = True) -> List[Bytes]:
         if line.packet >= 0:
             known = packets.setdefault(line.packet, {})
             if not (surely and line.doubtful):
-                known.update((line.offset + i, byte) for i, byte in enumerate(line.data) if i not in line.spoilt)
+                gone = line.spoilt | line.maybe if surely else line.spoilt
+                known.update((line.offset + i, byte) for i, byte in enumerate(line.data) if i not in gone)
     return [packets[n] for n in sorted(packets)]
 
 
@@ -262,7 +264,8 @@ def _cut(line: Line, at: int) -> None:
     line.text = left
     line.data = line.data[: size // 2]
     # Digits of a group that was cut in its midst may be left out.
-    line.spoilt = {i for i in range(len(line.data)) if i >= (size - group) // 2} if group % 4 else line.spoilt
+    if group % 4:
+        line.maybe = {i for i in range(len(line.data)) if i >= (size - group) // 2}
     if len(left) <= len(head):
         line.doubtful = True
 

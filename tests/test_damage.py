@@ -11,7 +11,7 @@ from typing import Dict, List, Sequence, Tuple
 
 import pytest
 from conftest import SHARED
-from damage import KINDS, Bytes, damaged, pairs
+from damage import KINDS, Bytes, damaged, pairs, parse, shown
 from test_dumps import GRAMMARS, HEAD, dump, packet
 
 from hexnote import layers
@@ -60,8 +60,14 @@ def tried(kinds: Sequence[str], seed: int, source: str) -> Tuple[bool, bool]:
     """(the bytes that are left were read, other bytes were read)"""
     text, surely, perhaps = damaged(source, kinds, seed)
     got = read(text)
-    wrong = [known for known in got if not any(known.items() <= left.items() for left in perhaps)]
+    ends = [layers.measure(bytes(known[at] for at in range(len(known)))) for known in shown(parse(source))]
+    wrong = [known for known in got if not any(_true(known, left, end) for left, end in zip(perhaps, ends))]
     return not wrong and _same(got, surely, perhaps), bool(wrong)
+
+
+def _true(known: Bytes, left: Bytes, end: int) -> bool:
+    """Whether all bytes are those of a packet; behind IP's total length nobody reads them."""
+    return all(left.get(at) == byte for at, byte in known.items() if at < (end or len(left)))
 
 
 def _same(got: List[Bytes], surely: List[Bytes], perhaps: List[Bytes]) -> bool:
