@@ -420,7 +420,6 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
 
 def agrees(text: bytes, data: bytes) -> bool:
     """Whether a text column, its blanks taken out, says what the bytes say; fences may stand around it."""
-    size = len(data)
     if not text:
         return False
     for table in (GRAPHIC, PRINTED, _PRINT_JAVA, _PRINT_SEVEN):

@@ -23,7 +23,8 @@ _SIGN = regex(
     rb"(?P<gone>(?:\\u001b|\\x1b|\\033|\\e|\^\[)\[[0-9;]{0,20}[A-Za-z]|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
     rb"|\x1b[^\r\n]?"
     rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|" + _TAG +
-    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20|=09|(?<![\x80-\xf4])\xa0)"
+    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20|=09"
+    rb"|(?<![\x80-\xf4])\xa0)"
     rb"|(?P<equals>=3D)"
     rb"|(?P<dots>\xe2\x80\xa6)"
     rb"|(?P<dash>\xe2\x80[\x90-\x95])"

@@ -260,7 +260,8 @@ def _cut(line: Line, at: int) -> None:
     head, hexes, _ = _columns(line)
     left = line.text[:at]
     size = sum(c.isalnum() for c in left[len(head) :][: len(hexes)])
-    group = len(re.search(r"[0-9A-Fa-f]*$", left[: len(head) + len(hexes)])[0]) if len(left) < len(head) + len(hexes) else 0
+    digits = re.search(r"[0-9A-Fa-f]*$", left[: len(head) + len(hexes)]) if len(left) < len(head) + len(hexes) else None
+    group = len(digits[0]) if digits else 0
     line.text = left
     line.data = line.data[: size // 2]
     # Digits of a group that was cut in its midst may be left out.
@@ -340,7 +341,7 @@ def wrapped_at(width: int) -> None:
         out: List[Line] = []
         for line in text.lines:
             whole = line.text.expandtabs(8)
-            if len(whole) <= width or width < 70 and line.offset >= 0 and len(_columns(line)[0].expandtabs(8) + _columns(line)[1]) > width:
+            if len(whole) <= width:
                 out.append(line.copy(whole) if line.offset >= 0 else line)
                 continue
             out.append(line.copy(whole[:width]))
@@ -357,8 +358,9 @@ def folded_at(width: int) -> None:
         out: List[Line] = []
         for line in text.lines:
             whole = line.text.expandtabs(8)
-            lines = textwrap.wrap(whole, width, drop_whitespace=True, break_long_words=False, break_on_hyphens=False) if (
-                len(whole) > width) else [whole]
+            lines = [whole]
+            if len(whole) > width:
+                lines = textwrap.wrap(whole, width, drop_whitespace=True, break_long_words=False, break_on_hyphens=False)
             out.append(line.copy(lines[0] if lines else ""))
             out += [Line(more, line.packet) for more in lines[1:]]
         text.lines = out
