@@ -13,7 +13,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 from hexnote.drafts import Draft, Known, Label, Past
 from hexnote.model import PACKET, Block, Item, Layout, Prose
 from hexnote.rows import ROW, Geometry, Piece, moved, read_bare, read_row, read_whole
-from hexnote.washing import DIRT, wash
+from hexnote.washing import dirty, wash
 
 LONG = 65536  # a line longer than this is prose
 _WASHED = 4096  # a longer line is not washed
@@ -167,7 +167,7 @@ class Lexer:
                 last = buf.find(b"\n", pos) + 1 or end
                 if last - pos > LONG:
                     kind = "line"
-                elif last - pos < _WASHED and DIRT.search(buf, pos, last):
+                elif last - pos < _WASHED and dirty(buf, pos, last):
                     washed = self._washed(pos, last)
                     if washed is not None:
                         name, piece, stop = washed
@@ -381,7 +381,7 @@ class Lexer:
             return piece
         start = match.start()
         last = self._buf.find(b"\n", start) + 1 or len(self._buf)
-        if DIRT.search(self._buf, start, last):
+        if dirty(self._buf, start, last):
             washed = self._washed(start, last)
             return washed[1] if washed is not None else None
         # Rows of another layout than those before; or none. The first one, read on its own, tells.
