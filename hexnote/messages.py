@@ -107,20 +107,22 @@ class Messages:
         return made
 
     def content(self, data: bytes) -> Node:
-        """The node of application data that was decrypted: text, where its first bytes are."""
-        head = data[:256]
-        return self.inside("text" if all(32 <= c < 127 or 9 <= c <= 13 for c in head) else "content")
+        """The node of application data that was decrypted: text, where its first bytes are; a long one is folded."""
+        plain = all(32 <= c < 127 or 9 <= c <= 13 for c in data[:256])
+        return self.inside(("text" if len(data) <= 32 else "long text") if plain else "content")
 
     def inside(self, name: str) -> Node:
         """The node of a part of a decrypted record: "content", "mac", "padding", "padding_length" (RFC 5246 section
         6.2.3), "type", "zeros" (RFC 8446 section 5.2), "compressed" (RFC 3749)."""
         made = self._inside.get(name)
         if made is None:
-            show = {"padding_length": "uint", "text": "text", "type": "enum"}.get(name, "opaque")
+            show = {"padding_length": "uint", "text": "text", "long text": "text", "type": "enum"}.get(name, "opaque")
             names = CONTENT_TYPES if name == "type" else None
-            suffix = ".content" if name == "text" else "." + name
+            suffix = ".content" if name.endswith("text") else "." + name
             made = Node("plaintext", suffix=suffix, show=show, names=names, type="Plain", size=1)
             made = self._inside[name] = self._dress(made)
+            if name == "long text":
+                made.show, made.type = "opaque", "Text"
         return made
 
     def body(self, kind: int, buf: Any, end: int, ctx: Context) -> List[Field]:

@@ -138,30 +138,23 @@ class Opened:
 
     def _rebase(self, parts: List[Part], span: Span) -> None:
         """Parts in the coordinates of the stream of contents, put into those of one buffer."""
-        base = span.start
-        places = Places(base, list(self._spans) or [span], self._places)
+        places = Places(span.start, list(self._spans) or [span], self._places)
         for part in parts:
-            if part.buffer:
-                # What was decompressed has a buffer of its own, named by where its message begins.
-                at = int(part.buffer.partition(":")[2])
-                home = next((s for s in self._spans if s.start <= at < s.end), span)
-                part.buffer = f"inflated:{home.record.offset + 5 + at - home.start}"
-                continue
-            part.buffer, part.places = span.buffer, places
-            part.base -= base
-            part.lo -= base
-            part.hi -= base
+            home = span
             if part.pieces is None:
-                if part.base < 0:
-                    # It lies whole in an earlier buffer, and is told once more because it was given up.
-                    home = next((s for s in self._spans if s.start <= part.base + base < max(s.end, s.start + 1)), span)
-                    part.homes = [(home.buffer, part.base + base - home.start)]
-                    part.pieces = [(0, part.base, max((f[2] for f in part.fields), default=0))]
+                if part.base < span.start:
+                    # An incomplete message that is told once more, because it is given up.
+                    home = next((s for s in self._spans if s.start <= part.base < max(s.end, s.start + 1)), span)
             elif part.fields:
                 part.homes = self._homes(part.pieces)
-                part.pieces = [(local, at - base, size) for local, at, size in part.pieces]
+                part.pieces = [(local, at - span.start, size) for local, at, size in part.pieces]
             else:
                 part.pieces = None
+            part.buffer = home.buffer
+            part.places = places if home is span else Places(home.start, [home], self._places)
+            part.base -= home.start
+            part.lo -= home.start
+            part.hi -= home.start
 
     def _homes(self, pieces: List[Tuple[int, int, int]]) -> List[Tuple[str, int]]:
         spans, i = self._spans, 0

@@ -226,7 +226,7 @@ class Summary:
                 self._line(sheet, part.side, f"  ({part.hi - part.lo} bytes not captured)")
             elif part.kind == BODY and part.buffer and part.record is not None and part.record.type == 23:
                 sheet.bytes[part.side] += part.hi - part.lo
-                if not sheet.begins[part.side] and part.fields[0][0].show == "text":
+                if not sheet.begins[part.side] and (part.fields[0][0].show == "text" or part.fields[0][0].type == "Text"):
                     sheet.begins[part.side] = ": " + part.fields[0][0].say(part.buf[:60]).partition(" = ")[2]
             elif part.done and part.kind in (MESSAGE, 1) and part.record is not None or part.kind == MESSAGE and part.done:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):

@@ -10,7 +10,7 @@ from hexnote.render.carets import MARK
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
-NAMED = (*SEALED, "Other", "Unread")  # types with a name for readers
+NAMED = (*SEALED, "Other", "Text", "Unread")  # types with a name for readers
 HEAD = 8  # bytes of those that are no value which are shown
 SINCE = ", begun in an earlier packet"
 
@@ -41,7 +41,8 @@ def list_label(node: Node, name: str, size: int, raw: bytes) -> str:
 
 def opaque_label(node: Node, name: str, size: int, head: bytes, finished: bool = False) -> str:
     """The label of bytes that are no value: how many, and the first of them."""
-    if node.type == "Other":
+    if node.type in ("Other", "Text"):
+        name = f"{name}, {count(size, 'byte')}" if node.type == "Text" else name
         return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
     label = f"{name}, {count(size, 'byte')}"
     if node.type == "ApplicationData":
