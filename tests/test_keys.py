@@ -14,6 +14,7 @@ import sys
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
+import relay
 import tls_pairs
 from conftest import SAMPLES, SHARED, Printed
 from handshakes import CLIENT, SERVER, dump
@@ -134,6 +135,33 @@ def test_resumed(version: ssl.TLSVersion, folder: str) -> None:
     found = objects(talk.dump, talk.keylog)
     assert "certificate" not in [o["name"] for o in of(found, "message")]
     assert said(found, "client") == b"from the client\n" and not misfits(found)
+
+
+def _shared_keys() -> List[str]:
+    names = relay.suites()
+    return names if WHOLE else names[:: max(len(names) // 2, 1)]
+
+
+@pytest.mark.parametrize("suite", _shared_keys())
+def test_openssl_with_a_shared_key(suite: str, folder: str) -> None:
+    chosen = ["-cipher", f"{suite}:@SECLEVEL=0", "-tls1_2"]
+    talk = relay.converse(folder, chosen, [*chosen, "-psk", relay.PSK, "-psk_identity", "me"], [b"hello\n"])
+    found = objects(dump(talk.packets), talk.keylog)
+    assert (said(found, "client"), said(found, "server")) == (b"hello\n", b"olleh\n")
+    assert not misfits(found)
+
+
+@pytest.mark.skipif(not relay.suites(), reason="the openssl command is absent")
+@pytest.mark.parametrize("options", ["", "-max_send_frag 512 -split_send_frag 512 -record_padding 300"])
+def test_openssl_key_updates_fragments_padding(options: str, folder: str) -> None:
+    chosen = ["-tls1_3", *options.split()]
+    talk = relay.converse(folder, chosen, chosen, [b"one\n", b"K\n", b"two\n", b"k\n", b"three\n"])
+    found = objects(dump(talk.packets), talk.keylog)
+    assert said(found, "client") == b"one\ntwo\nthree\n"
+    assert said(found, "server").startswith(b"eno\nowt\n")
+    assert not misfits(found)
+    names = [o["name"] for o in of(found, "message")]
+    assert names.count("key_update") >= 3 and names.count("new_session_ticket") == 2
 
 
 # ------------------------------------------------------------------ the corpus

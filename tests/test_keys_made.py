@@ -118,7 +118,8 @@ def test_messages_over_records(size: int, tmp_path: object) -> None:
         "encrypted_extensions", "certificate", "certificate_verify", "finished"]
     # What leaves say in one go is what their messages hold.
     values = {o["path"]: o for o in of(found, "field") if o.get("buffer")}
-    assert values["encrypted_extensions.extensions[0].application_layer_protocol_negotiation.protocol_name_list[0]"]["value"] == "h2"
+    alpn = "encrypted_extensions.extensions[0].application_layer_protocol_negotiation.protocol_name_list[0]"
+    assert values[alpn]["value"] == "h2"
     hexes = "".join(o["hex"] for o in of(found, "field") if o.get("buffer") and o["path"] not in BEHIND)
     assert hexes == whole.hex()
     for o in of(found, "message")[2:]:
