@@ -23,7 +23,10 @@ DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 _CHUNK = 1 << 18
 _BINARY: int = getattr(os, "O_BINARY", 0)
 # What the ending of the output file asks for.
-_ENDINGS = {"json": "json", "jsonl": "json", "ndjson": "json", "pcapng": "pcapng", "ntar": "pcapng"}
+_ENDINGS = {
+    "json": "json", "jsonl": "json", "ndjson": "json", "pcapng": "pcapng", "ntar": "pcapng", "md": "markdown",
+    "markdown": "markdown", "html": "html", "htm": "html",
+}  # fmt: skip
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -175,6 +178,8 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
         from hexnote.render.json import Json
 
         return Json()
+    if name in ("markdown", "html"):
+        return _document(name, options)
     if name == "field":
         from hexnote.render.select import Select
 
@@ -214,6 +219,24 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
             "reset": colorama.Style.RESET_ALL,
         }  # fmt: skip
     return Text(width, options.depth == "full", options.headers, palette)
+
+
+def _document(name: str, options: Options) -> Any:
+    """The renderer of a document. Raises UsageError where the templates that were asked for cannot be used."""
+    from hexnote.wording import Wording, WordingError
+
+    try:
+        words = Wording(options.template)
+    except WordingError as error:
+        raise UsageError(str(error)) from None
+    deep = options.depth == "full"
+    if name == "markdown":
+        from hexnote.render.markdown import Markdown
+
+        return Markdown(words, deep)
+    from hexnote.render.html import Html
+
+    return Html(words, deep)
 
 
 def read(fd: int) -> Iterator[bytes]:

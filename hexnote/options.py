@@ -27,9 +27,11 @@ class Option(NamedTuple):
 SECTIONS = ("What to print", "How to print it", "Help")
 
 TABLE = (
-    Option("to", ("-t", "--to"), "FORMAT", "output: text, json (JSON Lines) or pcapng (a capture file, notes as "
-           "comments); without it, taken from the ending of -o, else text", SECTIONS[0],
-           choices=("text", "json", "pcapng"), job=True),
+    Option("to", ("-t", "--to"), "FORMAT", "output: text, html or markdown (a walkthrough), json (JSON Lines) or "
+           "pcapng (a capture file, notes as comments); without it, taken from the ending of -o, else text", SECTIONS[0],
+           choices=("text", "markdown", "html", "json", "pcapng"), job=True),
+    Option("template", ("--template",), "FOLDER", "words and forms of your own for html and markdown, in place of those "
+           "that the package has", SECTIONS[1]),
     Option("strip", ("--strip",), "", "take the annotations out again", SECTIONS[0], job=True),
     Option("summary", ("--summary",), "", "a line per record and message, then the findings", SECTIONS[0], job=True),
     Option("diagnose", ("--diagnose",), "", "the findings alone; exit status 1 when one is an error", SECTIONS[0],
@@ -70,6 +72,7 @@ EXAMPLES = (
     ("tcpdump -nX -r trace.pcap | hexnote --summary", "the handshake on one screen"),
     ("hexnote --diagnose trace.txt", "the findings alone: damage, holes, contradictions"),
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
+    ("hexnote -o trace.html trace.txt", "a walkthrough: every step, why, and every byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
     ("hexnote --redact trace.txt", "the trace without what names anybody"),
     ("hexnote --field server_hello.cipher_suite *.txt", "what the servers chose"),
@@ -86,6 +89,7 @@ class Options:
     def __init__(self) -> None:
         self.to: Optional[str] = None
         self.strip = False
+        self.template: Optional[str] = None
         self.keylog: Optional[str] = None
         self.summary = False
         self.diagnose = False

@@ -120,6 +120,9 @@ class Annotator:
         """All inputs are done. Where the last one has no final LF and annotations stand behind it, an
         empty annotation without LF ends the output: stripped, the text lacks its final LF again."""
         made = self.end()
+        closing = getattr(self.renderer, "close", None)  # a document of all inputs comes now
+        if closing is not None:
+            made += closing()
         return made + MARK if self._cut else made
 
     def _finish(self) -> None:

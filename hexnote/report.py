@@ -504,8 +504,9 @@ class Collector:
         session = connection.session
         if session is not None:
             mine.version, mine.suite, mine.key_exchange = session.version, session.suite, session.key_exchange
-        for name in ("verdict", "certificate_line", "preface"):
-            setattr(mine, name, getattr(connection, name, "") or "")
+        mine.verdict = connection.verdict.text if connection.verdict is not None else ""
+        mine.certificate_line = connection.certificate_line
+        mine.preface = str(getattr(connection, "preface", "") or "")
         self._findings(findings, mine)
 
     def end(self) -> None:

@@ -21,17 +21,19 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "schema": ("schema_",),
     "story": ("facts", "course"),
     "session": ("hellos",),
+    "tale": ("tale_",),
     "der": ("der_", "asn1", "certificates", "x509"),
 }
 # Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.
 NEIGHBOURS: Dict[str, Set[str]] = {
     "report": {"fields"},
+    "tale": {"report", "wording"},
     "messages": {"schema"},
     "records": {"session", "messages", "packed"},
     "plain": {"session", "messages", "records"},
 }
 # What those that tell a whole trace may know.
-DOCUMENTS = {"model", "report"}
+DOCUMENTS = {"model", "report", "wording", "tale"}
 # Foreign packages, and the rooms that may import them.
 FOREIGN = {"lark": {"dumps", "words", "schema"}, "cryptography": {"keys", "signatures"}, "colorama": {"cli"}, "argparse": {"cli"}}
 RENDERERS = {"render.text", "render.json", "render.summary", "render.select", "render.pcapng"}
@@ -90,7 +92,7 @@ def test_who_imports_whom(name: str, path: str) -> None:
     elif name in ("render.json", "render.select"):
         assert used <= {"model", "fields"}
     elif name.startswith("render.") and "report" in used:  # a document: it takes the whole trace
-        assert used <= DOCUMENTS | {name for name in used if name.startswith("render.")}
+        assert {room(m) for m in used} <= DOCUMENTS | {m for m in used if m.startswith("render.")}
     elif name.startswith("render."):
         # A renderer is a module that `cli` imports; the parts that it is made of are no other renderer.
         assert used - {"model", "quick"} <= {m for m, _ in modules() if m.startswith("render.")} - RENDERERS
@@ -103,9 +105,10 @@ def test_who_imports_whom(name: str, path: str) -> None:
         assert {room(m) for m in used} <= {"dumps", "schema", "resources"}  # made when the package is built
     elif name in ("cli", "__main__"):
         renderers = {m for m in used if m.startswith("render.")}
-        assert used <= {"pipeline", "options", "output", "binary", "coding", "safety", "strip", "cli", "diagnosis"} | renderers
+        parts = {"pipeline", "options", "output", "binary", "coding", "safety", "strip", "cli", "diagnosis", "wording"}
+        assert used <= parts | renderers
     else:
-        known = NOUNS | NEIGHBOURS.get(name, set())
+        known = NOUNS | NEIGHBOURS.get(room(name), set())
         strange = {m for m in used - known if room(m) != room(name)}
         assert not strange, f"{name} imports {', '.join(sorted(strange))}"
 
