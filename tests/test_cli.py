@@ -56,7 +56,7 @@ def one_line(err: bytes) -> str:
         (["--bogus"], "--bogus"),
         (["--sumary"], "--summary"),
         (["-x"], "-x"),
-        (["--to", "xml"], "text, json"),
+        (["--to", "xml"], "text, markdown, html, json"),
         (["--to"], "--to"),
         (["--width", "wide"], "--width wide"),
         (["--width=0"], "--width 0"),
