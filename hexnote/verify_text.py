@@ -116,7 +116,9 @@ def _slips(block: Block) -> List[Slip]:
     for row in rows:
         raw = data[place : place + row.size]
         if row.layout.text < 0:
-            without.append((place, row))
+            # A text may be there that stands at no fixed place, in a line that had to be washed.
+            if not row.layout.cols or not text[row.start + row.layout.cols[-1] + 2 : row.end].strip(_BLANKS):
+                without.append((place, row))
         else:
             behind = row.start + (row.layout.cols[-1] + 2 if row.layout.cols else row.layout.text)
             lead, tail = text[behind : row.start + row.layout.text], text[row.start + row.layout.text : row.end]

@@ -73,10 +73,14 @@ class Shape:
                 self.odd = self.odd or table is None
 
     def row_of(self, at: int) -> int:
-        """The row that holds dump offset `at`."""
+        """The row that holds dump offset `at`; behind the last one, the row that would hold it if all had sixteen bytes."""
         if self.stride:
             return (at - self.offset) >> 4
-        return bisect_right(self.starts, at) - 1
+        row = bisect_right(self.starts, at) - 1
+        if at < self.end:
+            return row
+        start = self.starts[-1]
+        return row + (at - start >> 4 if self.end - start <= 16 else 1 + (at - self.end >> 4))
 
     def start(self, row: int) -> int:
         """Dump offset of the row's first byte."""

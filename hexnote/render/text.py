@@ -201,7 +201,7 @@ class Text(Known):
             out.append("".join(pieces).encode("ascii", "backslashreplace"))
             return
         for row in sorted(notes):
-            stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end
+            stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end if row >= 0 else head
             if stop < size:
                 # An LF stands before what follows, so that nothing is open here.
                 if stop > done:

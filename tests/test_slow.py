@@ -1,0 +1,46 @@
+"""With the quick ways off (HEXNOTE_SLOW=1) every room goes its general way, and the output is the same bytes."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+import sys
+from typing import List
+
+import pytest
+from conftest import ROOT, SAMPLES, SHARED
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))
+
+
+def paths() -> List[str]:
+    """Traces to read: samples, dresses, captures; with HEXNOTE_WHOLE=1 all of the corpus."""
+    corpus = os.path.join(SHARED, "corpus")
+    captures = sorted(glob.glob(os.path.join(corpus, "*.txt")) + glob.glob(os.path.join(corpus, "extra", "*.txt")))
+    dresses = sorted(glob.glob(os.path.join(corpus, "formats", "*.txt")))
+    if not WHOLE:
+        captures = [path for path in captures if os.path.getsize(path) < 60_000][::24]
+        dresses = dresses[::3]
+    return sorted(glob.glob(os.path.join(SAMPLES, "*.txt"))) + dresses + captures
+
+
+def digests(slow: bool, which: List[str]) -> List[str]:
+    """A line for each trace and output, made by a process of its own: the quick ways are chosen at import."""
+    env = {k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}
+    if slow:
+        env["HEXNOTE_SLOW"] = "1"
+    done = subprocess.run(
+        [sys.executable, os.path.join(TESTS, "digests.py"), *which], cwd=ROOT, env=env, capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_general_and_quick_ways_agree(part: int) -> None:
+    chosen = paths()[part::2]
+    quick, slow = digests(False, chosen), digests(True, chosen)
+    assert len(quick) > 2 * len(chosen)
+    assert slow == quick
