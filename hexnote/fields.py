@@ -82,6 +82,12 @@ def walk(part: Part, places: Any) -> Iterator[Told]:
                 yield node, False, f"{name}[{i}]", item, behind, depth + 1, buffer, cuts, offset - shift, at
 
 
+def where(part: Part, start: int, end: int, places: Any) -> List[Place]:
+    """Where the bytes [start, end) of a unit, in its own offsets, stand in which packets."""
+    pieces = part.pieces if part.pieces is not None and len(part.pieces) > 1 else None
+    return _place(part, pieces, [p[0] for p in pieces] if pieces else [], start, end, places)[1]
+
+
 def known(buf: Any, start: int, end: int) -> Optional[bytes]:
     """The bytes [start, end) of a unit's buffer; None where some of them are not there."""
     if end <= len(buf) and (isinstance(buf, bytes) or buf.known(start, end)):

@@ -6,6 +6,7 @@ from json import dumps
 from typing import Any, List, Optional, Sequence
 
 from hexnote.fields import Place, bits, digits, home, known, places, walk
+from hexnote.fields import where as located
 from hexnote.model import (
     END,
     LOST,
@@ -139,7 +140,7 @@ class Json:
             elif part.done and kind != LOST:
                 self._fields(part, connection)
                 if kind == MESSAGE:
-                    self._message(part)
+                    self._message(part, places(part, connection))
 
     def _record(self, part: Part) -> None:
         r = part.record
@@ -151,7 +152,7 @@ class Json:
             f'"encrypted":{"true" if r.encrypted else "false"},"missing":{r.missing},{_plaintext(r)}}}\n'
         )
 
-    def _message(self, part: Part) -> None:
+    def _message(self, part: Part, spots: Any) -> None:
         m = part.message
         assert m is not None
         if not m.name:
@@ -162,6 +163,19 @@ class Json:
             f'{{"kind":"message","stream":{m.stream},"from":"{SIDES[m.side]}",{where}"offset":{offset},"length":{m.length},'
             f'"type":{m.type},"name":{_text(m.name)},"missing":{m.missing}}}\n'
         )
+        if m.type in (1, 2) and not m.missing:
+            self._fingerprints(part, offset, f'"stream":{m.stream},"from":"{SIDES[m.side]}",{where}', spots)
+
+    def _fingerprints(self, part: Part, offset: int, whose: str, spots: Any) -> None:
+        """JA3, JA3S and JA4 of a hello, in one object, with the bytes that they are made of: all of the hello's."""
+        from hexnote.fingerprints import fingerprints
+
+        made = fingerprints(part.buf)
+        if made and part.message is not None:
+            length = part.message.length
+            told = "".join(f'"{name}":"{value}","{name}_full":"{full}",' for name, value, full in made)
+            at = dumps(located(part, 0, length, spots), separators=(",", ":"))
+            self.out.append(f'{{"kind":"fingerprint",{whose}{told}"offset":{offset},"length":{length},"at":{at}}}\n')
 
     def _finding(self, f: Finding) -> None:
         at = [list(a) for a in f.at]

@@ -232,12 +232,20 @@ class Summary:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
                     self._flush(sheet)
                     self._line(sheet, part.side, self._words(part))
+                    if part.message is not None and part.message.type in (1, 2) and not part.message.missing and not self.diagnose:
+                        self._fingerprints(sheet, part)
             elif part.buffer.startswith("logged:") and part.done and part.fields[-1][2] > 1:
                 self._flush(sheet)
                 self._line(sheet, part.side, self._words(part))
             elif part.kind == OTHER:
                 self._flush(sheet)
                 self._clear(sheet, part)
+
+    def _fingerprints(self, sheet: Sheet, part: Part) -> None:
+        from hexnote.fingerprints import fingerprints
+
+        for name, value, _ in fingerprints(part.buf):
+            self._line(sheet, part.side, f"  {name.upper()} {value}")
 
     def _clear(self, sheet: Sheet, part: Part) -> None:
         """Bytes outside of any record: the lines of a dialogue, the first of others."""
