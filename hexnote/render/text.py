@@ -310,6 +310,7 @@ class Text(Known):
                 elif kind == MESSAGE:
                     if part.begins:
                         lines.extend(self._message_heading(part))
+                        lines.extend(self._sentence(part.note, 3) if part.note else ())
                     elif first:
                         lines.extend(self._dye(resuming(part, connection, packet), "heading"))
                 if part.pieces is not None:
