@@ -172,7 +172,7 @@ class Conversation:
                 return self.add(packet, data, block.offset), "", -1
         else:
             packet.stream, packet.side = self.connection.number, side
-            if self.type[side] == _SEALED and size == 1 and not self.inner[side]:
+            if self.type[side] == _SEALED and size == 1 and data and not self.inner[side]:
                 self.inner[side] = data[0]
                 return [], "the log shows it decrypted: on the wire it lies inside the encrypted record", 0
             content = content_of(data, size, self.inner[side])

@@ -48,6 +48,16 @@ def plausible(head: bytes) -> bool:
     return 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4 and (head[3] << 8 | head[4]) <= LONGEST
 
 
+def nonsense(head: bytes) -> str:
+    """Why five bytes where a record should begin are no header of one (RFC 8446 section 5.1), in words; "" where they
+    are but for their length, which has a finding of its own."""
+    if not 20 <= head[0] <= 24:
+        return f"no record begins here: there is no content type {head[0]}; reading goes on at the next record"
+    if head[1] != 3 or head[2] > 4:
+        return f"no record begins here: there is no version {head[1]}.{head[2]}; reading goes on at the next record"
+    return ""
+
+
 def plausible_ssl2(head: bytes) -> bool:
     """Whether five bytes begin an SSL 2.0 ClientHello with a two-byte header."""
     return (
@@ -100,7 +110,7 @@ class Reader:
     # There may be two for each of thousands of connections.
     __slots__ = (
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
-        "end", "started", "synced", "why_lost", "other", "dialogue", "_head", "_head_at", "_progress",
+        "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head", "_head_at", "_progress",
         "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_wrap", "_message", "_chunks",
         "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
@@ -123,6 +133,7 @@ class Reader:
         self.started = False  # the first record was found
         self.synced = True  # the next byte begins a record
         self.why_lost = ""  # why not
+        self.broken = ""  # what is wrong with the bytes where a record header should stand, until it is told
         self.other = 0  # bytes in which no TLS was found
         self.dialogue = dialogue  # what is said before TLS (a `dialogues.Dialogue`); None: the first byte is TLS's
         self._head = b""  # bytes of an incomplete record header
@@ -276,6 +287,8 @@ class Reader:
             self.session.ssl2 = True
         else:
             self._out_of_step(parts)
+            if self.started and (self.session.whole[self.side] or self.session.hellos[self.side]):
+                self.broken = nonsense(head)
             if had:
                 if not self.started and self.dialogue is not None:
                     self.dialogue.hear(self.side, start, head[:had])
@@ -424,7 +437,11 @@ class Reader:
             if len(told.words[self.side]) < 64:
                 told.words[self.side] += data[: 64 - len(told.words[self.side])]
             fields, note = self.messages.clear(told.name, data), self.dialogue.heading()
-        parts.append(Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=note))
+        part = Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=note)
+        if self.broken:
+            part.problems.append((0, min(5, hi - lo), self.broken))
+            self.broken = ""
+        parts.append(part)
 
     def _lose(self, parts: List[Part]) -> None:
         """A hole where a record header stands, or should stand: step is lost."""
