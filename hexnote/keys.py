@@ -10,7 +10,7 @@ key of TLS 1.3 is in use, and how many records were lost with bytes that the tra
 from __future__ import annotations
 
 import zlib
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.keys_cipher import Aead13, Opener, Plain, Suite, Unsupported, opener12
 from hexnote.keys_log import LABELS, KeyLog
@@ -22,10 +22,14 @@ __all__ = ["KeyLog", "Keys", "Plain"]
 CLIENT_HELLO, SERVER_HELLO, END_OF_EARLY_DATA, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 1, 2, 5, 16, 20, 24
 EARLY, HANDSHAKE, APPLICATION = 0, 1, 2
 
-# Records that may have been lost in one gap; bytes that one connection may cost in vain; bytes of handshake kept.
+# Records that may have been lost in one gap; bytes of handshake kept.
 _TRIES = 4096
-_BUDGET = 1 << 26
 _TRANSCRIPT = 1 << 20
+# Where the ClientHello is not in the trace, so many of a log's secrets are tried, on so many records of a side.
+_GUESSES = 256
+_GUESSED = 4
+# Where nothing is known of what came before: so many sequence numbers.
+_BEGUN = 32
 # What a record's content may come to (RFC 5246 section 6.2.1), and one more.
 _LONGEST = 16384 + 1
 # Updates of the traffic keys that may have been lost in one gap.
@@ -49,6 +53,21 @@ class Way:
         self.compression = 0  # RFC 3749: the method under these keys
         self.inflater: Any = None
         self.told: List[str] = []  # what was said already
+        self.lacks = False  # the secret is what is missing
+        self.guessed = 0  # records on which secrets were tried without a ClientHello
+
+
+class Trial(NamedTuple):
+    """Keys of TLS 1.3 that may open a record."""
+
+    stage: int
+    suite: Suite
+    secret: bytes
+    client: bytes  # the client random that they belong to
+    opener: Optional[Opener]  # None: not made yet
+    first: int  # sequence number
+    more: int  # how many more sequence numbers may be right
+    extra: bool = False  # a guess, which is paid for
 
 
 class Keys:
@@ -71,7 +90,6 @@ class Keys:
         self._heard = 0  # bytes in it
         self._premaster: Optional[bytes] = None
         self._until = 0  # messages of the transcript up to the ClientKeyExchange
-        self._cost = 0
         self._said: List[Tuple[int, str, Optional[Record]]] = []
 
     # ---------------------------------------------------------------- what is learnt
@@ -168,7 +186,7 @@ class Keys:
         way = self._ways[side]
         if self._is13() or self._version is None and self._log.knows(self._client):
             return
-        way.opener, way.why, way.sequence, way.slack, way.opened = None, "", 0, 0, 0
+        way.opener, way.why, way.sequence, way.slack, way.opened, way.lacks = None, "", 0, 0, 0, False
         if self._version is None:
             way.why = "the ServerHello, which names the cipher suite, is not in the trace"
             return
@@ -180,7 +198,7 @@ class Keys:
         if master is None:
             master = self._from_premaster(suite)
         if master is None:
-            way.why = self._absent("")
+            way.why, way.lacks = self._absent(""), True
             return
         way.compression, way.inflater = self._compression, zlib.decompressobj() if self._compression == 1 else None
         try:
@@ -228,14 +246,15 @@ class Keys:
         `head`: the five bytes of its header; `body` None: not all of it is in the trace.
         """
         way = self._ways[record.side]
-        if self._is13() or self._version is None and self._log.knows(self._client):
+        if self._is13() or self._version is None and self._perhaps13(record):
             return self._open13(way, record, head, body)
-        if way.opener is None and not way.why:
-            way.why = "no ChangeCipherSpec came before it" if self._client else self._absent("")
-        if way.opener is None and self._version is not None and "client random" in way.why:
-            self._again(way)
+        if way.opener is None:
+            plain = self._prepare(way, head, body)
+            if plain is not None:
+                return plain
         opener = way.opener
         if opener is None:
+            way.sequence += 1
             self._tell(way, way.why)
             return None
         if body is None:
@@ -274,20 +293,46 @@ class Keys:
             self._tell(way, "the content of its records is compressed, and cannot be opened from here on")
         return plain._replace(compressed=True, inflated=inflated)
 
-    def _again(self, way: Way) -> None:
-        """A secret that was not there may be by now: a log grows while the browser runs."""
-        if self._log.master(self._client, self._session_id) is not None:
-            sequence, slack = way.sequence, way.slack
+    def _prepare(self, way: Way, head: bytes, body: Optional[bytes]) -> Optional[Plain]:
+        """Up to TLS 1.2, a record comes for which there are no keys: perhaps its ChangeCipherSpec was lost; perhaps the
+        log has grown, as it does while a browser runs; perhaps the ClientHello was lost, and some secret fits."""
+        if not self._client:
+            plain = self._guess(way, head, body) if self._version is not None and body is not None else None
+            way.why = way.why or self._absent("")
+            return plain
+        if self._version is not None and (way.lacks or way.slack and not way.why):
+            sequence, slack = way.sequence if way.lacks else 0, way.slack
             self.change(way.side)
             way.sequence, way.slack = sequence, slack
+        if way.opener is None and not way.why:
+            way.why = "no ChangeCipherSpec came before it"
+        return None
+
+    def _guess(self, way: Way, head: bytes, body: bytes) -> Optional[Plain]:
+        """The ClientHello is not in the trace: the secret whose MAC or tag fits is the one."""
+        suite = self._suite_of(self._code or 0)
+        if suite is None or self._version is None or way.guessed >= _GUESSED:
+            return None
+        way.guessed += 1
+        for client, master in self._log.masters(_GUESSES):
+            try:
+                opener = opener12(suite, self._version, self._behind, master, client, self._server, way.side)
+            except Unsupported as error:
+                way.why = str(error)
+                return None
+            plain = self._attempt(opener, way.sequence, head, body, True)
+            if plain is not None:
+                self._client = client
+                sequence = way.sequence
+                self.change(way.side)
+                if way.opener is not None and way.opener.open(sequence, head, body) is not None:
+                    way.sequence, way.opened = sequence + 1, 1
+                return plain
+        return None
 
     def _attempt(self, opener: Opener, sequence: int, head: bytes, body: bytes, extra: bool) -> Optional[Plain]:
         """One try; those that are beyond what the protocol says are paid for."""
-        if extra:
-            if self._cost > _BUDGET:
-                return None
-            self._cost += len(body) + 256
-        return opener.open(sequence, head, body)
+        return opener.open(sequence, head, body) if not extra or self._log.spend(len(body)) else None
 
     def _misfit(self, way: Way) -> str:
         if way.slack:
@@ -308,6 +353,12 @@ class Keys:
 
     # ---------------------------------------------------------------- TLS 1.3
 
+    def _perhaps13(self, record: Record) -> bool:
+        """Whether, with no ServerHello seen, TLS 1.3 is possible, and the log has what to try."""
+        if self._client:
+            return self._log.knows(self._client)
+        return record.type == 23 and record.version == 0x0303 and bool(self._log.randoms(1))
+
     def _enter(self, way: Way, suite: Suite, secret: bytes) -> None:
         """New keys from the next record on."""
         way.opener, way.suite, way.secret, way.sequence, way.opened = Aead13(suite, secret), suite, secret, 0, 0
@@ -317,53 +368,65 @@ class Keys:
             way.sequence += 1
             return None
         missing: List[str] = []
-        for stage, suite, secret, opener, first, most in self._trials(way, missing):
+        for trial in self._trials(way, missing):
+            opener = trial.opener
             if opener is None:
                 try:
-                    opener = Aead13(suite, secret)
+                    opener = Aead13(trial.suite, trial.secret)
                 except Unsupported as error:
                     missing.append(str(error))
                     continue
-            for sequence in range(first, first + most + 1):
-                expected = opener is way.opener and sequence == way.sequence
-                plain = self._attempt(opener, sequence, head, body, not expected)
+            for sequence in range(trial.first, trial.first + trial.more + 1):
+                plain = self._attempt(opener, sequence, head, body, trial.extra or sequence > trial.first)
                 if plain is not None:
                     if opener is not way.opener:
-                        way.opener, way.suite, way.secret, way.stage, way.opened = opener, suite, secret, stage, 0
+                        way.opener, way.suite, way.secret, way.stage, way.opened = opener, trial.suite, trial.secret, trial.stage, 0
+                        self._client = trial.client
                     way.sequence, way.slack = sequence + 1, 0
                     way.opened += 1
                     return plain
         way.sequence += 1
+        if not self._client and way.opener is None:
+            missing.insert(0, self._absent(""))
         self._tell(way, missing[0] if missing and way.opener is None else self._misfit(way), record)
         return None
 
-    def _trials(self, way: Way, missing: List[str]) -> Iterator[Tuple[int, Suite, bytes, Optional[Opener], int, int]]:
-        """What may open the next record: (stage, suite, secret, opener if there is one, first sequence number, how
-        many more). `missing` gets what the log lacks."""
+    def _trials(self, way: Way, missing: List[str]) -> Iterator[Trial]:
+        """What may open the next record, the likeliest first. `missing` gets what the log lacks."""
         if way.opener is not None and way.suite is not None:
-            yield way.stage, way.suite, way.secret, way.opener, way.sequence, way.slack
+            yield Trial(way.stage, way.suite, way.secret, self._client, way.opener, way.sequence, way.slack)
             if way.slack and way.stage == APPLICATION:
                 secret = way.secret
                 for _ in range(_GENERATIONS):
                     secret = updated(way.suite.hash, secret)
-                    yield APPLICATION, way.suite, secret, None, 0, way.slack
+                    yield Trial(APPLICATION, way.suite, secret, self._client, None, 0, way.slack, True)
+        if self._client:
+            yield from self._stages(way, self._client, missing, False)
+        elif way.guessed < _GUESSED:
+            way.guessed += 1
+            for client in self._log.randoms(_GUESSES):
+                yield from self._stages(way, client, [], True)
+
+    def _stages(self, way: Way, client: bytes, missing: List[str], guess: bool) -> Iterator[Trial]:
+        """The secrets of the stages that may have come, for one client random."""
         for stage in range(max(way.stage, 1 if way.side else 0), 3):
             if stage == way.stage and way.opener is not None:
                 continue
-            found = self._log.traffic(stage, way.side, self._client)
+            found = self._log.traffic(stage, way.side, client)
             if found is None:
                 if stage != EARLY:
                     missing.append(self._absent(LABELS[stage][way.side]))
                 continue
             for suite in self._suites(len(found), stage):
-                yield stage, suite, found, None, 0, way.slack
+                yield Trial(stage, suite, found, client, None, 0, max(way.slack, _BEGUN if guess else 0), guess)
 
     def _suites(self, size: int, stage: int) -> Iterator[Suite]:
         """Suites of TLS 1.3 that a secret of `size` bytes may belong to: the negotiated one, or those offered.
         Early data goes by the suite of the session before (RFC 8446 section 4.2.10)."""
         codes: List[int] = [] if self._code is None else [self._code]
+        offered = self._offered or range(0x1301, 0x1306)  # all of RFC 8446 appendix B.4
         if self._code is None or stage == EARLY:
-            codes += [code for code in self._offered if code >> 8 == 0x13 and code != self._code][:8]
+            codes += [code for code in offered if code >> 8 == 0x13 and code != self._code][:8]
         for code in codes:
             suite = self._suite_of(code)
             if suite is not None and digest_size(suite.hash) == size:

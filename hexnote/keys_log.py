@@ -8,12 +8,17 @@ not found is looked for again in what has been added.
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Dict, List, Optional, Tuple
 
 # Lines longer than this are no secrets; so many secrets are kept, and so many bytes of a log are read.
 _LINE = 2048
 _MOST = 1 << 20
 _BYTES = 1 << 30
+
+# What all tries in vain of a run may cost: bytes decrypted, and what each try costs besides.
+_BUDGET = 1 << 27
+_TRY = 1024
 
 # Labels of TLS 1.3 by stage and side: early data, handshake, application data.
 LABELS = (
@@ -32,6 +37,7 @@ class KeyLog:
     def __init__(self, path: str) -> None:
         self.malformed = 0  # lines that are neither secrets nor comments
         self.premasters: Dict[bytes, bytes] = {}  # first 8 bytes of the encrypted premaster secret -> that secret
+        self.budget = _BUDGET  # what tries beyond those that the protocol names may still cost, in bytes
         self._path = path
         self._read = 0  # bytes of the file taken in
         self._rest = b""  # an incomplete last line
@@ -62,6 +68,19 @@ class KeyLog:
     def knows(self, random: bytes) -> bool:
         """Whether there is any secret of TLS 1.3 for a client random."""
         return any(self.traffic(stage, side, random) is not None for stage in (1, 2) for side in (0, 1))
+
+    def masters(self, most: int) -> List[Tuple[bytes, bytes]]:
+        """(client random, master secret) of at most `most` handshakes."""
+        return list(islice(self._masters.items(), most))
+
+    def randoms(self, most: int) -> List[bytes]:
+        """At most `most` client randoms for which there are secrets of TLS 1.3."""
+        return list(islice(dict.fromkeys(random for _, random in self._traffic), most))
+
+    def spend(self, size: int) -> bool:
+        """Pay for a try that decrypts `size` bytes; False where nothing is left."""
+        self.budget -= size + _TRY
+        return self.budget >= 0
 
     def _more(self, first: bool = False) -> bool:
         """Read what was added to the file; whether that was anything."""

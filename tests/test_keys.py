@@ -198,6 +198,7 @@ QUICK = ("tls13_earlydata_openssl", "tls13_keyupdate_openssl", "reneg_client_aes
 # Where tshark opens less: (capture) -> why. Each of these records has a tag that fits.
 MORE = {
     "tcp_loss_cert": "its TCP reassembly gives up at the hole", "tcp_snap256": "it opens nothing of packets that are cut short",
+    **dict.fromkeys(("tcp_oneway_server", "tcp_loss_clienthello", "tcp_snap96"), "the ClientHello is not in the trace"),
     "tls13_pha_openssl": "messages of post-handshake authentication that are in several records",
 }
 
@@ -300,6 +301,26 @@ def test_behind_lost_records(version: ssl.TLSVersion, side: int, folder: str) ->
         # What is there are the ends of the truth.
         assert any(whole.startswith(got[:n]) and whole.endswith(got[n:]) for n in range(len(got))), suite["name"]
         assert len(whole) - len(got) < 600 and len(got) < len(whole), suite["name"]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda v: v.name)
+def test_without_the_client_hello(version: ssl.TLSVersion, folder: str) -> None:
+    """Any secret of the log may be the one: the tag tells. What else is in the log does not matter."""
+    talk = tls_pairs.converse(folder, version)
+    rng = random.Random(7)
+    other = os.path.join(folder, "many.log")
+    with open(other, "w", encoding="ascii") as file:
+        for _ in range(20):
+            file.write(f"CLIENT_RANDOM {rng.randbytes(32).hex()} {rng.randbytes(48).hex()}\n")
+            file.write(f"CLIENT_HANDSHAKE_TRAFFIC_SECRET {rng.randbytes(32).hex()} {rng.randbytes(32).hex()}\n")
+        file.write(load(talk.keylog).decode())
+    hello = next(i for i, p in enumerate(talk.packets) if p[40:41] == b"\x16")
+    found = objects(dump(p for i, p in enumerate(talk.packets) if i != hello), other)
+    assert (said(found, "client"), said(found, "server")) == (b"from the client\n", b"from the server\n")
+    del talk.packets[hello]
+    # Of one direction, the server's can do without the other.
+    one = dump(p for p in talk.packets if p[20:22] == (443).to_bytes(2, "big"))
+    assert said(objects(one, other), "server") == b"from the server\n"
 
 
 def test_an_altered_record_is_not_shown(folder: str) -> None:

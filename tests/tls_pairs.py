@@ -5,6 +5,7 @@ What was said inside is known, so that decryption has a truth which needs no oth
 
 from __future__ import annotations
 
+import base64
 import datetime
 import functools
 import os
@@ -12,7 +13,7 @@ import ssl
 import warnings
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from handshakes import CLIENT, SERVER, Wire, dump
+from handshakes import CLIENT, SERVER, Wire, der, dump
 
 # The group ffdhe2048 (RFC 7919 appendix A.1).
 _FFDHE2048 = int(
@@ -66,13 +67,11 @@ def credentials(folder: str, kind: str) -> str:
 
 @functools.cache
 def _dh_params(folder: str) -> str:
-    from cryptography.hazmat.primitives.asymmetric import dh
-    from cryptography.hazmat.primitives.serialization import Encoding, ParameterFormat
-
+    """The path of a file of Diffie-Hellman parameters (PKCS #3)."""
+    body = der(0x30, der(2, b"\0" + _FFDHE2048.to_bytes(256, "big")), der(2, b"\2"))
     path = os.path.join(folder, "dh.pem")
     with open(path, "wb") as file:
-        numbers = dh.DHParameterNumbers(_FFDHE2048, 2)
-        file.write(numbers.parameters().parameter_bytes(Encoding.PEM, ParameterFormat.PKCS3))
+        file.write(b"-----BEGIN DH PARAMETERS-----\n" + base64.encodebytes(body) + b"-----END DH PARAMETERS-----\n")
     return path
 
 
