@@ -85,7 +85,7 @@ def explained(code: str, width: int) -> str:
 
 def job_name(options: Options) -> str:
     """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose", "field", "redact"):
+    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade"):
         if getattr(options, name):
             return name
     if options.to is not None:
@@ -171,6 +171,41 @@ class Annotate(Job):
         return self._annotator.close()
 
 
+class Grade(Annotate):
+    """Filled worksheets are marked. A file that is none is the trace of the sheets behind it that carry none."""
+
+    def begin(self, name: str) -> None:
+        self._file = name
+        self._held: List[bytes] = []
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._held.append(chunk)
+        return b""
+
+    def end(self) -> bytes:
+        from hexnote.render.worksheet import filled, marked
+
+        data, self._held = b"".join(self._held), []
+        given = filled(data)
+        self.found = True
+        if given is None:
+            self._trace = data
+            return b""
+        self._any = True
+        super().begin(self._file)
+        super().feed(given.trace or self._trace)
+        super().end()
+        return marked(self._annotator.renderer.reports.pop(), given, _shown(self._file))
+
+    def close(self) -> bytes:
+        if not self._any:
+            raise UsageError("no worksheet to mark: hexnote --worksheet -o sheet.md TRACE makes one, --grade takes it filled")
+        return b""
+
+    _trace = b""
+    _any = False
+
+
 def _renderer(name: str, options: Options, output: Output) -> Any:
     """The renderer for a job, the only one that is imported."""
     width = options.width or output.columns or 100
@@ -187,6 +222,14 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
             return Select(options.field or "")
         except ValueError as error:
             raise UsageError(f"--field {options.field}: {error}") from None
+    if name in ("worksheet", "answers"):
+        from hexnote.render.worksheet import Worksheet
+
+        return Worksheet(options.level or 3, 1 if options.seed is None else options.seed, name == "answers")
+    if name == "grade":
+        from hexnote.render.worksheet import Carried
+
+        return Carried()
     if name == "redact":
         from hexnote.render.redact import KINDS, Redact
 
@@ -329,7 +372,8 @@ class Run:
             self._pass(head, chunks)
             return
         if self._job is None:
-            self._job = Job() if self._name == "strip" else Annotate(self._name, self._options, self._output)
+            kinds = {"strip": lambda *_: Job(), "grade": Grade}
+            self._job = kinds.get(self._name, Annotate)(self._name, self._options, self._output)
         job = self._job
         coding = Coding()
         job.begin(name)

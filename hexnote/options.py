@@ -44,12 +44,19 @@ TABLE = (
            "pip install hexnote[keys]", SECTIONS[0]),
     Option("redact", ("--redact",), "", "the trace with stand-ins for addresses, names, keys and data: it may be sent out",
            SECTIONS[0], job=True),
+    Option("worksheet", ("--worksheet",), "", "exercises from the trace, as Markdown", SECTIONS[0], job=True),
+    Option("answers", ("--answers",), "", "the key to the worksheet: answers, bytes, and the way to them", SECTIONS[0], job=True),
+    Option("grade", ("--grade",), "", "marks filled worksheets; each carries its trace", SECTIONS[0], job=True),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
     Option("keep", ("--keep",), "KINDS", "with --redact, what stays, joined by commas: addresses, names, randoms, sessions, "
            "tickets, keys, payload, prose", SECTIONS[1]),
     Option("key", ("--key",), "TEXT", "with --redact: one key gives the same stand-ins in every trace (else the trace is its key)",
            SECTIONS[1]),
+    Option("level", ("--level",), "N", "with --worksheet and --answers: how hard, 1 to 3 (else 3, which has all)", SECTIONS[1],
+           number=(1, 3)),
+    Option("seed", ("--seed",), "N", "with --worksheet and --answers: another sheet for each number (else 1)", SECTIONS[1],
+           number=(0, 999999999)),
     Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
            choices=("normal", "full")),
     Option("headers", ("--headers",), "", "notes on the IP and TCP headers of every packet, not the first alone",
@@ -95,6 +102,11 @@ class Options:
         self.diagnose = False
         self.field: Optional[str] = None
         self.redact = False
+        self.worksheet = False
+        self.answers = False
+        self.grade = False
+        self.level: Optional[int] = None
+        self.seed: Optional[int] = None
         self.keep: Optional[str] = None
         self.key: Optional[str] = None
         self.output: Optional[str] = None

@@ -20,7 +20,10 @@ from hexnote import model
 from hexnote.fields import Cut, Place, bits, digits, home, known, places, walk
 from hexnote.model import CONTENT_TYPES, SIDES, Finding, Node, Part, Value
 
-__all__ = ["Collector", "Connection", "Field", "Hole", "Item", "Message", "Other", "Packet", "Place", "Record", "Report", "Row"]
+__all__ = [
+    "Collector", "Connection", "Field", "Hole", "Item", "Message", "Other", "Packet", "Place", "Record", "Report", "Row",
+    "Unit",
+]
 
 
 class Row(NamedTuple):

@@ -1,0 +1,126 @@
+"""Worksheets: the key gets full marks, a wrong answer does not, a seed says which sheet."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from typing import Any, List
+
+import pytest
+from conftest import SAMPLES
+from support import collected, sample
+
+from hexnote.render.questions import NUMBER, ORDER, RANGE, TEXT, Question, questions
+from hexnote.render.worksheet import filled, marked, right, sheet
+
+STORIES = sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(SAMPLES, "*.txt")))
+# A trace with all that level 1 asks has five questions there.
+FULL = [name for name in STORIES if name not in ("openssl-msg", "mutual-auth-excerpt")]
+
+
+def score(data: bytes, sheet_bytes: bytes) -> str:
+    given = filled(sheet_bytes)
+    assert given is not None and given.trace.rstrip(b"\r\n") == data.rstrip(b"\r\n")
+    return marked(collected(given.trace), given, "x").decode().splitlines()[0]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_key_gets_full_marks(name: str) -> None:
+    data = sample(name + ".txt")
+    report = collected(data)
+    for seed in (1, 2, 77):
+        count = len(questions(report, 3, seed))
+        assert score(data, sheet(report, 3, seed, key=True)).startswith(f"x: {count} of {count} right")
+        assert score(data, sheet(report, 3, seed)).startswith(f"x: 0 of {count} right")
+    if name in FULL:
+        assert len(questions(report, 1, 1)) == 5 or name == "ipv6"
+        assert len(questions(report, 3, 1)) >= 9
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_wrong_answer_is_wrong(name: str) -> None:
+    data = sample(name + ".txt")
+    report = collected(data)
+    count = len(questions(report, 3, 1))
+    key = sheet(report, 3, 1, key=True).decode()
+    spoilt = re.sub(r"(?m)^Answer: (.*)$", "Answer: 4711", key, count=1)
+    assert score(data, spoilt.encode()).startswith(f"x: {count - 1} of {count} right")
+
+
+def test_seeds_decide() -> None:
+    report = collected(sample("client-certificate.txt"))
+    assert sheet(report, 3, 1) == sheet(report, 3, 1) != sheet(report, 3, 2)
+    assert {q.level for q in questions(report, 1, 1)} == {1}
+    assert {q.level for q in questions(report, 2, 1)} == {1, 2}
+
+
+def test_answers_of_the_tutorial_are_its_own() -> None:
+    """TUTORIAL.md: 33 suites, the third is chosen (0x35), the server's session ID stands at 0x0060 of packet 8, and 368
+    bytes of the last record are not shown."""
+    asked = {q.title: q for q in questions(collected(sample("server-auth.txt")), 3, 1)}
+    answers = {title.partition(" in ")[0]: q.answer for title, q in asked.items()}
+    assert answers["The server's choice"] == "TLS_RSA_WITH_AES_256_CBC_SHA"
+    assert answers["The client's list"] == "3" and answers["The offer"] == "33"
+    assert answers["The session ID"] == "0x0060 to 0x007f"
+    assert answers["What is not there of the server's record 6"] == "368"
+
+
+@pytest.mark.parametrize("form, key, answer, good", [
+    (NUMBER, "32", "0x20", True), (NUMBER, "32", "32 bytes", True), (NUMBER, "32", "20h", True),
+    (NUMBER, "32", "8 x 4 = 32", True),
+    (NUMBER, "0x0034", "52", True), (NUMBER, "0x0034", "0034", True), (NUMBER, "32", "33", False),
+    (NUMBER, "32", "32 or 33", False),
+    (NUMBER, "32", "", False), (NUMBER, "32", "thirty-two", False),
+    (TEXT, "TLS_RSA_WITH_AES_256_CBC_SHA", "tls rsa with aes 256 cbc sha", True), (TEXT, "alert", "Alert.", True),
+    (TEXT, "alert", "handshake", False),
+    (ORDER, "8, 11, 14", "8 11 14", True), (ORDER, "8, 11, 14", "11, 8, 14", False),
+    (RANGE, "0x0060 to 0x007f", "96-127", True), (RANGE, "0x0060 to 0x007f", "0x60", False),
+])  # fmt: skip
+def test_what_counts_as_the_same(form: str, key: str, answer: str, good: bool) -> None:
+    assert right(Question(1, "", [], "", form, key, (), [], ""), answer) is good
+
+
+def test_planted_errors_are_the_only_ones() -> None:
+    """Every other note of the question says what its bytes say: checked against the bytes."""
+    seen = 0
+    for name in FULL:
+        report = collected(sample(name + ".txt"))
+        for seed in range(5):
+            for question in questions(report, 3, seed):
+                if question.title.startswith("One wrong note"):
+                    seen += 1
+                    wrong = [i + 1 for i, note in enumerate(question.given) if not true(note)]
+                    assert wrong == [int(question.answer)], question.given
+    assert seen > 20
+
+
+def true(note: str) -> bool:
+    """Whether a note with a length tells the number that its bytes are; notes with names are taken as they are."""
+    found = re.match(r"note \d+: 0x[0-9a-f]+: ([0-9a-f]+) +.* = (\d+)(?: bytes?)?$", note)
+    if found is None:
+        return True
+    return int(found.group(1), 16) & (0x7FFF if "two_byte" in note else -1) == int(found.group(2))
+
+
+def test_names_of_a_trace_are_no_markup() -> None:
+    data = sample("tls12-ecdhe.txt")
+    data = data.replace(b"7777 2e68 6172 626f 7572", b"<b>`x`](_)".hex(" ", 2).encode(), 1)
+    text = sheet(collected(data), 3, 1, key=True).decode()
+    running = text.partition("## The trace")[0]
+    assert "Answer: w\\<b\\>\\`x\\`\\](\\_).example" in running and "<b>" not in running
+
+
+def test_on_the_command_line(hexnote: Any, tmp_path: Any) -> None:
+    trace = os.path.join(SAMPLES, "tls12-ecdhe.txt")
+    key = hexnote("--answers", "--level", "2", "--seed", "9", trace).out
+    filled_in = tmp_path / "sheet.md"
+    filled_in.write_bytes(key)
+    told = hexnote("--grade", str(filled_in))
+    assert told.status == 0 and b"10 of 10 right (level 2, seed 9)" in told.out
+    cut = key.partition(b"\n## The trace")[0]
+    assert b"10 of 10 right" in hexnote("--grade", trace, "-", stdin=cut).out
+    assert hexnote("--grade", trace).status == 2
+    assert hexnote("--worksheet", "--level", "4", trace).status == 2
+    lines: List[bytes] = hexnote("--worksheet", trace).out.splitlines()
+    assert lines[0] == b"# Worksheet: tls12-ecdhe.txt" and b"Answer: ____" in lines
