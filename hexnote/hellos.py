@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import unpack
 from typing import Any, Dict, List, Tuple
 
 from hexnote.spans import Hole
@@ -44,7 +45,11 @@ def read_hello(buf: Any, client: bool) -> Hello:
         hello.session = bytes(buf[39:at])
         size = buf[at] << 8 | buf[at + 1] if client else 2
         at += 2 if client else 0
-        hello.suites = tuple(buf[i] << 8 | buf[i + 1] for i in range(at, at + min(size, 2 * _MOST) - 1, 2))
+        count = min(size, 2 * _MOST) // 2
+        listed = buf[at : at + 2 * count]
+        if len(listed) < 2 * count:
+            return hello
+        hello.suites = unpack(f">{count}H", listed)
         at += size
         if client:
             at += 1 + buf[at]

@@ -21,7 +21,7 @@ from hexnote.headless import Headless
 from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.messages import Messages
-from hexnote.model import EXCERPT, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import BODY, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
@@ -428,7 +428,10 @@ class Trace:
             reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
         reader.feed(delivery.offset, data, delivery.length, parts)
         for part in parts:
-            if part.done or part.kind == LOST or part.problems:
+            kind = part.kind
+            if (kind == HEADER or kind == BODY and part.record is not None and part.record.encrypted) and not part.problems:
+                continue  # tells nothing new: its record's end does
+            if part.done or kind == LOST or part.problems:
                 self._diagnose(connection, part, delivery.packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)

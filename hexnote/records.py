@@ -177,7 +177,11 @@ class Reader:
                 if data is None:
                     self._lose(parts)
                     return
-                pos = self._begin(pos, end, data[pos - offset :] if pos > offset else data, parts)
+                at = pos - offset
+                if self.synced and self.started and end - pos >= 5 and not self._head and plausible(data[at : at + 5]):
+                    pos = self._open(pos, pos, data[at : at + 5], parts)
+                else:
+                    pos = self._begin(pos, end, data[at:] if at else data, parts)
                 record = self.record
                 if record is not None and pos == self.end:
                     self._finish(record, parts)
@@ -274,46 +278,62 @@ class Reader:
             self._tell_header_part(start, had, head, False, parts)
             return end
         self._head = b""
-        record = Record(self.stream, self.side, self.count + 1, start)
-        size = head[3] << 8 | head[4]
-        if 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4 and size <= LONGEST:  # `plausible`
-            record.type = head[0]
-            record.version = head[1] << 8 | head[2]
-            record.length = 5 + size
-        elif self._is_ssl2(head):
-            record.format = "ssl2"
-            record.header = 2 if head[0] >= 0x80 else 3
-            record.length = record.header + ((head[0] & (0x7F if record.header == 2 else 0x3F)) << 8 | head[1])
-            self.session.ssl2 = True
+        if plausible(head):
+            return self._open(start, pos, head, parts)
+        if self._is_ssl2(head):
+            return self._open_ssl2(start, pos, head, parts)
+        self._out_of_step(parts)
+        if self.started and (self.session.whole[self.side] or self.session.hellos[self.side]):
+            self.broken = nonsense(head)
+        if had:
+            if not self.started and self.dialogue is not None:
+                self.dialogue.hear(self.side, start, head[:had])
+            self._no_tls(start, start + had, head[:had], parts)
+        return pos
+
+    def _open(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
+        """A TLS record begins at stream offset `start`; of its header `head` the bytes from `pos` on are new."""
+        note = "" if self.started else self._starts(start)
+        count = self.count = self.count + 1
+        self.started = self.synced = True
+        record = self.record = Record(self.stream, self.side, count, start)
+        kind = record.type = head[0]
+        record.version = head[1] << 8 | head[2]
+        behind = start + 5
+        length = record.length = 5 + (head[3] << 8 | head[4])
+        self.end = start + length
+        self._have = self._progress = self._read = 0
+        if self._body:
+            self._body = []
+        # Only handshake records may be in clear or not, by their first bytes.
+        self._need = self.session.decisive(self.side, kind) if kind == HANDSHAKE else 0
+        if self._need and length > 5:
+            self._mode = _UNDECIDED
         else:
-            self._out_of_step(parts)
-            if self.started and (self.session.whole[self.side] or self.session.hellos[self.side]):
-                self.broken = nonsense(head)
-            if had:
-                if not self.started and self.dialogue is not None:
-                    self.dialogue.hear(self.side, start, head[:had])
-                self._no_tls(start, start + had, head[:had], parts)
-            return pos
+            self._choose(record, b"")
+        fields = self.messages.record_header(head, 5, self.ctx)
+        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, behind, pos == start, True, note=note))
+        return behind
+
+    def _open_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
+        """The same for an SSL 2.0 record."""
         note = "" if self.started else self._starts(start)
         self.started = self.synced = True
         self.count += 1
-        self.record = record
+        record = self.record = Record(self.stream, self.side, self.count, start)
+        record.format = "ssl2"
+        record.header = 2 if head[0] >= 0x80 else 3
+        record.length = record.header + ((head[0] & (0x7F if record.header == 2 else 0x3F)) << 8 | head[1])
+        self.session.ssl2 = True
         self.end = start + record.length
         self._body, self._have, self._progress, self._read = [], 0, 0, 0
-        if record.format == "ssl2":
-            self._mode = _SMALL
-        else:
-            self._need = self.session.decisive(self.side, record.type or 0)
-            if self._need and record.length > 5:
-                self._mode = _UNDECIDED
-            else:
-                self._choose(record, b"")
+        self._mode = _SMALL
         fields = self.messages.record_header(head, record.header, self.ctx)
         behind = start + record.header
-        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), not had, True, note=note))
-        if had > record.header:
+        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), pos == start, True, note=note))
+        if pos > behind:
             # An SSL 2.0 header is shorter than the five bytes that tell it from a TLS one.
-            self._feed_body(record, behind, pos, head[record.header : had], parts)
+            self._feed_body(record, behind, pos, head[record.header : pos - start], parts)
         return max(pos, behind)
 
     def _is_ssl2(self, head: bytes) -> bool:

@@ -48,6 +48,7 @@ server, or is renegotiated under encryption), it is a set: the classes that the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.hellos import (
@@ -393,7 +394,7 @@ class Session:
 
     def _ways(self) -> List[str]:
         """The key exchanges of the suites that the client offered."""
-        return sorted({self._kx(suite) for suite in self.suites} - {"tls13", "unknown"})
+        return _ways(self._kx, self.suites)
 
     def why_unknown(self) -> str:
         """Why the key exchange is not known, and which ones it may be, in words; "" where it is known."""
@@ -408,6 +409,12 @@ class Session:
     def versions(self) -> List[int]:
         """The versions that the last ClientHello in clear offered in supported_versions."""
         return offers(self._hello) if self._hello is not None else []
+
+
+@lru_cache(64)
+def _ways(key_exchange: Callable[[int], str], suites: Tuple[int, ...]) -> List[str]:
+    """The key exchanges of some suites; most clients offer the same ones."""
+    return sorted({key_exchange(suite) for suite in suites} - {"tls13", "unknown"})
 
 
 class Settled(Session):
