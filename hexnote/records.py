@@ -179,7 +179,7 @@ class Reader:
                     return
                 at = pos - offset
                 if self.synced and self.started and end - pos >= 5 and not self._head and plausible(data[at : at + 5]):
-                    pos = self._open(pos, pos, data[at : at + 5], parts)
+                    pos = self._opens(pos, pos, data[at : at + 5], parts)
                 else:
                     pos = self._begin(pos, end, data[at:] if at else data, parts)
                 record = self.record
@@ -279,9 +279,9 @@ class Reader:
             return end
         self._head = b""
         if plausible(head):
-            return self._open(start, pos, head, parts)
+            return self._opens(start, pos, head, parts)
         if self._is_ssl2(head):
-            return self._open_ssl2(start, pos, head, parts)
+            return self._opens_ssl2(start, pos, head, parts)
         self._out_of_step(parts)
         if self.started and (self.session.whole[self.side] or self.session.hellos[self.side]):
             self.broken = nonsense(head)
@@ -291,7 +291,7 @@ class Reader:
             self._no_tls(start, start + had, head[:had], parts)
         return pos
 
-    def _open(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
+    def _opens(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
         """A TLS record begins at stream offset `start`; of its header `head` the bytes from `pos` on are new."""
         note = "" if self.started else self._starts(start)
         count = self.count = self.count + 1
@@ -315,7 +315,7 @@ class Reader:
         parts.append(Part(HEADER, self.side, record, fields, start, head, pos, behind, pos == start, True, note=note))
         return behind
 
-    def _open_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
+    def _opens_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
         """The same for an SSL 2.0 record."""
         note = "" if self.started else self._starts(start)
         self.started = self.synced = True

@@ -24,6 +24,21 @@ class Fields(Lines):
         super().__init__(width, palette)
         self.level = 1 if full else 0
 
+    def _general(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
+        """The fields of a unit that lies in one piece of the stream; dump offset = stream offset + delta."""
+        shift = part.base + delta
+        lo, hi = part.lo - part.base, part.hi - part.base  # new bytes, local
+        for field in fields_from(part.fields, lo):
+            node, start, end, _, index = field
+            if start >= hi:
+                break
+            if node.kind == GROUP or start == end:
+                # Nothing to mark: what begins here is named, and taught once.
+                if lo <= start and (index >= 0 or node.doc and id(node) not in self._taught):
+                    self._open_group(field, shape, start + shift, notes)
+            elif end > lo and node.level <= self.level:
+                self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
+
     def _scattered(self, shape: Shape, delta: int, part: Part, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The fields of a unit whose bytes lie in several records."""
         pieces = part.pieces or []

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from hexnote.model import (
-    BODY,
     BUFFER,
     END,
     HEADER,
@@ -21,7 +20,6 @@ from hexnote.model import (
     Block,
     Connection,
     Finding,
-    Form,
     Packet,
     Part,
     Prose,
@@ -29,15 +27,15 @@ from hexnote.model import (
     finding_lines,
     verdict_lines,
 )
-from hexnote.render.carets import MARK, Carets, OwnShape, Shape, own_row
-from hexnote.render.known import Known
+from hexnote.render.carets import MARK, OwnShape, Shape, own_row
+from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
-from hexnote.render.words import SEALED, record_heading, resuming, sender
+from hexnote.render.words import record_heading, resuming, sender
 
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 
-class Text(Known):
+class Text(Pages):
     """The renderer. `take()` hands out what was written since it was asked last."""
 
     echoes = True  # the input's lines stand in the output
@@ -50,7 +48,8 @@ class Text(Known):
     ) -> None:
         """`palette`: terminal codes by kind of note (see `shade`); None: no colour. `quick` False: the general
         way for every field, whose output the quick ways must equal."""
-        super().__init__(width, palette, full, quick)
+        super().__init__(width, palette, full)
+        self.quick = quick
         self.headers = headers
         self.out: List[bytes] = []
         self._open = False  # the last echoed line has no LF: the input ends here
@@ -80,25 +79,15 @@ class Text(Known):
         if not block.data or not parts and not review:
             self._echo(block.text)
         else:
-            table = self._sole(block, packet, parts[0]) if len(parts) == 1 and not review else None
-            if table is not None:
-                self._midst(block, packet, parts[0], table)
+            page = self._page(block, packet, connection, parts) if self.quick and not review and not self._lost else b""
+            if page:
+                self.out.append(page)
             else:
                 self._explain(block, packet, connection, parts, review)
         for remark in remarks:
             self._plain(remark)
         for finding in findings:
             self._finding(finding)
-
-    def _sole(self, block: Block, packet: Packet, part: Part) -> Optional[Carets]:
-        """The caret lines for a packet of which a part of one encrypted body is all there is to tell, else None."""
-        layout = block.layout
-        if (
-            part.kind == BODY and block.stride and self.quick and layout is not None and part.fields[0][0].type in SEALED
-            and not self._lost and packet.offset is not None
-        ):
-            return self._table(block.text[block.head : block.head + layout.cols[0]], layout)
-        return None
 
     def _explain(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
         """The rows with the notes of the parts, and of the headers where `review` asks for them."""
@@ -186,20 +175,6 @@ class Text(Known):
         text, done = block.text, 0
         out = self.out
         stride, head, size = block.stride, block.head, len(text)
-        if self.quick and stride and text.isascii() and text.endswith(b"\n"):
-            page = text.decode("ascii")
-            pieces: List[str] = []
-            for row in sorted(notes):
-                stop = head + (row + 1) * stride
-                if stop > size:
-                    stop = size
-                if stop > done:
-                    pieces.append(page[done:stop])
-                    done = stop
-                pieces += notes[row]
-            pieces.append(page[done:])
-            out.append("".join(pieces).encode("ascii", "backslashreplace"))
-            return
         for row in sorted(notes):
             stop = min(head + (row + 1) * stride, size) if stride else block.row(row).end if row >= 0 else head
             if stop < size:
@@ -228,27 +203,6 @@ class Text(Known):
         if done < len(text):
             self._echo(text[done:])
 
-    def _midst(self, block: Block, packet: Packet, part: Part, table: Carets) -> None:
-        """A packet whose payload is (a part of) one encrypted body: a note at its first row and at its last."""
-        assert packet.offset is not None
-        first = part.lo - packet.offset + packet.start - block.offset
-        row = first >> 4
-        text, head, stride = block.text, block.head, block.stride
-        done, size = 0, len(text)
-        out = self.out
-        for at, said in self._sealed(table, first, part, packet):
-            stop = head + (row + at + 1) * stride
-            if stop < size:
-                out.append(text[done:stop])
-                done = stop
-                out.append(said.encode("ascii", "backslashreplace"))
-            else:
-                self._echo(text[done:])
-                done = size
-                self._annotate([said])
-        if done < size:
-            self._echo(text[done:])
-
     # ---------------------------------------------------------------- the notes of a block
 
     def _tell(
@@ -258,7 +212,6 @@ class Text(Known):
         """Put the notes for `parts` under the rows; dump offset = stream offset + delta."""
         hole = -(1 << 62)  # stream offset behind the last hole: what lies in it has no row
         first = True
-        quick = bool(self.quick and shape.stride)
         edge = 0  # stream offset behind what was told last
         opened: Dict[str, List[Part]] = {}  # buffers of their own, and the parts in them
         for part in parts:
@@ -285,40 +238,29 @@ class Text(Known):
             if part.lo >= part.hi or part.lo < hole:
                 continue
             place = part.lo + delta
-            row = (place - shape.offset) >> 4 if quick else shape.row_of(place)
+            row = shape.row_of(place)
             lines = notes.get(row)
             if lines is None:
                 lines = notes[row] = []
             if self._lost:
                 lines.extend(self._lost_lines())
-            if quick and kind == HEADER and part.hi - part.lo == 5 and not part.note:
-                self._head(shape, delta, part, packet, connection, notes, row, lines)
-            elif quick and kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in SEALED:
-                for at, said in self._sealed(shape.tables[0], place - shape.offset, part, packet):
-                    if at:
-                        notes.setdefault(row + at, []).append(said)
-                    else:
-                        lines.append(said)
+            if kind == HEADER:
+                lines.extend(self._heading(part.note, None))
+                lines.extend(self._heading(record_heading(part, connection, packet), part.record))
+            elif kind == OTHER:
+                if part.note:
+                    heading = f"packet {packet.number}, {sender(part.side, connection)}: {part.note}"
+                    lines.extend(self._heading(heading, None))
+            elif kind == MESSAGE:
+                if part.begins:
+                    lines.extend(self._message_heading(part))
+                    lines.extend(self._sentence(part.note, 3) if part.note else ())
+                elif first:
+                    lines.extend(self._dye(resuming(part, connection, packet), "heading"))
+            if part.pieces is not None:
+                self._scattered(shape, delta, part, packet, notes)
             else:
-                if kind == HEADER:
-                    lines.extend(self._heading(part.note, None))
-                    lines.extend(self._heading(record_heading(part, connection, packet), part.record))
-                elif kind == OTHER:
-                    if part.note:
-                        heading = f"packet {packet.number}, {sender(part.side, connection)}: {part.note}"
-                        lines.extend(self._heading(heading, None))
-                elif kind == MESSAGE:
-                    if part.begins:
-                        lines.extend(self._message_heading(part))
-                        lines.extend(self._sentence(part.note, 3) if part.note else ())
-                    elif first:
-                        lines.extend(self._dye(resuming(part, connection, packet), "heading"))
-                if part.pieces is not None:
-                    self._scattered(shape, delta, part, packet, notes)
-                elif quick and isinstance(part.fields, Form):
-                    self._formed(shape, delta, part, part.fields, packet, notes, row)
-                else:
-                    self._fields(shape, delta, part, packet, notes)
+                self._general(shape, delta, part, packet, notes)
             first = False
         if opened:
             self._buffers(opened, shape, edge + delta - 1, packet, connection, notes)

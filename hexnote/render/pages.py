@@ -1,0 +1,96 @@
+"""A packet's rows and notes at one go: the way of most packets.
+
+Parts come in the order of the stream, and so do their notes: no row has to be gone back to.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from hexnote.model import BODY, END, HEADER, MESSAGE, Block, Connection, Packet, Part
+from hexnote.render.carets import MARK, Shape
+from hexnote.render.moulds import Moulds
+from hexnote.render.words import SEALED, record_heading, resuming, sender
+
+
+class Pages(Moulds):
+    """Writes whole packets."""
+
+    def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> bytes:
+        """The block's lines with the notes on `parts` under them; b"" where it takes the general way."""
+        text, layout, stride, head = block.text, block.layout, block.stride, block.head
+        if not stride or layout is None or packet.offset is None or text[-1] != 10 or not text.isascii():
+            return b""
+        origin = block.offset + packet.offset - packet.start  # stream offset of the first byte shown
+        for part in parts:
+            kind = part.kind
+            if kind == END:
+                continue
+            if kind > END or part.pieces is not None or part.buffer or not origin <= part.lo < part.hi:
+                return b""
+            if kind == HEADER and part.note:
+                return b""
+        table = self._table(text[head : head + layout.cols[0]], layout)
+        if table is None:
+            return b""
+        page, size = text.decode("ascii"), len(text)
+        pieces: List[str] = []
+        done = 0  # characters of the page that are written
+        shift = packet.start - packet.offset  # dump offset = stream offset + shift
+        delta = shift - block.offset  # block offset = stream offset + delta
+        # Stream offset where the packet's payload ends, by its headers; -1 where they are not there.
+        wire = -1 if packet.ip is None or packet.note else packet.offset + packet.end - packet.start
+        shape: Optional[Shape] = None
+        first = True
+        for part in parts:
+            kind = part.kind
+            if kind == END:
+                continue
+            lo, base = part.lo, part.base
+            at = lo + delta
+            below = head + ((at >> 4) + 1) * stride  # behind the row of the first new byte
+            reach = wire if wire < 0 else wire - base if wire > base else 0
+            if kind == HEADER and part.hi - lo == 5 and part.record is not None:
+                known = self._heads_of(part, table, at & 15)
+                if known is None:
+                    shape = shape or Shape(block, self._table)
+                    known = self._new_head(shape, shift, part, packet)
+                words, more, notes = known
+                record = part.record
+                heading = f"packet {packet.number}, {sender(part.side, connection)}, record {record.number}: {words}"
+                if len(heading) + 3 > self.width or self.palette:
+                    heading = "".join(self._dye(self._sentence(heading), "heading")) + more
+                else:
+                    heading = f"{MARK} {heading}\n{more}"
+            elif kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in SEALED:
+                heading = ""
+                notes = self._sealed(table, at & 15, part, reach)
+            else:
+                shape = shape or Shape(block, self._table)
+                heading = ""
+                if kind == HEADER:
+                    heading = "".join(self._heading(record_heading(part, connection, packet), part.record))
+                elif kind == MESSAGE and part.begins:
+                    heading = self._title(part)
+                    if part.note:
+                        heading += "".join(self._sentence(part.note, 3))
+                elif kind == MESSAGE and first:
+                    heading = "".join(self._dye(resuming(part, connection, packet), "heading"))
+                notes = self._message(shape, shift, part, packet, reach)
+            first = False
+            if heading:
+                stop = below if below < size else size
+                if stop > done:
+                    pieces.append(page[done:stop])
+                    done = stop
+                pieces.append(heading)
+            for down, said in notes:
+                stop = below + down * stride if down else below
+                if stop > done:
+                    if stop > size:
+                        stop = size
+                    pieces.append(page[done:stop])
+                    done = stop
+                pieces.append(said)
+        pieces.append(page[done:])
+        return "".join(pieces).encode("ascii", "backslashreplace")
