@@ -15,7 +15,7 @@ import re
 from importlib import import_module
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from hexnote.model import Finding, Step, Story, Verdict, rank
+from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 
 # Step (by its kind, a message by its name too) -> the modules that may say something at once.
 AT_ONCE: Dict[str, Tuple[str, ...]] = {
@@ -54,6 +54,10 @@ def _lengths(story: Story) -> bool:
     return story.suite is None or (story.version or 0) < 0x0302 or bool(story.long)
 
 
+def _foreign(story: Story) -> bool:
+    return any(step.kind == "other" for step in story.steps)
+
+
 def _certified(story: Story) -> bool:
     return any(course.certificate[0] is not None or course.certificate[1] is not None for course in story.courses)
 
@@ -69,6 +73,7 @@ AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
     ("renegotiation", _tls),
     ("chains", _certified),
     ("ciphers", _lengths),
+    ("protocols", _foreign),
     ("silence", _unfinished),
     ("endings", _closed),
 )
@@ -106,6 +111,14 @@ class Doctor:
         """Findings that were made on a connection, by whomever."""
         if len(story.told) < _TOLD:
             story.told += found
+
+    def behind(self, reset: Step, side: int, offset: int, packet: Packet) -> Optional[Finding]:
+        """What new bytes at `offset` of a side's stream say of the RST that ended the connection before."""
+        if side != reset.side or offset < reset.offset or reset.packet >= packet.number:
+            return None
+        found: Finding = import_module("hexnote.findings.endings").late(
+            packet.stream, reset, ((packet.number, packet.start, packet.end),))
+        return found
 
     def end(self, story: Story, found: List[Finding]) -> Tuple[List[Finding], Verdict, str]:
         """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;

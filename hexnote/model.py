@@ -290,12 +290,14 @@ class Connection:
 
     __slots__ = (
         "number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo", "story", "verdict", "certificate_line",
+        "reset",
         "dialogue", "preface",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.story: Optional[Story] = None  # its history, for findings; None before the first packet and behind its end
+        self.reset: Optional[Step] = None  # the RST that ended it
         # Set before a renderer is told that the connection is over:
         self.verdict: Optional[Verdict] = None
         self.certificate_line = ""  # the client's certificate: asked for, sent, proved, whose move; "" where no bytes tell
@@ -525,6 +527,7 @@ class Story:
         self.ends = ("", "")  # "address:port", as of Connection
         # Set at the end:
         self.pseudo = False  # there are no packet headers
+        self.tls_port = False  # the server's port is one of TLS
         self.closed = ""  # as of Connection
         self.whole = [False, False]  # seen from its first byte, by side
         self.seen = [0, 0]  # stream offset behind the last byte read

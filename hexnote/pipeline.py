@@ -26,7 +26,7 @@ from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
 from hexnote.story import Teller
-from hexnote.streams import Flow, Flows
+from hexnote.streams import TLS_PORTS, Flow, Flows
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.verify import Verifier
@@ -35,6 +35,8 @@ from hexnote.verify_text import compare
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 
+
+_TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
 # Headers are looked for in this many bytes.
 _HEADERS = 256
@@ -338,9 +340,12 @@ class Trace:
             ]
             if keyring is not None:
                 keyring.unlock(connection, self.renderer.keep)
+            if getattr(flow, "ended", False):
+                return connection  # its story is told
             places = [reader.places for reader in connection.readers]
             story = self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
             story.preface = dialogue.told
+            story.tls_port = connection.ends[1].rpartition(":")[2] in _TLS_PORTS
         return connection
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
@@ -386,7 +391,9 @@ class Trace:
             if connection.story is not None:
                 self.doctor.note(connection.story, told)
         if block.kind == PACKET and packet.flags not in _QUIET and connection.story is not None:
-            step = self.teller.packet(connection.story, packet)
+            stream = flow.streams[packet.side]
+            sent = stream.high if packet.seq is None or stream.base is None else max(stream.high, stream.offset_of(packet.seq))
+            step = self.teller.packet(connection.story, packet, sent)
             if step is not None:
                 findings += self.doctor.step(connection.story, step)
         remarks = [remark] if remark else []
@@ -426,6 +433,11 @@ class Trace:
             connection.session.whole[delivery.side] = flow.streams[delivery.side].whole
         if data is not None and delivery.packet is not None:
             reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
+        if connection.reset is not None and data is not None and delivery.packet is not None:
+            found = self.doctor.behind(connection.reset, delivery.side, delivery.offset, delivery.packet)
+            if found is not None:
+                connection.reset = None
+                findings.append(found)
         reader.feed(delivery.offset, data, delivery.length, parts)
         for part in parts:
             kind = part.kind
@@ -465,6 +477,7 @@ class Trace:
                         self._diagnose(connection, part, None, findings)
         story = connection.story
         if story is not None:
+            connection.reset = next((s for s in reversed(story.steps) if s.kind == "RST"), None)
             closing = from_stream(flow, connection)
             connection.preface = str(connection.dialogue or "")
             self.teller.close(story, connection, flow.streams)

@@ -101,8 +101,9 @@ class Teller:
 
     # ---------------------------------------------------------------- packets
 
-    def packet(self, story: Story, packet: Packet) -> Optional[Step]:
-        """A packet that opens, closes or breaks off; the last step that it makes."""
+    def packet(self, story: Story, packet: Packet, offset: int) -> Optional[Step]:
+        """A packet that opens, closes or breaks off; the last step that it makes. `offset`: up to where its side had sent "
+          "before."""
         step = None
         for letter, kind in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
             if letter in packet.flags:
@@ -113,6 +114,7 @@ class Teller:
                     story.ipid[packet.side] = packet.ipid
                     self.ttl(story, packet)
                 step.size = packet.payload
+                step.offset = offset
                 step.header = packet.header
                 if packet.tcp is not None and packet.ip is not None and packet.link is not None:
                     tcp = packet.link + packet.ip

@@ -5,11 +5,44 @@ from __future__ import annotations
 import csv
 import functools
 import os
-from typing import Any, Dict, Iterator, List, Set
+import re
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import pytest
-from conftest import SHARED
-from support import Object, load, objects, of, shared_path
+from conftest import SAMPLES, SHARED, Printed
+from handshakes import der, message, record, vector
+from support import Object, load, objects, of, sample, shared_path
+from talks import (
+    ALERT,
+    CCS,
+    CKE,
+    CLIENT,
+    CV,
+    DATA,
+    DONE,
+    HANDSHAKE,
+    S13,
+    SERVER,
+    SKE,
+    SNI,
+    V13,
+    Talk,
+    alert,
+    ccs,
+    cert,
+    chain,
+    full,
+    hello,
+    hs,
+    numbers,
+    request,
+    resumed,
+    sealed,
+    server,
+)
+
+from hexnote.diagnosis import PARTS, pages
+from hexnote.options import moment
 
 TABLES = ("findings.tsv", os.path.join("extra", "findings.tsv"))
 
@@ -48,3 +81,435 @@ def test_corpus(row: Dict[str, str]) -> None:
     assert not codes(row["must_not"]) & have, [f["text"] for f in told if f["code"] in codes(row["must_not"])]
     if row["clean"] == "yes":
         assert not [f"{f['code']}: {f['text']}" for f in told if f["severity"] != "note"], "a false alarm"
+
+
+# ------------------------------------------------------------------ pages
+
+
+def test_every_code_has_its_page() -> None:
+    """The list of codes is closed by the pages: each is there with all its parts, and those raised bear its severity."""
+    known = pages()
+    for page in known.values():
+        assert [head for head, _ in page.parts] == list(PARTS), page.code
+        assert all(text.strip() for _, text in page.parts), page.code
+    for row in rows():
+        assert codes(row["must"]) | codes(row["must_not"]) <= set(known), row["capture"]
+        for finding in found(row["path"]):
+            assert known[finding["code"]].severity in (finding["severity"], "error") or finding["code"] == "gap", finding
+
+
+def test_samples_named_by_pages_show_their_codes() -> None:
+    shown: Dict[str, Set[str]] = {}
+    for page in pages().values():
+        name = dict(page.parts)["sample"]
+        if os.path.exists(os.path.join(SAMPLES, name + ".txt")):
+            if name not in shown:
+                shown[name] = {f["code"] for f in of(objects(sample(name + ".txt")), "finding")}
+            assert page.code in shown[name] or page.code == "certificate-chain", (page.code, name)
+        else:
+            assert name.startswith(("tests/", "corpus ")), (page.code, name)
+
+
+def test_explain(hexnote: Callable[..., Printed]) -> None:
+    listed = hexnote("--explain", "list")
+    assert listed.status == 0 and all(code.encode() in listed.out for code in pages())
+    page = hexnote("--explain", "fatal-alert")
+    assert page.status == 0 and b"RFC 5246 section 7.2.2" in page.out and b"What to try" in page.out
+    wrong = hexnote("--explain", "fatal-alrt")
+    assert wrong.status == 2 and b"fatal-alert" in wrong.err and wrong.err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("text, seconds", [
+    ("2026-10-25", 1792886400), ("2026-10-25T12:30Z", 1792931400), ("2026-10-25T12:30:00+02:00", 1792924200),
+    ("20261025T123000Z", 1792931400), ("2026-10-25 12:30:00.5", 1792931400),
+])  # fmt: skip
+def test_at_reads_iso_8601(text: str, seconds: int) -> None:
+    assert moment(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "2026-02-30", "2026-10-25T25:00", ""])
+def test_at_refuses_what_is_no_date(text: str, hexnote: Callable[..., Printed]) -> None:
+    done = hexnote("--at", text, stdin=b"")
+    assert done.status == 2 and done.err.count(b"\n") == 1
+
+
+def test_at_is_the_date_where_the_trace_has_none(hexnote: Callable[..., Printed]) -> None:
+    assert b"certificate-expired" not in hexnote("--diagnose", os.path.join(SAMPLES, "tls12-ecdhe.txt")).out
+    then = hexnote("--diagnose", "--at", "2099-01-01", os.path.join(SAMPLES, "tls12-ecdhe.txt"))
+    assert then.status == 1 and b"certificate-expired" in then.out
+
+
+def test_diagnose_says_with_its_status_that_an_error_stands(hexnote: Callable[..., Printed]) -> None:
+    bad, good = os.path.join(SAMPLES, "alert-unknown-ca.txt"), os.path.join(SAMPLES, "tls12-ecdhe.txt")
+    assert hexnote("--diagnose", bad).status == 1
+    assert hexnote("--diagnose", good).status == 0
+    assert hexnote("--diagnose", bad, good).status == 1
+    assert hexnote("--summary", bad).status == 0
+
+
+# ------------------------------------------------------------------ each code, and a near miss of it
+
+
+def chained(*certificates: bytes, **more: Any) -> Set[str]:
+    return full(certificates=chain(*certificates), **more).fin(0, 1).codes()
+
+
+LEAF = ("www.example.com", "Inner CA", "www.example.com")
+
+
+def test_a_clean_handshake_gives_notes_alone() -> None:
+    talk = full(hello(extensions=SNI)).say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 80))
+    told = talk.say(CLIENT, sealed(ALERT, 26)).say(SERVER, sealed(ALERT, 26)).fin(0, 1).findings()
+    assert not [f for f in told if f["severity"] != "note"], told
+    assert {"full-handshake", "client-certificate-not-requested", "encrypted-alert"} <= {f["code"] for f in told}
+
+
+def test_chains() -> None:
+    leaf, inner, root = cert(*LEAF), cert("Inner CA", "Root CA"), cert("Root CA", "Root CA")
+    assert not {c for c in chained(leaf, inner) if c.startswith(("chain-", "self-"))}
+    assert "chain-incomplete" in chained(leaf)
+    assert "chain-out-of-order" in chained(leaf, root, inner)
+    assert "chain-out-of-order" not in chained(leaf, inner, root)
+    assert "chain-has-root" in chained(leaf, inner, root)
+    own = cert("www.example.com CA", "www.example.com CA", "www.example.com")
+    assert "self-signed" in chained(own) and "chain-incomplete" not in chained(own)
+
+
+def test_names() -> None:
+    def asked(*names: str) -> bool:
+        return "name-mismatch" in chained(cert("www.example.com", "Inner CA", *names), cert("Inner CA", "Root CA"),
+                                          first=hello(extensions=SNI))
+
+    assert not asked("www.example.com")
+    assert not asked("WWW.Example.COM")
+    assert not asked("*.example.com")
+    assert not asked()  # no subjectAltName: the common name counts
+    assert asked("example.com")
+    assert asked("*.com")
+    assert asked("*.www.example.com")
+    assert asked("ww*.example.com")
+
+
+def test_weak_certificates() -> None:
+    inner = cert("Inner CA", "Root CA")
+    assert "weak-certificate" in chained(cert("small.example", "Inner CA", bits=1024), inner)
+    assert "weak-certificate" not in chained(cert("large.example", "Inner CA", bits=2048), inner)
+
+
+def test_dates() -> None:
+    def at(time: str, **more: str) -> Set[str]:
+        talk = full(certificates=chain(cert(*LEAF, **more), cert("Inner CA", "Root CA"))).fin(0, 1)
+        told = of(objects(b"".join(re.sub(rb"^12:00:", time.encode() + b" 12:00:", line) for line in talk.text().splitlines(True))),
+                  "finding")
+        return {f"{f['code']} {f['sure']}" for f in told if f["code"].startswith("certificate-")}
+
+    assert at("2030-05-05") == set()
+    assert at("2041-05-05") == {"certificate-expired proven"}
+    assert at("2019-05-05") == {"certificate-not-yet-valid proven"}
+    assert at("2025-01-02", end="2025-01-02T11:00:00") == {"certificate-expired possible"}
+    assert at("2025-01-02", end="2025-01-02T13:00:00") == set()
+    assert at("2025-01-03", end="2025-01-02T13:00:00") == {"certificate-expired proven"}
+
+
+def test_client_certificates() -> None:
+    mine = chain(cert("Client One", "Inner CA"), cert("Inner CA", "Root CA"))
+    names = name_of("Root CA")
+    good = full(asked=request(names), sent=(mine, CKE, CV)).fin(0, 1).codes()
+    assert {"client-certificate-requested", "client-certificate-sent"} <= good
+    assert not {"client-certificate-unproven", "ca-list-mismatch", "ca-list-empty", "unexpected-message"} & good
+    assert "client-certificate-unproven" in full(asked=request(names), sent=(mine, CKE)).codes()
+    assert "client-certificate-missing" in full(asked=request(names)).codes()
+    assert "client-certificate-missing" not in full().codes()
+    empty = full(asked=request(names), sent=(chain(), CKE)).codes()
+    assert "client-certificate-empty" in empty and "client-certificate-missing" not in empty
+    assert "ca-list-mismatch" in full(asked=request(name_of("Other CA")), sent=(mine, CKE, CV)).codes()
+    assert "ca-list-empty" in full(asked=request(), sent=(chain(), CKE)).codes()
+    many = [name_of(f"Authority number {i} of many CA") for i in range(300)]
+    assert "ca-list-large" in full(asked=request(*many), sent=(chain(), CKE)).codes()
+    assert "ca-list-large" not in full(asked=request(*many[:200]), sent=(chain(), CKE)).codes()
+
+
+def name_of(common: str) -> bytes:
+    return der(0x30, der(0x31, der(0x30, der(6, b"\x55\x04\x03"), der(0x0C, common.encode()))))
+
+
+def test_ssl3_no_certificate() -> None:
+    talk = Talk().say(CLIENT, hs(hello(version=0x0300), version=0x0300))
+    talk.segments(SERVER, hs(server(version=0x0300), chain(cert(*LEAF)), message(13, vector(1, b"\1") + vector(2, b"")), DONE,
+                             version=0x0300))
+    told = talk.say(CLIENT, alert(1, 41, 0x0300), hs(CKE, version=0x0300)).codes()
+    assert {"client-no-certificate-alert", "warning-alert"} <= told and "client-certificate-missing" not in told
+
+
+def test_an_empty_certificate_of_tls13_is_seen_by_its_length() -> None:
+    def first(*sizes: int) -> Set[str]:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+        return talk.say(CLIENT, *(sealed(DATA, n) for n in sizes)).say(SERVER, sealed(DATA, 19)).codes()
+
+    assert "client-certificate-empty" in first(25, 53)
+    assert "client-certificate-empty" not in first(53)
+    assert "client-certificate-empty" not in first(1200, 53)
+
+
+def test_silence() -> None:
+    asks = hs(hello())
+    talk = Talk().say(CLIENT, asks)
+    talk.wire.ack(SERVER)
+    assert "client-hello-unanswered" in talk.fin(0, 1).codes()
+    assert "client-hello-unanswered" not in Talk().say(CLIENT, asks).say(SERVER, alert(2, 40)).codes()
+    assert "client-hello-segmented" in Talk().segments(CLIENT, hs(hello(extensions={21: bytes(1500)}))).codes()
+    assert "client-hello-segmented" not in Talk().say(CLIENT, asks).codes()
+
+
+def test_an_end_before_the_handshake_is_done() -> None:
+    assert "handshake-incomplete" in full(finish=False).fin(0, 1).codes()
+    assert "handshake-incomplete" not in full().fin(0, 1).codes()
+    refused = full(finish=False).say(SERVER, alert(2, 40)).fin(1, 0).codes()
+    assert "handshake-incomplete" not in refused and "fatal-alert" in refused
+    late = full(finish=False).fin(0).say(SERVER, alert(2, 40)).codes()
+    assert "handshake-incomplete" in late
+
+
+def test_ends() -> None:
+    def closed(*last: bytes) -> Set[str]:
+        return full().say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 80)).say(CLIENT, *last).fin(0, 1).codes()
+
+    assert "no-close-notify" in closed(sealed(DATA, 60))
+    assert "no-close-notify" not in closed(sealed(ALERT, 26))
+    answered = full().say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(ALERT, 26)).fin(0, 1).codes()
+    assert "no-close-notify" not in answered
+
+
+def test_resets() -> None:
+    assert "reset-mid-handshake" in full(finish=False).rst(SERVER).codes()
+    assert "reset-mid-handshake" not in full().say(CLIENT, sealed(DATA, 60)).rst(SERVER).codes()
+    assert "reset-mid-handshake" not in full(finish=False).fin(1).rst(SERVER).codes()
+    closing = full().say(CLIENT, sealed(ALERT, 26))
+    assert "reset-after-close" in closing.rst(SERVER).codes()
+    own = full().say(SERVER, sealed(ALERT, 26)).rst(SERVER).codes()
+    assert not {"reset-after-close", "reset-mid-handshake"} & own
+
+
+def test_injected_resets() -> None:
+    def injected(talk: Talk) -> bool:
+        return "injected-reset" in talk.codes()
+
+    assert injected(full(finish=False).rst(SERVER, ttl=243))
+    assert not injected(full(finish=False).rst(SERVER))
+    assert injected(full(finish=False).rst(SERVER, payload=b"blocked"))
+    goes_on = full(finish=False).rst(SERVER)
+    assert injected(goes_on.say(SERVER, ccs(), sealed(HANDSHAKE, 40)))
+    before = full(finish=False)
+    lost = before.at[SERVER]
+    before.at[SERVER] += 60
+    before.rst(SERVER)
+    before.wire.send(SERVER, sealed(DATA, 55), lost)  # sent before the RST, seen behind it
+    assert not injected(before)
+
+
+def test_versions_and_suites() -> None:
+    def agreed(version: int, suite: int) -> Set[str]:
+        return Talk().say(CLIENT, hs(hello((suite,)))).say(SERVER, hs(server(suite, version=version))).codes()
+
+    assert "obsolete-version" in agreed(0x0302, 0x002F)
+    assert "obsolete-version" not in agreed(0x0303, 0x002F)
+    for weak in (0x0005, 0x000A, 0x0001, 0x0034, 0x0003, 0x0009):
+        assert "obsolete-cipher" in agreed(0x0303, weak), hex(weak)
+    for good in (0x002F, 0x009C, 0xC02F, 0xCCA8):
+        assert "obsolete-cipher" not in agreed(0x0303, good), hex(good)
+
+
+def test_refusals() -> None:
+    def refused(description: int, **more: Any) -> Set[str]:
+        return Talk().say(CLIENT, hs(hello(**more))).say(SERVER, alert(2, description)).fin(1, 0).codes()
+
+    assert "version-mismatch" in refused(70)
+    assert "no-common-parameters" in refused(40) and "no-common-parameters" in refused(71)
+    assert "no-common-parameters" not in refused(40, signal=False)
+    assert "renegotiation-info-missing" in refused(40, signal=False)
+    for other in (86, 112, 120, 80):
+        assert not {"version-mismatch", "no-common-parameters"} & refused(other), other
+    assert "fallback-scsv" in refused(86, suites=(0xC02F, 0x5600))
+    assert "fallback-scsv" not in refused(86)
+
+
+def test_unoffered_choices() -> None:
+    def chose(first: bytes, answer: bytes) -> bool:
+        return "unoffered-choice" in Talk().say(CLIENT, hs(first)).say(SERVER, hs(answer)).codes()
+
+    assert not chose(hello(), server())
+    assert chose(hello(), server(0xC030))
+    assert chose(hello(version=0x0302), server(version=0x0303))
+    assert chose(hello(), server(extensions={35: b""}))
+    assert not chose(hello(extensions={35: b""}), server(extensions={35: b""}))
+    assert not chose(hello((0xC02F, 0x00FF), signal=False), server())
+    assert chose(hello(extensions={16: vector(2, vector(1, b"h2"))}), server(extensions={16: vector(2, vector(1, b"spdy/3"))}))
+    assert not chose(hello((0x1301,), V13), server(0x1301, S13, signal=False))
+    assert chose(hello((0x1301,), V13), server(0x1301, {**S13, 51: numbers(0x001E) + vector(2, bytes(56))}, signal=False))
+
+
+def test_downgrades() -> None:
+    marked = bytes(24) + b"DOWNGRD\1"
+    newest = hello(extensions={43: vector(1, numbers(0x0304, 0x0303))})
+    assert "downgrade-sentinel" in Talk().say(CLIENT, hs(newest)).say(SERVER, hs(server(random=marked))).codes()
+    assert "downgrade-sentinel" not in Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(random=marked))).codes()
+    assert "downgrade-sentinel" not in Talk().say(CLIENT, hs(newest)).say(SERVER, hs(server())).codes()
+
+
+def test_compression() -> None:
+    both = hello(compressions=b"\1\0")
+    assert "compression" in Talk().say(CLIENT, hs(both)).say(SERVER, hs(server(compression=1))).codes()
+    assert "compression" not in Talk().say(CLIENT, hs(both)).say(SERVER, hs(server())).codes()
+
+
+def test_heartbleed() -> None:
+    def beat(kind: int, claims: int, size: int) -> bytes:
+        return record(24, bytes((kind,)) + numbers(claims) + bytes(size))
+
+    def told(*beats: Tuple[int, bytes]) -> List[Object]:
+        talk = full()
+        talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server()))
+        for side, raw in beats:
+            talk.say(side, raw)
+        return [f for f in talk.findings() if f["code"] == "heartbleed"]
+
+    assert len(told((CLIENT, beat(1, 16384, 1)))) == 1
+    assert not told((CLIENT, beat(1, 18, 34)), (SERVER, beat(2, 18, 34)))
+    leaked = told((CLIENT, beat(1, 4000, 0)), (SERVER, beat(2, 4000, 4016)))
+    assert len(leaked) == 2 and "4000 bytes" in leaked[1]["text"] and leaked[1]["by"] == "server"
+
+
+def test_renegotiation() -> None:
+    again = full().say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(HANDSHAKE, 28)).say(CLIENT, sealed(HANDSHAKE, 300))
+    again.say(SERVER, sealed(HANDSHAKE, 133), sealed(CCS, 25), sealed(HANDSHAKE, 40))
+    both = again.say(CLIENT, sealed(CCS, 25), sealed(HANDSHAKE, 40)).findings()
+    told = next(f for f in both if f["code"] == "renegotiation")
+    assert "begun by the server" in told["text"] and "resumed" in told["text"] and told["sure"] == "proven"
+    assert not {"renegotiation-refused", "malformed"} & {f["code"] for f in both}
+    refused = full().say(CLIENT, sealed(DATA, 60), sealed(HANDSHAKE, 300)).say(SERVER, sealed(ALERT, 26)).fin(1, 0)
+    assert "renegotiation-refused" in refused.codes()
+    assert not {"renegotiation", "renegotiation-refused"} & full().say(CLIENT, sealed(DATA, 60)).fin(0, 1).codes()
+
+
+def test_a_hello_on_an_old_connection() -> None:
+    """What the second seed tells: the client begins afresh, with the SCSV, under another record version."""
+    talk = full().say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 80))
+    talk.say(CLIENT, hs(hello((0xC02F, 0x00FF), signal=False), version=0x0301))
+    told = talk.say(SERVER, sealed(ALERT, 26)).fin(1, 0).findings()
+    assert {"renegotiation-refused", "renegotiation-info-missing"} <= {f["code"] for f in told}
+    refused = next(f for f in told if f["code"] == "renegotiation-refused")
+    assert "TLS 1.0" in refused["text"] and refused["by"] == "client"
+    missing = next(f for f in told if f["code"] == "renegotiation-info-missing")
+    assert "SCSV" in missing["text"] and missing["by"] == "client"
+
+
+def test_the_server_lacks_rfc_5746() -> None:
+    lacking = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(signal=False))).findings()
+    assert [f["by"] for f in lacking if f["code"] == "renegotiation-info-missing"] == ["server"]
+    newest = Talk().say(CLIENT, hs(hello((0x1301,), V13, signal=False))).say(SERVER, hs(server(0x1301, S13, signal=False))).codes()
+    assert "renegotiation-info-missing" not in newest
+
+
+def test_a_resumption_with_other_secrets() -> None:
+    bad = resumed().say(CLIENT, alert(2, 20)).fin(0, 1).findings()
+    told = next(f for f in bad if f["code"] == "bad-record-mac-on-resumption")
+    assert told["by"] == "unknown" and "resumption" in told["next"]
+    assert "fatal-alert" in {f["code"] for f in bad}
+    assert "bad-record-mac-on-resumption" not in resumed().say(CLIENT, alert(2, 40)).codes()
+    assert "bad-record-mac-on-resumption" not in full(finish=False).say(SERVER, alert(2, 20)).codes()
+
+
+def test_early_data() -> None:
+    psk = {
+        **V13, 45: b"\1\1", 42: b"", 41: vector(2, vector(2, bytes(100)) + b"\1\2\3\4") + vector(2, vector(1, bytes(32))),
+    }  # fmt: skip
+    asks = hs(hello((0x1301,), psk))
+
+    def went(answer: Dict[int, bytes], *client: int) -> Set[str]:
+        talk = Talk().say(CLIENT, asks, sealed(DATA, 113))
+        talk.say(SERVER, hs(server(0x1301, answer, signal=False)), ccs(), sealed(DATA, 27), sealed(DATA, 53))
+        return talk.say(CLIENT, *(sealed(DATA, n) for n in client)).codes()
+
+    taken = {**S13, 41: numbers(0)}
+    assert "early-data" in went(taken, 21, 53)
+    assert "early-data-rejected" in went(S13, 53)
+    assert "early-data-rejected" in went(taken, 53)
+    assert not {"early-data", "early-data-rejected"} & Talk().say(CLIENT, hs(hello((0x1301,), V13))).codes()
+
+
+def test_orders() -> None:
+    flight = [server(), chain(cert(*LEAF), cert("Inner CA", "Root CA")), SKE, DONE]
+
+    def sent(*messages: bytes) -> Set[str]:
+        return Talk().say(CLIENT, hs(hello())).segments(SERVER, hs(*messages)).codes()
+
+    assert "unexpected-message" not in sent(*flight)
+    assert "unexpected-message" in sent(flight[0], flight[2], flight[1], flight[3])
+    assert "unexpected-message" in sent(flight[0], flight[1], flight[3])  # ECDHE without its key
+    assert "unexpected-message" in sent(*flight[:1], *flight[1:2], *flight[1:])
+    early = Talk().say(CLIENT, hs(hello())).segments(SERVER, hs(*flight)).say(CLIENT, ccs(), sealed(HANDSHAKE, 40))
+    assert "unexpected-message" in early.codes()  # ChangeCipherSpec before the keys are agreed
+    assert "unexpected-message" not in full().codes()
+    assert "unexpected-message" not in resumed().codes()
+
+
+def test_oversize_records() -> None:
+    newest = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+    newest.say(SERVER, hs(server(0x1301, S13, signal=False)), sealed(DATA, 53)).say(CLIENT, sealed(DATA, 53))
+    assert "oversize-record" not in newest.segments(SERVER, sealed(DATA, 16384 + 256)).codes()
+    assert "oversize-record" in newest.segments(SERVER, sealed(DATA, 16384 + 257)).codes()
+    assert "oversize-record" not in full().segments(SERVER, sealed(DATA, 16384 + 2048)).codes()
+    assert "oversize-record" in full().segments(SERVER, sealed(DATA, 16384 + 2049)).codes()
+
+
+def test_classes_by_length() -> None:
+    def late(kind: int, size: int) -> List[Object]:
+        talk = Talk(open=False).say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 90)).say(CLIENT, sealed(kind, size))
+        return [f for f in talk.findings() if f["code"] == "cipher-class"]
+
+    assert "GCM" in late(ALERT, 26)[0]["text"]
+    assert not late(DATA, 26)
+    assert not [f for f in full().findings() if f["code"] == "cipher-class"]
+
+
+def test_countermeasures_by_length() -> None:
+    def lengths(*sizes: int, version: int = 0x0301) -> Set[str]:
+        first = hello((0xC013,), version=version)
+        talk = full(first, server(0xC013, version=version), version=version)
+        talk.say(CLIENT, *(sealed(DATA, n, version) for n in sizes))
+        return talk.codes() & {"empty-fragments", "record-splitting"}
+
+    assert lengths(32, 48, 32, 32) == {"empty-fragments", "record-splitting"}
+    assert lengths(32, 32, 32, 48) == {"empty-fragments", "record-splitting"}
+    assert lengths(32, 32, 48) == {"record-splitting"}
+    assert lengths(48, 64) == set()
+    assert lengths(32, 48, version=0x0302) == set()
+
+
+def test_protocols() -> None:
+    http = Talk().say(CLIENT, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert "plaintext-to-tls" in http.say(SERVER, alert(2, 10)).codes()
+    plain = Talk(ports=(50000, 80)).say(CLIENT, b"GET / HTTP/1.1\r\n\r\n").say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    assert "plaintext-to-tls" not in plain.codes()
+    assert "tls-to-plaintext" in Talk().say(CLIENT, hs(hello())).say(SERVER, b"220 mail.example ESMTP ready\r\n").codes()
+    assert "tls-to-plaintext" not in Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).codes()
+
+
+def test_verdict_and_certificate_line() -> None:
+    told = objects(resumed().say(CLIENT, alert(2, 20)).fin(0, 1).text())
+    verdict = of(told, "verdict")[0]
+    assert verdict["text"].startswith("Resumed handshake, TLS 1.2")
+    assert "the client rejected the server's Finished" in verdict["text"]
+    assert "Ball with: unknown. Try: disable resumption" in verdict["text"]
+    assert (verdict["code"], verdict["by"], verdict["outcome"]) == ("bad-record-mac-on-resumption", "unknown", "resumed")
+    mine = chain(cert("Client One", "Inner CA"), cert("Inner CA", "Root CA"))
+    line = of(objects(full(asked=request(name_of("Root CA")), sent=(mine, CKE, CV)).text()), "verdict")[0]["client_certificate"]
+    assert re.search(r"asked for by the server \(packet \d+, 0x.*sent \(packet \d+.*proved \(CertificateVerify\) \(packet", line)
+    assert line.endswith("whose move: nobody's") and "which the server lists" in line
+
+
+def test_nothing_of_the_trace_gets_into_a_command() -> None:
+    name = b"x;rm -rf $HOME"
+    talk = Talk().say(CLIENT, hs(hello(extensions={0: vector(2, b"\0" + vector(2, name))}))).say(SERVER, alert(2, 40))
+    assert not [f for f in talk.findings() if "rm -rf" in f["text"] + f["next"]]

@@ -20,7 +20,7 @@ warning-alert (note)
         orderly end before any encryption.
     try: If the connection goes on, nothing.
     source: RFC 5246 section 7.2, RFC 6066 section 3
-    sample: ssl3
+    sample: tests/test_findings.py
 
 encrypted-alert (note)
     meaning: An alert was sent; what it says is encrypted and not on the wire. At the end of a connection it is nearly

@@ -15,7 +15,7 @@ obsolete-version (warning)
     causes: One end has nothing newer, or has it switched off.
     try: Switch TLS 1.2 or 1.3 on at the end that lacks it: openssl s_client -tls1_2 shows whether the server has it.
     source: RFC 6176, RFC 7568, RFC 8996
-    sample: tls12-rsa
+    sample: ssl3
 
 obsolete-cipher (warning)
     meaning: The suite that was chosen does not protect what is sent as it should.

@@ -72,7 +72,7 @@ ca-list-empty (note)
     causes: A server that names none, or is told not to (Schannel does so by default since 2012).
     try: If the client sends none, list the authorities on the server, or tell the client which certificate to use.
     source: RFC 5246 section 7.4.4
-    sample: ssl3
+    sample: tests/test_findings.py
 
 ca-list-mismatch (warning)
     meaning: None of the authorities that the server lists issued the client's certificate, as far as the trace shows:

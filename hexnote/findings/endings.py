@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional
 
-from hexnote.model import SIDES, Course, Finding, Step, Story, finding, plural
+from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # TTLs of one sender differ by a little where its packets take several ways.
@@ -182,10 +182,9 @@ def _silent(story: Story) -> Iterator[Finding]:
                   f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)", first.places)
 
 
-def late(story: Story, reset: Step, step: Step) -> Finding:
-    """New data of an end behind a RST that bears its address."""
+def late(stream: Optional[int], reset: Step, at: Places) -> Finding:
+    """New data of an end, at `at`, behind a RST that bears its address."""
     side = SIDES[reset.side]
-    return finding(story, "injected-reset", "warning", "middlebox", "likely",
-                   f"the {side} goes on sending behind the RST of packet {reset.packet} that bears its address: it did not "
-                   "send that RST",
-                   f"a trace taken at the {side} in which it sends the same RST", _CAPTURE, reset.places + step.places)
+    return Finding("injected-reset", "warning", stream, "middlebox", "likely",
+                   f"the {side} goes on sending behind the RST of packet {reset.packet} that bears its address: it did not send "
+                   "that RST", f"a trace taken at the {side} in which it sends the same RST", _CAPTURE, reset.places + at)

@@ -141,8 +141,7 @@ def _inside(story: Story) -> Iterator[Finding]:
         yield finding(story, "renegotiation", "note", "unknown", "proven" if both else "likely",
                       f"another handshake inside the encrypted connection, {who}, "
                       f"{ended}{_fitting(story, change)}", at=first.places)
-        if not both:
-            yield from _broken(story, first)
+        yield from _broken(story, change[-1] if both else first)
         return
     if not told:
         return
@@ -167,10 +166,12 @@ def _inside(story: Story) -> Iterator[Finding]:
 
 
 def _broken(story: Story, change: Step) -> Iterator[Finding]:
-    """One end finished, the other did not: an alert there rejects the Finished."""
-    rest = story.steps[story.steps.index(change) + 1 :]
-    alert = next((s for s in rest if s.type == 21 and s.kind in ("sealed", "alert") and s.side != change.side), None)
-    if alert is None:
+    """An alert in answer to the last Finished, which is neither answered nor followed by data, rejects it."""
+    rest = [s for s in story.steps[story.steps.index(change) + 1 :] if s.kind in ("sealed", "alert", "data")]
+    if len(rest) < 2 or rest[0].side != change.side or rest[0].type != 22:
+        return
+    alert = rest[1]
+    if alert.side == change.side or alert.type != 21 or any(s.side == change.side for s in rest[2:]):
         return
     yield finding(story, "renegotiation-refused", "warning", "unknown", "likely",
                   f"the {SIDES[alert.side]} answers the {SIDES[change.side]}'s Finished of the renegotiation with an alert of "

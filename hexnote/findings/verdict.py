@@ -13,6 +13,7 @@ external-psk (note)
 
 from __future__ import annotations
 
+import re
 from typing import Dict, List, Optional, Tuple
 
 from hexnote.model import VERSIONS, Finding, Step, Story, Verdict, plural, title
@@ -28,6 +29,7 @@ _RANK = (
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
 _CAUSES = frozenset(("fallback-scsv", "client-certificate-empty", "client-no-certificate-alert", "injected-reset"))
+_END = re.compile(r"\. (?=[A-Z])")  # of the first sentence
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -37,7 +39,7 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     cause = _cause(told)
     if cause is None:
         return Verdict(f"{sentence}.", outcome, "", "nobody")
-    what = cause.text.split("; usual causes: ")[0]
+    what = _END.split(cause.text.split("; usual causes: ")[0], 1)[0]
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}"
     if cause.severity != "note":
@@ -74,7 +76,7 @@ def _outcome(story: Story) -> Tuple[str, str]:
         ) if part
     )  # fmt: skip
     if course.resumed:
-        return "resumed", f"{'Resumed' if course.complete else 'Unfinished resumed'} handshake{about}"
+        return "resumed", f"Resumed handshake{about}"
     if course.complete:
         if course.kind == "external":
             return "psk", f"Handshake with an external pre-shared key{about}"
