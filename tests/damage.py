@@ -556,6 +556,146 @@ def damaged(source: str, kinds: Iterable[str], seed: int) -> Tuple[bytes, List[B
     return render(text), shown(text), shown(text, False)
 
 
+# ------------------------------------------------------------------ wrecks: what cannot be read right, and must not be read wrong
+
+WRECKS: Dict[str, Damage] = {}
+
+
+def wreck(damage: Damage) -> Damage:
+    WRECKS[damage.__name__.strip("_")] = damage
+    return damage
+
+
+@wreck
+def lines_sorted(text: Text, rng: random.Random) -> None:
+    """sort"""
+    text.lines.sort(key=lambda line: line.text)
+
+
+@wreck
+def lines_unique(text: Text, rng: random.Random) -> None:
+    """sort -u"""
+    text.lines = [Line(one) for one in sorted({line.text for line in text.lines})]
+
+
+@wreck
+def lines_reversed(text: Text, rng: random.Random) -> None:
+    """tac"""
+    text.lines.reverse()
+
+
+@wreck
+def rows_shuffled(text: Text, rng: random.Random) -> None:
+    """Within each packet."""
+    blocks: Dict[int, List[Line]] = {}
+    for line in text.lines:
+        blocks.setdefault(line.packet, []).append(line)
+    text.lines = []
+    for lines in blocks.values():
+        rows = lines[1:]
+        rng.shuffle(rows)
+        text.lines += lines[:1] + rows
+
+
+@wreck
+def rows_swapped(text: Text, rng: random.Random) -> None:
+    """Two rows of a packet change places: the checksums cannot see it, the offsets can."""
+    rows = [n for n in _rows(text)[:-1] if text.lines[n + 1].offset > 0]
+    for n in rng.sample(rows, min(3, len(rows))):
+        text.lines[n], text.lines[n + 1] = text.lines[n + 1], text.lines[n]
+
+
+@wreck
+def interleaved(text: Text, rng: random.Random) -> None:
+    """Two programs print at once: row for row."""
+    blocks: Dict[int, List[Line]] = {}
+    for line in text.lines:
+        blocks.setdefault(line.packet, []).append(line)
+    packets = list(blocks.values())
+    text.lines = []
+    for one, other in zip(packets[::2], packets[1::2]):
+        text.lines += [line for n in range(max(len(one), len(other))) for line in (one[n : n + 1] + other[n : n + 1])]
+
+
+@wreck
+def reflowed(text: Text, rng: random.Random) -> None:
+    """fmt: lines are joined and broken anew."""
+    words = " ".join(line.text.strip() for line in text.lines)
+    text.lines = [Line(line) for line in textwrap.wrap(words, 75, break_on_hyphens=False)]
+
+
+@wreck
+def pasted_by_two(text: Text, rng: random.Random) -> None:
+    """paste - -: two lines in one."""
+    text.lines = [Line("\t".join(line.text for line in text.lines[n : n + 2])) for n in range(0, len(text.lines), 2)]
+
+
+@wreck
+def columns_cut_out(text: Text, rng: random.Random) -> None:
+    """cut -c20-: offsets and first groups are gone."""
+    for line in text.lines:
+        if line.offset >= 0:
+            line.text = line.text[19:]
+
+
+@wreck
+def every_second_row(text: Text, rng: random.Random) -> None:
+    gone = set(_rows(text)[::2])
+    text.lines = [line for n, line in enumerate(text.lines) if n not in gone]
+
+
+@wreck
+def heads_of_packets(text: Text, rng: random.Random) -> None:
+    """grep -A1: of each packet the first row."""
+    text.lines = [line for line in text.lines if line.offset <= 0]
+
+
+@wreck
+def mistyped(text: Text, rng: random.Random) -> None:
+    """A digit for another one, in a few rows."""
+    for n in rng.sample(_rows(text), min(3, len(_rows(text)))):
+        line = text.lines[n]
+        head, hexes, tail = _columns(line)
+        places = [i for i, c in enumerate(hexes) if c != " "]
+        at = rng.choice(places)
+        digit = rng.choice("0123456789abcdef".replace(hexes[at], ""))
+        line.text = head + hexes[:at] + digit + hexes[at + 1 :] + tail
+
+
+@wreck
+def byte_dropped(text: Text, rng: random.Random) -> None:
+    """Two digits of a row are gone, and what stood behind them has moved up."""
+    for n in rng.sample(_rows(text), min(3, len(_rows(text)))):
+        line = text.lines[n]
+        head, hexes, tail = _columns(line)
+        at = 2 * rng.randrange(max(1, len(re.sub(r"\s", "", hexes)) // 2))
+        digits = re.sub(r"\s", "", hexes)
+        digits = digits[:at] + digits[at + 2 :]
+        line.text = head + " ".join(digits[i : i + 4] for i in range(0, len(digits), 4)) + tail
+
+
+@wreck
+def two_takes(text: Text, rng: random.Random) -> None:
+    """diff -u: rows of an older take stand beside those of the newer one."""
+    out: List[Line] = []
+    for line in text.lines:
+        if line.offset > 0 and rng.random() < 0.1:
+            head, hexes, tail = _columns(line)
+            other = "".join(rng.choice("0123456789abcdef") if c.isalnum() else c for c in hexes)
+            out.append(line.copy("-" + head + other + tail))
+            out.append(line.copy("+" + line.text))
+        else:
+            out.append(line.copy(" " + line.text))
+    text.lines = out
+
+
+def wrecked(source: str, name: str, seed: int) -> bytes:
+    """A trace with this wreck."""
+    text = parse(source)
+    WRECKS[name](text, random.Random(seed))
+    return render(text)
+
+
 _BLANKS_CHANGED = {"collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp", "tab to a blank", "tab to four"}
 _APART = [
     {"utf16", "utf16be", "cr_only", "crlf", "crcrlf", "cp1252"},

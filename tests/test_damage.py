@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pytest
 from conftest import SHARED
-from damage import KINDS, Bytes, damaged, pairs, parse, shown
+from damage import KINDS, WRECKS, Bytes, damaged, pairs, parse, shown, wrecked
+from support import objects, stream_bytes
 from test_dumps import GRAMMARS, HEAD, dump, packet
 
 from hexnote import layers
@@ -102,6 +103,42 @@ def test_two_kinds() -> None:
     count, exact, wrong = (sum(row[n] for row in table.values()) for n in range(3))
     assert wrong == 0
     assert exact >= 0.99 * count, f"{exact} of {count}"
+
+
+Sent = Dict[Tuple[str, str], Dict[int, int]]
+
+
+def sent(found: List[Dict[str, Any]]) -> Sent:
+    """What the leaves say was sent: (source, destination) to sequence number to byte; streams without headers by name."""
+    bases: Dict[Tuple[Any, str], Tuple[Tuple[str, str], int]] = {}
+    for o in found:
+        if o["kind"] == "packet" and o["stream"] is not None and o["seq"] is not None and o["offset"] is not None and o["src"]:
+            ends = (f"{o['src']}:{o['sport']}", f"{o['dst']}:{o['dport']}")
+            bases.setdefault((o["stream"], o["from"]), (ends, o["seq"] + ("S" in o["flags"]) - o["offset"]))
+    out: Sent = {}
+    for key, known in stream_bytes(found).items():
+        ends, base = bases.get(key, (("", ""), 0))
+        if ends[0]:
+            out.setdefault(ends, {}).update(((base + at) % 2**32, byte) for at, byte in known.items())
+    return out
+
+
+ALARMS = {"checksum", "length-disagrees", "ascii-disagrees", "unreadable-rows", "retransmission-differs", "summary-disagrees"}
+
+
+@pytest.mark.parametrize("name", sorted(WRECKS))
+def test_wrecks_are_not_read_wrong_without_a_word(name: str) -> None:
+    for seed, (label, source) in enumerate(SOURCES):
+        truth = sent(objects(source.encode()))
+        found = objects(wrecked(source, name, seed))
+        wrong = 0
+        for ends, known in sent(found).items():
+            right = truth.get(ends, {})
+            wrong += sum(right.get(at) != byte for at, byte in known.items())
+        alarms = {o["code"] for o in found if o["kind"] == "finding"} & ALARMS
+        if WHOLE:
+            print(f"{name:20} {label:40} {wrong} bytes wrong, {sum(map(len, sent(found).values()))} read, {sorted(alarms)}")
+        assert not wrong or alarms, (label, wrong)
 
 
 def test_the_generator_is_seeded() -> None:
