@@ -25,6 +25,7 @@ _KEPT = 128  # pieces of one packet that are remembered
 _ELISION = regex(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
 # A line that looks as a row does, whatever its digits have become.
 _ROWLIKE = regex(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
+_HEXLIKE = regex(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = regex(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 
@@ -49,12 +50,24 @@ class Known:
         self.open = b""  # the bytes of the last row, if the rest of it may stand on a line of its own
 
     def add(self, offset: int, data: bytes) -> None:
-        """Takes bytes that begin at or behind `next`."""
-        self.starts.append(offset)
-        self.parts.append(data)
-        self.next = offset + len(data)
+        """Takes bytes that begin at or behind `next`, or fill (part of) a hole before it."""
+        if offset < self.next:
+            at = bisect_right(self.starts, offset)
+            self.starts.insert(at, offset)
+            self.parts.insert(at, data)
+        else:
+            self.starts.append(offset)
+            self.parts.append(data)
+            self.next = offset + len(data)
         if len(self.parts) > _KEPT:
             del self.starts[0], self.parts[0]
+
+    def hole(self, offset: int) -> int:
+        """How many bytes from `offset` on were left out, between others that were shown; 0: none."""
+        at = bisect_right(self.starts, offset)
+        if not 0 < at < len(self.starts) or self.starts[at - 1] + len(self.parts[at - 1]) > offset:
+            return 0
+        return self.starts[at] - offset
 
     @property
     def whole(self) -> bool:
@@ -106,7 +119,7 @@ class Draft:
 
     __slots__ = (
         "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
-        "closed", "rows", "blanked", "dress", "known", "rivals", "done", "row", "stream", "label",
+        "closed", "rows", "blanked", "dress", "known", "rivals", "done", "row", "stream", "label", "filling",
     )
 
     def __init__(self, line: int) -> None:
@@ -131,6 +144,7 @@ class Draft:
         self.row = "row"  # the kind of its rows
         self.stream = False  # the rows are a stream's, unless an IP header is found in them
         self.label: Optional[Label] = None  # what the head says, if it is a label
+        self.filling = False  # rows that stand too late, in a hole of their packet
 
     def begin(self, head: bytes, weak: bool, dress: str) -> None:
         """Takes the head, whose text is in the draft's."""
@@ -245,6 +259,12 @@ class Past:
         if _ROWLIKE.match(text):
             self._spoilt += 1
 
+    def misses(self, text: bytes, pos: int) -> bool:
+        """Whether the line at `pos` looks like a row where rows of a packet are still to come."""
+        current = self.current
+        return current is not None and not current.whole and not current.stream and self._strange <= self._spoilt and (
+            _HEXLIKE.match(text, pos) is not None)
+
     @property
     def any_rows(self) -> bool:
         """Whether any rows were read."""
@@ -320,6 +340,8 @@ class Past:
             if draft.next >= 0:
                 if piece.kind == "whole":
                     return draft.row == "whole" and not piece.begins and self._same(draft, piece)
+                if draft.filling and (draft.known is None or draft.known.hole(offset) < min(ROW, len(piece.data))):
+                    return False
                 return offset == draft.next and self._same(draft, piece)
             if piece.kind == "whole":
                 return piece.begins or draft.label is not None or self.begins(piece.data)
@@ -332,6 +354,8 @@ class Past:
             return True
         if not piece.sound:
             return False
+        if self._fills(piece):
+            return True
         if piece.sure or (not offset and len(piece.data) >= ROW):
             return True
         if current is not None and current.bare and self._joins(current, offset):
@@ -340,6 +364,13 @@ class Past:
             # A row may end in its midst: it was cut, or another program has printed there.
             return (offset - current.next) % ROW == 0 or offset % ROW == 0
         return bool(self._shown(piece))
+
+    def _fills(self, piece: Piece) -> bool:
+        """Whether a row stands right behind rows that should follow it: two have changed places."""
+        current = self.current
+        if current is None or current.stream or self._apart or piece.offset >= current.next or piece.kind != "row":
+            return False
+        return current.hole(piece.offset) >= min(ROW, len(piece.data))
 
     def repeatable(self) -> Tuple[bytes, int, str]:
         """(bytes, the offset behind them, kind) of the last row of a stream that goes on here; else no bytes."""
@@ -405,7 +436,8 @@ class Past:
         if not draft.head and current is not None and not piece.begins and (
             piece.side is None or current.side is None or piece.side == current.side
         ):
-            joins = self._joins(current, offset)
+            draft.filling = self._fills(piece)
+            joins = draft.filling or self._joins(current, offset)
             if not joins and offset > current.next and len(piece.data) < ROW:
                 # A short row is likely to have been shown elsewhere too; here it ends the packet.
                 at_end = offset + len(piece.data) == current.total or self._strange <= 1
@@ -431,6 +463,8 @@ class Past:
             draft.stream = piece.kind not in ("row", "memory") and not (draft.head and draft.label is None)
             self._decide(draft, piece)
         if draft.known is not None:
+            if draft.filling:
+                piece = _fit(draft.known, piece, start)
             piece = self._clip(draft, draft.known, piece, start)
         if draft.kind < 0:
             self._resolve(draft, piece)
@@ -493,6 +527,15 @@ class Past:
             draft.kind = PACKET
             if draft.known is None:
                 draft.known = Known(False, draft.offset if draft.next >= 0 else offset)
+
+
+def _fit(known: Known, piece: Piece, start: int) -> Piece:
+    """Of rows that fill a hole, those that lie in it."""
+    room = known.hole(piece.offset)
+    if len(piece.data) > room and piece.geometry is not None:
+        whole = room // ROW
+        return piece._replace(data=piece.data[: whole * ROW], stop=start + whole * piece.geometry.stride)
+    return piece
 
 
 def _within(known: Known, offset: int) -> bool:

@@ -123,6 +123,10 @@ class Reader:
                 told.setdefault(reason, (line, _ADVICE[reason]))
         return list(told.values())
 
+    def misfit(self, first: int, last: int) -> None:
+        """Notes that rows, which were told as a block, belong to no packet."""
+        self._lexer.report(first, last, "their offsets fit no packet")
+
     @property
     def unreadable(self) -> List[Tuple[int, int, str]]:
         """(first line, last line, why): lines that look like rows of a dump and were left as prose, so far."""

@@ -12,7 +12,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 from hexnote.drafts import Draft, Known, Label, Past
 from hexnote.model import PACKET, Block, Item, Layout, Prose
-from hexnote.rows import ROW, Geometry, Piece, moved, read_bare, read_row, read_whole
+from hexnote.rows import ROW, Geometry, Piece, more_rows, moved, read_bare, read_row, read_whole
 from hexnote.washing import dirty, wash
 
 LONG = 65536  # a line longer than this is prose
@@ -196,8 +196,10 @@ class Lexer:
                         yield from self._finish(draft)
                     continue
                 if draft is None and not self._aside:
-                    self._report(name or "", piece)
+                    self._report(name or "", piece, pos)
                 kind = "line"
+            elif kind == "line" and draft is None and not self._aside and self._past.misses(buf, pos):
+                self.report(self.line, self.line, "they have no offset, or digits that are none")
             elif draft is None and (kind != "line" or (self._aside and buf[pos:stop].strip())):
                 self._aside = kind == "aside"
             if draft is not None:
@@ -299,16 +301,28 @@ class Lexer:
                 return True
         return False
 
-    def _report(self, name: str, piece: Optional[Piece]) -> None:
+    def _report(self, name: str, piece: Optional[Piece], pos: int) -> None:
         """Notes a line that looks like a row and is not read as one."""
-        if piece is None or self._vocabulary.kinds.get(name) not in ("row", "run") or len(piece.data) < 8:
+        if self._vocabulary.kinds.get(name) == "bare":
+            if self._past.misses(self._buf, pos):
+                self.report(self.line, self.line, "they have no offset, or digits that are none")
+        elif self._vocabulary.kinds.get(name) not in ("row", "run"):
             return
-        why = "its offset fits no packet" if piece.sound else "hex and text cannot be told apart"
+        elif piece is None:
+            if more_rows(self._buf, pos):
+                self.report(self.line, self.line, "more than one row stands in a line")
+        elif len(piece.data) >= 8:
+            self.report(self.line, self.line, "its offset fits no packet" if piece.sound else "hex and text cannot be told apart")
+        elif self._past.misses(self._buf, pos):
+            self.report(self.line, self.line, "they have no offset, or digits that are none")
+
+    def report(self, first: int, last: int, why: str) -> None:
+        """Notes lines of the input that look like rows and could not be read."""
         found = self.unreadable
-        if found and found[-1][1] >= self.line - 1 and found[-1][2] == why:
-            found[-1] = (found[-1][0], self.line, why)
+        if found and found[-1][1] >= first - 1 and found[-1][2] == why:
+            found[-1] = (found[-1][0], last, why)
         elif len(found) < _REPORTS:
-            found.append((self.line, self.line, why))
+            found.append((first, last, why))
 
     def _prose(self, text: bytes) -> Iterator[Token]:
         """The tokens of a line of prose."""

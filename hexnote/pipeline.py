@@ -239,6 +239,8 @@ class Trace:
         else:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
+            if placed.flow is None and block.offset and not block.payload:
+                self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
             if placed.content < 0:
                 self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
             else:

@@ -242,6 +242,7 @@ _CLOSED = regex(
 )
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
 _CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
+_AGAIN = regex(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
 _CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
@@ -262,7 +263,7 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
         return _words(match, dress, offset)
     line = match[0].rstrip(BLANKS)
     digits, ends, cols = _groups(line, match.start("hex") - start, ROW)
-    if not ends:
+    if not ends or (len(line) > cols[-1] + 40 and _AGAIN.search(line, cols[-1])):
         return None
     data = unhexlify(b"".join(digits))
     size, sound = _divide(line, ends, cols, data, expected)
@@ -281,6 +282,13 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     layout = Layout(tuple(cols[:size]), text)
     side = None if "other" not in names else 0 if match["other"] is None else 1
     return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound, side=side)
+
+
+def more_rows(text: bytes, pos: int) -> bool:
+    """Whether the line at `pos` has more rows than one."""
+    end = text.find(b"\n", pos)
+    first = _AGAIN.search(text, pos, end if end >= 0 else len(text))
+    return first is not None and _AGAIN.search(text, first.end(), end if end >= 0 else len(text)) is not None
 
 
 def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], List[int]]:
