@@ -774,7 +774,7 @@ def describe(record: Record) -> str:
     size = record.length - record.header
     body = f"{size} {'byte' if size == 1 else 'bytes'}"
     if record.format == "ssl2":
-        return f"SSL 2.0 format, {body}"
+        return f"{'encrypted ' if record.encrypted else ''}SSL 2.0 format, {body}{inside(record)}"
     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
     version = VERSIONS.get(record.version or 0, f"version 0x{record.version or 0:04x}")
     return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}{inside(record)}"
@@ -800,7 +800,7 @@ def inside(record: Record) -> str:
 
 
 # Why a record is encrypted, where everyone expects it.
-_EXPECTED = ("", "application data", "after ChangeCipherSpec")
+_EXPECTED = ("", "application data", "after ChangeCipherSpec", "after the master key")
 
 
 def remarks(record: Record) -> List[str]:

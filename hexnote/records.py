@@ -21,6 +21,7 @@ from hexnote.session import (
     HANDSHAKE,
     SERVER_HELLO,
     SERVER_KEY_EXCHANGE,
+    SSL2,
     Session,
 )
 from hexnote.spans import Hole, Patchy, Pieces
@@ -166,7 +167,7 @@ class Reader:
         if record is not None and data is not None and end < self.end and self._mode == _OPAQUE and not self.keep:
             # The midst of an encrypted body: most packets of a long trace.
             self._progress += length
-            base = record.offset + 5
+            base = record.offset + record.header
             parts.append(Part(BODY, self.side, record, self._sealed_fields, base, data, pos, end, pos == base, False))
             return
         if data is None:
@@ -328,6 +329,7 @@ class Reader:
         self.end = start + record.length
         self._body, self._have, self._progress, self._read = [], 0, 0, 0
         self._mode = _SMALL
+        self._choose_ssl2(record, head)
         fields = self.messages.record_header(head, record.header, self.ctx)
         behind = start + record.header
         parts.append(Part(HEADER, self.side, record, fields, start, head, pos, max(pos, behind), pos == start, True, note=note))
@@ -340,7 +342,7 @@ class Reader:
         """Whether an SSL 2.0 record begins here: the connection's first hello, or what follows one."""
         if not self.started and not self.other and plausible_ssl2(head):
             return True
-        return self.session.ssl2 and self.session.version is None and bool((head[0] & 0x3F) << 8 | head[1])
+        return self.session.ssl2 and self.session.version in (None, SSL2) and bool((head[0] & 0x3F) << 8 | head[1])
 
     def _unwrap(self, pos: int, data: bytes, parts: List[Part]) -> int:
         """The header of a TDS packet, whose payload is TLS as long as the handshake lasts (MS-TDS section 2.2.6.5); where it
@@ -404,6 +406,8 @@ class Reader:
                     return 0, True
             elif plausible(data[:5]) and (not whole or data[0] in _FIRST) or (not self.other and plausible_ssl2(data)):
                 return 0, True
+            elif side and self.session.ssl2 and data[0] >= 0x80 and data[2] in (0, 4):
+                return 0, True  # what a server of SSL 2.0 begins with: an error, or its hello
         if dialogue is None:
             return _hello_at(data, 0), True
         heard = dialogue.hear(side, pos, data)
@@ -506,6 +510,16 @@ class Reader:
         else:
             self._mode = _SMALL
 
+    def _choose_ssl2(self, record: Record, head: bytes) -> None:
+        """Whether an SSL 2.0 record is encrypted: those behind the client's master key are."""
+        size = record.length - record.header
+        record.why = self.session.encrypted_ssl2(size)
+        if record.why:
+            record.encrypted = True
+            record.protection = self.session.sealed_ssl2(head[2] if record.header == 3 else 0)
+            self._mode = _OPAQUE
+            self._sealed_fields = [(self.messages.fragment, 0, size, 0, -1)]
+
     def _decide(self, record: Record, parts: List[Part]) -> None:
         """The bytes that tell whether the body is encrypted are there: tell what waited."""
         body, lo = self._body, record.offset + 5
@@ -519,14 +533,15 @@ class Reader:
         mode = self._mode
         if mode == _OPAQUE:
             self._progress += hi - lo
-            begins, done = lo == record.offset + 5, hi == self.end
+            base = record.offset + record.header
+            begins, done = lo == base, hi == self.end
             fields = self._sealed_fields
             buf: Any = data if data is not None else b""
             if self.keep:
                 self._body.append((data, hi - lo))
                 if done:
                     buf = _join(self._body)
-            parts.append(Part(BODY, self.side, record, fields, record.offset + 5, buf, lo, hi, begins, done))
+            parts.append(Part(BODY, self.side, record, fields, base, buf, lo, hi, begins, done))
         elif mode == _HANDSHAKE:
             self._progress += hi - lo
             self._handshake(record, lo, hi, data, parts)
@@ -566,8 +581,8 @@ class Reader:
         if done:
             if record.type == CHANGE_CIPHER_SPEC:
                 self.session.change_cipher_spec(self.side, False)
-            elif self.session.keys is not None and record.format == "ssl2" and isinstance(buf, bytes):
-                self.session.keys.hello2(buf)
+            elif record.format == "ssl2":
+                self.session.learn_ssl2(buf)
 
     def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
         ctx = self.context()

@@ -73,12 +73,16 @@ from hexnote.hellos import (
     read_hello,
 )
 from hexnote.model import Protection, Record
+from hexnote.spans import Hole
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE = 1, 2, 11, 12, 14, 16
 ENCRYPTED_EXTENSIONS = 8
 CLIENT, SERVER = 0, 1
-TLS12, TLS13 = 0x0303, 0x0304
+SSL2, TLS12, TLS13 = 0x0002, 0x0303, 0x0304
+# Messages of SSL 2.0 (its specification, section 3.1), and what their records carry under encryption.
+_HELLO2, _MASTER_KEY2, _SERVER_HELLO2 = 1, 2, 4
+_MAC2 = 16
 
 # Handshake types that a first message seen in the middle of a connection may have.
 TYPES = frozenset((0, 1, 2, 3, 4, 5, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 67, 254))
@@ -124,6 +128,7 @@ class Session:
     early = ""  # early data (RFC 8446 section 4.2.10): "offered", "sent" or "rejected"; taken or not is under encryption
     false_start = False  # the client sent data before the server's Finished (RFC 7918)
     ssl2 = False  # the client began with an SSL 2.0 hello
+    _sealed2 = False  # in SSL 2.0: the master key was sent, both ends encrypt
     retried = False  # a HelloRetryRequest was seen
     _next_protocol = False  # a message is due between the client's ChangeCipherSpec and its Finished
     _answered = False  # a ServerHello in clear was seen, and nothing of the server since
@@ -304,6 +309,37 @@ class Session:
                 self.version = version
         if self.keys is not None:
             self.keys.learn(side, kind, buf, False)
+
+    # ---------------------------------------------------------------- SSL 2.0
+
+    def encrypted_ssl2(self, length: int) -> str:
+        """Why an SSL 2.0 record's body of `length` bytes is encrypted, "" where it is in clear: with a MAC it would be longer."""
+        return "after the master key" if self._sealed2 and length > _MAC2 else ""
+
+    def sealed_ssl2(self, padding: int) -> Tuple[Protection, ...]:
+        """How it is protected: an MD5 MAC, and as much padding as its header says."""
+        return (Protection("SSL 2.0 with MD5", SSL2, 0, 1, _MAC2 + padding, 0, False, 0),)
+
+    def learn_ssl2(self, buf: Any) -> None:
+        """Take in a complete SSL 2.0 message in clear."""
+        try:
+            kind = buf[0]
+            if kind == _HELLO2:
+                self.offered = buf[1] << 8 | buf[2]
+                self.hellos[CLIENT] += 1
+                size = min(buf[3] << 8 | buf[4], len(buf) - 9)
+                kinds = (int.from_bytes(bytes(buf[i : i + 3]), "big") for i in range(9, 9 + size - 2, 3))
+                self.suites = tuple(kind for kind in kinds if kind < 1 << 16)
+            elif kind == _SERVER_HELLO2:
+                self.version = self.chosen = SSL2
+                self.hellos[SERVER] += 1
+                self._sealed2 = buf[1] == 1  # it knows the session: no master key follows
+            elif kind == _MASTER_KEY2:
+                self._sealed2 = True
+            if self.keys is not None and isinstance(buf, bytes):
+                self.keys.hello2(buf)
+        except (Hole, IndexError):
+            pass
 
     def learn_inside(self, side: int, kind: int, buf: bytes, version: Optional[int]) -> None:
         """Take in a complete message that was decrypted: it changes what is agreed, not what is encrypted."""

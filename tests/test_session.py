@@ -313,6 +313,50 @@ def test_next_protocol_is_no_finished() -> None:
     assert annotate(wire).decode().count("by its place a Finished") == 1  # the server's
 
 
+# ---------------------------------------------------------------- SSL 2.0
+
+
+def ssl2(body: bytes, padding: Optional[int] = None) -> bytes:
+    """A record of SSL 2.0, with a header of two bytes, or of three where it has padding."""
+    if padding is None:
+        return (0x8000 | len(body)).to_bytes(2, "big") + body
+    return len(body).to_bytes(2, "big") + bytes((padding,)) + body
+
+
+KINDS = bytes.fromhex("0700c0010080")
+HELLO2 = ssl2(b"\1\0\2" + bytes((0, 6, 0, 0, 0, 16)) + KINDS + bytes(16))
+DER = certificate()
+
+
+def server_hello2(hit: int = 0) -> bytes:
+    cert, kinds = (b"", b"") if hit else (DER, KINDS)
+    head = bytes((4, hit, 0 if hit else 1, 0, 2))
+    return ssl2(head + b"".join(len(x).to_bytes(2, "big") for x in (cert, kinds, bytes(16))) + cert + kinds + bytes(16))
+
+
+def test_ssl2_whole() -> None:
+    master = ssl2(b"\2" + KINDS[:3] + bytes((0, 0, 0, 64, 0, 8)) + bytes(72))
+    session, found = told([
+        (C, HELLO2), (S, server_hello2()), (C, master), (S, ssl2(opaque(33))), (C, ssl2(opaque(40), 7)), (S, ssl2(opaque(33))),
+        (C, ssl2(opaque(24), 3)), (S, ssl2(b"\0\0\1")),
+    ])
+    assert session.version == 0x0002 and session.ssl2
+    got = [(r["from"], r["format"], r["encrypted"], r["plain"]) for r in of(found, "record")]
+    assert got == [
+        ("client", "ssl2", False, None), ("server", "ssl2", False, None), ("client", "ssl2", False, None),
+        ("server", "ssl2", True, [17, 17]), ("client", "ssl2", True, [17, 17]), ("server", "ssl2", True, [17, 17]),
+        ("client", "ssl2", True, [5, 5]), ("server", "ssl2", False, None),
+    ]
+    assert not [f for f in of(found, "finding") if f["code"] in ("malformed", "not-tls")]
+    paths = [o["path"] for o in of(found, "field")]
+    assert "server_hello.certificate_length" in paths and paths[-1] == "error.error"
+
+
+def test_ssl2_resumed() -> None:
+    _, found = told([(C, HELLO2), (S, server_hello2(1)), (C, ssl2(opaque(33))), (S, ssl2(opaque(33)))])
+    assert [r["encrypted"] for r in of(found, "record")] == [False, False, True, True]
+
+
 # ---------------------------------------------------------------- captures
 
 

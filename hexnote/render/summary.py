@@ -215,7 +215,9 @@ class Summary:
                     if record.finished:
                         kind = "Finished (by its place)"
                     told = "" if record.finished else inside(record)
-                    self._line(sheet, part.side, f"{kind}, {record.length - 5} bytes, encrypted{told}")
+                    if record.format == "ssl2":
+                        kind = "SSL 2.0 record"
+                    self._line(sheet, part.side, f"{kind}, {record.length - record.header} bytes, encrypted{told}")
                     for sentence in remarks(record):
                         self._line(sheet, part.side, f"  ({sentence})")
                 elif record.missing:
