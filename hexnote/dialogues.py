@@ -25,8 +25,10 @@ from hexnote.model import Preface
 
 # Bytes that one end says at a stretch, of which the first are searched.
 _STRETCH = 4096
+# No words are longer: what is searched again, when more of a stretch has come, begins so far before that.
+_WORDS = 512
 # Bytes that are searched in one connection, what is searched again counted again.
-_BUDGET = 1 << 18
+_BUDGET = 1 << 20
 # Stream offset up to which an unknown preface may go over into TLS in the midst of what was sent at once.
 _EARLY = 4096
 
@@ -114,8 +116,9 @@ class Dialogue:
         room = _STRETCH - len(self._said)
         if room <= 0 or self._left <= 0:
             return len(data)
+        again = max(len(self._said) - _WORDS, 0)
         self._said += data[:room]
-        self._left -= len(self._said)
+        self._left -= len(self._said) - again
         for number, row in enumerate(self._table.rows):
             heard = self._rows.get(number)
             step = heard.step if heard is not None else 0
@@ -124,7 +127,7 @@ class Dialogue:
                 while step < len(row.steps) and row.steps[step][0] == 1:
                     step += 1
             while step < len(row.steps) and row.steps[step][0] == side:
-                found = row.steps[step][2].search(self._said, heard.at if heard is not None else 0)
+                found = row.steps[step][2].search(self._said, max(heard.at, again) if heard is not None else again)
                 if found is None:
                     break
                 if heard is None:

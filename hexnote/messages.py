@@ -6,6 +6,7 @@ ask for, and puts a message's header before its body.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, Tuple
 
 from hexnote.forms import Forms
@@ -48,7 +49,7 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
 
 _LINES = 64  # lines of another protocol that are told one by one, of what was sent at once
-_CONTROLS = frozenset(range(32)) - frozenset((9, 10, 13))  # that no text has
+_NO_TEXT = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")  # what no text has
 _SMALL = 1024  # bodies of one or two bytes of which the fields are kept
 
 # SSL 2.0 message types (the SSL 2.0 specification, section 3.1).
@@ -204,7 +205,7 @@ def message_name(kind: int) -> str:
 
 def lines(data: bytes) -> List[Tuple[int, int]]:
     """The lines of text as ranges, each with its line end, the last one with all that is left; none where it is no text."""
-    if _CONTROLS.intersection(data):
+    if _NO_TEXT.search(data) is not None:
         return []
     out: List[Tuple[int, int]] = []
     at = 0
