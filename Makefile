@@ -23,7 +23,7 @@ lint: $(READY)
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m mypy --strict hexnote
 
-# Makes its inputs in bench/data, prints the table and writes bench/RESULTS.md.
+# Makes its inputs in bench/data (2 GB), prints the tables and writes bench/RESULTS.md: half an hour, see bench/run.py for parts of it.
 bench: $(TABLES)
 	$(BIN)/python bench/run.py
 

@@ -1,11 +1,13 @@
 """Makes the benchmark's traces: real TLS handshakes in synthetic TCP, as pcap and as `tcpdump -nX` prints it.
 
-Use: python bench/make_traces.py FOLDER [S] [M] [H] [L]
+Use: python bench/make_traces.py FOLDER [NAME ...]
+     python bench/make_traces.py FOLDER - NAME BYTES     writes so many bytes of text to standard output
 
     S  one short connection of 20 packets
-    M  10,000 packets, connections of many kinds and lengths, interleaved
-    H  100,000 packets, handshakes only
+    M  10,000 packets, connections of many kinds and lengths, interleaved; M2, M4: twice, four times as many
+    H  100,000 packets, handshakes only; H2, H4 likewise
     L  66,000 packets, bulk data
+    D  10,000 packets, handshakes only, every certificate another one
 
 The handshakes are made on the spot by the `ssl` module's memory buffers, TLS 1.2 and 1.3, RSA and ECDSA, some
 with client certificates. One segment in some hundreds comes out of order, as many come twice.
@@ -14,13 +16,15 @@ with client certificates. One segment in some hundreds comes out of order, as ma
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import random
 import ssl
 import struct
 import sys
+import tempfile
 import time
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 Flight = Tuple[int, bytes]  # side (0: the client), bytes
 Frame = Tuple[str, bytes]  # tcpdump's summary behind the time, the IP packet
@@ -92,10 +96,10 @@ def make_certificates(folder: str, kind: str) -> None:
 class Peers:
     """Pairs of TLS contexts, and conversations between them."""
 
-    def __init__(self, folder: str, rng: random.Random) -> None:
+    def __init__(self, folder: str, rng: random.Random, kinds: Sequence[str] = ("rsa", "ec")) -> None:
         self.rng = rng
         self.pairs: List[Tuple[ssl.SSLContext, ssl.SSLContext]] = []
-        for kind in ("rsa", "ec"):
+        for kind in kinds:
             pem, root = (os.path.join(folder, kind + end) for end in (".pem", ".root.pem"))
             if not os.path.exists(root):
                 make_certificates(folder, kind)
@@ -262,72 +266,101 @@ def dump(packet: bytes) -> str:
     return "".join(rows)
 
 
-def write(
-    folder: str, name: str, connections: Iterator[Iterator[Frame]], packets: int, at_once: int, seed: int
-) -> None:
-    """Writes NAME.pcap and NAME.txt: `at_once` connections interleaved, until there are `packets` packets."""
+def interleaved(connections: Iterator[Iterator[Frame]], at_once: int, seed: int) -> Iterator[Tuple[float, Frame]]:
+    """Packets with their times: `at_once` connections interleaved."""
     rng = random.Random(seed)
     live: List[Iterator[Frame]] = []
-    now, count = 1_790_000_000.0, 0
+    now = 1_790_000_000.0
+    while True:
+        while len(live) < at_once:
+            more = next(connections, None)
+            if more is None:
+                break
+            live.append(more)
+        if not live:
+            return
+        one = rng.choice(live)
+        for _ in range(rng.choice((1, 1, 2, 3, 6))):
+            frame = next(one, None)
+            if frame is None:
+                live.remove(one)
+                break
+            now += rng.random() * 0.0004
+            yield now, frame
+
+
+def shown(now: float, frame: Frame) -> str:
+    """What `tcpdump -nX` prints of a packet."""
+    return time.strftime("%H:%M:%S", time.gmtime(int(now))) + f".{int(now % 1 * 1e6):06d} {frame[0]}{dump(frame[1])}"
+
+
+def write(folder: str, name: str, packets: Iterator[Tuple[float, Frame]], count: int) -> None:
+    """Writes NAME.pcap and NAME.txt, of as many packets."""
     paths = [os.path.join(folder, name + end) for end in (".pcap", ".txt")]
     with open(paths[0] + ".part", "wb") as pcap, open(paths[1] + ".part", "w", encoding="ascii", newline="\n") as text:
         pcap.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
-        while count < packets:
-            while len(live) < at_once:
-                more = next(connections, None)
-                if more is None:
-                    break
-                live.append(more)
-            if not live:
-                break
-            one = rng.choice(live)
-            for _ in range(rng.choice((1, 1, 2, 3, 6))):
-                frame = next(one, None)
-                if frame is None:
-                    live.remove(one)
-                    break
-                now += rng.random() * 0.0004
-                seconds, micros = int(now), int(now % 1 * 1e6)
-                told, packet = frame
-                size = len(packet) + len(_MAC)
-                pcap.write(struct.pack("<IIII", seconds, micros, size, size) + _MAC + packet)
-                text.write(time.strftime("%H:%M:%S", time.gmtime(seconds)) + f".{micros:06d} {told}{dump(packet)}")
-                count += 1
-                if count == packets:
-                    break
+        for now, frame in itertools.islice(packets, count):
+            size = len(frame[1]) + len(_MAC)
+            pcap.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), size, size) + _MAC + frame[1])
+            text.write(shown(now, frame))
     for path in paths:
         os.replace(path + ".part", path)
 
 
-def make(folder: str, names: List[str]) -> None:
-    """Makes those of the named traces that `folder` does not hold yet."""
-    os.makedirs(folder, exist_ok=True)
-    names = [n for n in names if not os.path.exists(os.path.join(folder, n + ".txt"))]
-    if not names:
-        return
+# By name: packets, connections at once.
+PLANS: Dict[str, Tuple[int, int]] = {
+    "S": (20, 1), "M": (10_000, 24), "H": (100_000, 64), "L": (66_000, 8), "D": (10_000, 24),
+    "M2": (20_000, 24), "M4": (40_000, 24), "H2": (200_000, 64), "H4": (400_000, 64),
+}  # fmt: skip
+
+
+def conversations(folder: str, plan: str) -> Iterator[Iterator[Frame]]:
+    """The connections of a plan (S, M, H, L, D), without end but for S."""
     rng = random.Random(11)
     peers = Peers(folder, rng)
+    if plan == "S":
+        yield Connection(1, rng).frames(peers.talk([(0, 300), (1, 900)], pair=0), 0.0)
+        return
+    for number in range(1, 1 << 20):
+        said: List[Tuple[int, int]] = []
+        pair = None
+        if plan == "M":
+            said = [(i & 1, rng.randint(200, 12000 if i & 1 else 900)) for i in range(4)]
+        elif plan == "L":
+            said = [(0, 400), (1, 16384)] * 60
+        elif plan == "D":
+            with tempfile.TemporaryDirectory() as own:
+                peers, pair = Peers(own, rng, ["ec"]), 0  # TLS 1.2: its certificates can be read
+        yield Connection(number, rng).frames(peers.talk(said, pair), 0.004)
 
-    def many(plan: str) -> Iterator[Iterator[Frame]]:
-        for number in range(1, 1 << 20):
-            said: List[Tuple[int, int]] = []
-            if plan == "M":
-                said = [(i & 1, rng.randint(200, 12000 if i & 1 else 900)) for i in range(4)]
-            elif plan == "L":
-                said = [(0, 400), (1, 16384)] * 60
-            yield Connection(number, rng).frames(peers.talk(said), 0.004)
 
-    plans: Dict[str, Tuple[int, int]] = {"M": (10_000, 24), "H": (100_000, 64), "L": (66_000, 8)}
+def packets(folder: str, name: str) -> Iterator[Tuple[float, Frame]]:
+    """The packets of a trace, with their times, without end but for S."""
+    return interleaved(conversations(folder, name[0]), PLANS[name][1], 3 if name == "S" else 5)
+
+
+def make(folder: str, names: Sequence[str]) -> None:
+    """Makes those of the named traces that `folder` does not hold yet."""
+    os.makedirs(folder, exist_ok=True)
     for name in names:
-        print(f"making {name} ...", file=sys.stderr, flush=True)
-        if name == "S":
-            short = Connection(1, rng).frames(peers.talk([(0, 300), (1, 900)], pair=0), 0.0)
-            write(folder, name, iter([short]), 20, 1, seed=3)
-        else:
-            write(folder, name, many(name), *plans[name], seed=5)
+        if not os.path.exists(os.path.join(folder, name + ".txt")):
+            print(f"making {name} ...", file=sys.stderr, flush=True)
+            write(folder, name, packets(folder, name), PLANS[name][0])
+
+
+def flow(folder: str, name: str, size: int) -> None:
+    """Writes the text of a trace, at least `size` bytes of it, to standard output."""
+    more = packets(folder, name)
+    while size > 0:
+        piece = "".join([shown(*next(more)) for _ in range(100)]).encode()
+        size -= sys.stdout.buffer.write(piece)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set("SMHL"):
+    words = sys.argv[1:]
+    if len(words) == 4 and words[1] == "-" and words[2] in PLANS and words[3].isdigit():
+        flow(words[0], words[2], int(words[3]))
+    elif words and set(words[1:]) <= set(PLANS):
+        make(words[0], words[1:] or ["S", "M"])
+    else:
         sys.exit(__doc__)
-    make(sys.argv[1], sys.argv[2:] or ["S", "M"])
