@@ -70,6 +70,7 @@ class Messages:
         self.data = dress(Node("record", suffix=".fragment", show="opaque", type="ApplicationData", rfc="RFC 5246 section 10"))
         self.unknown = dress(Node("handshake", suffix=".body", show="opaque", type="Unknown"))
         self.missing = dress(Node("handshake", kind=MISSING, suffix=".missing", show="opaque"))
+        self.filling = dress(Node("record", suffix=".padding", show="opaque", type="Padding"))
         self.other = dress(Node("other", show="opaque", type="Other"))
         self.unread = dress(Node("other", show="opaque", type="Unread"))
         self.extra = dress(Node("record", kind=EXTRA, suffix=".extra", show="opaque"))
@@ -147,9 +148,13 @@ class Messages:
         self.get("InnerContent")(buf, 0, end, ctx, out, 0, -1)
         return out
 
-    def ssl2(self, buf: Any, end: int, ctx: Context) -> List[Field]:
-        """The fields of an SSL 2.0 message, the body of its record; `end` is its length."""
+    def ssl2(self, buf: Any, end: int, padding: int, ctx: Context) -> List[Field]:
+        """The fields of an SSL 2.0 message, the body of its record; `end` is its length, of which the last `padding`
+        bytes only fill (draft-hickman-netscape-ssl-00 section 1.1)."""
         out: List[Field] = []
+        if padding > end:
+            ctx.problems.append((0, end, f"{padding} bytes of padding in a record of {end}"))
+        end, last = max(end - padding, 0), end
         try:
             name = SSL2.get(buf[0]) if len(buf) and end else None
         except Hole:
@@ -158,6 +163,8 @@ class Messages:
             out.append((self.unknown, 0, end, 0, -1))
         else:
             self.get(name)(buf, 0, end, ctx, out, 0, -1)
+        if end < last:
+            out.append((self.filling, end, last, 0, -1))
         return out
 
     def certificate(self, data: bytes, ctx: Context) -> List[Field]:

@@ -67,6 +67,15 @@ def plausible_ssl2(head: bytes) -> bool:
     )
 
 
+def answers_ssl2(head: bytes) -> bool:
+    """Whether five bytes begin what a server of SSL 2.0 sends first: its hello, or an error."""
+    size = ((head[0] & 0x7F) << 8 | head[1]) if head[0] >= 0x80 else ((head[0] & 0x3F) << 8 | head[1])
+    at = 2 if head[0] >= 0x80 else 3
+    if head[at] == 0:
+        return head[at + 1] == 0 and 3 <= size < 11
+    return head[at] == 4 and head[at + 1] <= 1 and head[-1] <= 1 and size >= 11
+
+
 def _hello_at(data: bytes, pos: int) -> int:
     """Where a record with a hello in clear begins in data[pos:], -1: nowhere."""
     while True:
@@ -112,7 +121,7 @@ class Reader:
     __slots__ = (
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
         "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head", "_head_at", "_progress",
-        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_sealed_fields", "_wrap", "_message", "_chunks",
+        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_padding", "_sealed_fields", "_wrap", "_message", "_chunks",
         "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
 
@@ -146,6 +155,7 @@ class Reader:
         self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD
         self._need = 0  # bytes of the body that decide
         self._behind_change = False  # the record before was a ChangeCipherSpec
+        self._padding = 0  # bytes of padding at the end of an SSL 2.0 record
         self._sealed_fields: List[Field] = []  # the one field of an encrypted body
         self._wrap = 0  # stream offset where the TDS packet around it ends; 0: none
         self._message: Optional[Message] = None
@@ -329,6 +339,7 @@ class Reader:
         self.end = start + record.length
         self._body, self._have, self._progress, self._read = [], 0, 0, 0
         self._mode = _SMALL
+        self._padding = head[2] if record.header == 3 else 0
         self._choose_ssl2(record, head)
         fields = self.messages.record_header(head, record.header, self.ctx)
         behind = start + record.header
@@ -406,8 +417,8 @@ class Reader:
                     return 0, True
             elif plausible(data[:5]) and (not whole or data[0] in _FIRST) or (not self.other and plausible_ssl2(data)):
                 return 0, True
-            elif side and self.session.ssl2 and data[0] >= 0x80 and data[2] in (0, 4):
-                return 0, True  # what a server of SSL 2.0 begins with: an error, or its hello
+            elif side and self.session.ssl2 and not self.other and answers_ssl2(data[:5]):
+                return 0, True
         if dialogue is None:
             return _hello_at(data, 0), True
         heard = dialogue.hear(side, pos, data)
@@ -587,7 +598,8 @@ class Reader:
     def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
         ctx = self.context()
         if record.format == "ssl2":
-            fields = self.messages.ssl2(buf, record.length - record.header, ctx)
+            size = record.length - record.header
+            fields = self.messages.ssl2(buf, size, self._padding, ctx)
         else:
             fields = self.messages.body(record.type or 0, buf, record.length - 5, ctx)
         return fields, ctx.problems

@@ -80,7 +80,7 @@ def test_it_is_read(capture: str) -> None:
     for form in FORMS:
         text, found = read(f"{capture}.{form}.txt")
         assert found[0] == {"kind": "trace", "file": "-"}
-        assert {o["kind"] for o in found} <= {"trace", "packet", "record", "message", "field", "group", "finding", "verdict"}
+        assert {o["kind"] for o in found} <= {"trace", "packet", "record", "message", "field", "group", "finding", "verdict", "fingerprint"}
         assert len(of(found, "packet")) == len(dumped(text)) == packets_of(capture + ".pcap")
 
 

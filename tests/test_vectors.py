@@ -103,7 +103,7 @@ def decoded(vector: Vector, ctx: Context) -> Tuple[bytes, int, str, List[Field]]
         kind = int(vector.key)
         return raw, 0, BODIES[kind][0], ROOM.body(kind, raw, len(raw), ctx)
     if vector.kind == "ssl2":
-        fields = ROOM.ssl2(raw, len(raw), ctx)
+        fields = ROOM.ssl2(raw, len(raw), 0, ctx)
         return raw, 0, fields[0][0].name, fields
     FORMATS.decoder(vector.key)(raw, 0, len(raw), ctx, out)
     return raw, 0, out[0][0].name, out
