@@ -80,7 +80,8 @@ def test_it_is_read(capture: str) -> None:
     for form in FORMS:
         text, found = read(f"{capture}.{form}.txt")
         assert found[0] == {"kind": "trace", "file": "-"}
-        assert {o["kind"] for o in found} <= {"trace", "packet", "record", "message", "field", "group", "finding", "verdict", "fingerprint"}
+        kinds = {"trace", "packet", "record", "message", "field", "group", "finding", "verdict", "fingerprint"}
+        assert {o["kind"] for o in found} <= kinds
         assert len(of(found, "packet")) == len(dumped(text)) == packets_of(capture + ".pcap")
 
 
