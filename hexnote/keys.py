@@ -12,12 +12,12 @@ from __future__ import annotations
 import zlib
 from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from hexnote.keys_cipher import Aead13, Opener, Plain, Suite, Unsupported, opener12
+from hexnote.keys_cipher import Aead13, Opener, Suite, Unsupported, opener12
 from hexnote.keys_log import LABELS, KeyLog
 from hexnote.keys_schedule import digest_size, extended_master_secret, master_secret, updated
-from hexnote.model import Record
+from hexnote.model import Plain, Record
 
-__all__ = ["KeyLog", "Keys", "Plain"]
+__all__ = ["KeyLog", "Keys"]
 
 CLIENT_HELLO, SERVER_HELLO, END_OF_EARLY_DATA, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 1, 2, 5, 16, 20, 24
 EARLY, HANDSHAKE, APPLICATION = 0, 1, 2

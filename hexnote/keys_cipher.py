@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 from hexnote.keys_schedule import HASHES, digest_size, expand_label, write_keys
+from hexnote.model import Plain
 
 old: Any = algorithms
 try:
@@ -33,17 +34,6 @@ class Suite(NamedTuple):
     cipher: str  # "AES_128_GCM"
     mac: str  # "AEAD", "AEAD8", "SHA256" ...
     hash: str  # of the PRF or HKDF; "" where the suite is older than the choice
-
-
-class Plain(NamedTuple):
-    """A record's plaintext: `data[:content]` is its content, then come the parts of `tail`."""
-
-    data: bytes
-    content: int
-    tail: List[Tuple[str, int, int]]  # (name, start, end)
-    type: Optional[int] = None  # content type, where it stands inside
-    compressed: bool = False  # the content is compressed (RFC 3749)
-    inflated: Optional[bytes] = None  # and this is what it holds
 
 
 class Unsupported(Exception):

@@ -55,6 +55,11 @@ class Lengths:
         found = self._find(suite, version, encrypt_then_mac, truncated)
         return found[3]._replace(name=_name([found])) if found is not None else None
 
+    def null(self, suite: Optional[int]) -> bool:
+        """Whether a suite encrypts nothing."""
+        row = self._suites().get(suite) if suite is not None else None
+        return row is not None and len(row) > 4 and row[4] == "NULL"
+
     def _find(self, suite: Optional[int], version: Optional[int], after: bool, truncated: bool) -> Optional[_Found]:
         row = self._suites().get(suite) if suite is not None else None
         if row is None or version not in VERSIONS or len(row) < 6 or version not in self._legal(row):

@@ -68,6 +68,7 @@ class Messages:
         self._dress = dress
         self.fragment = dress(Node("record", suffix=".fragment", show="opaque", type="Encrypted", rfc="RFC 5246 section 6.2.3"))
         self.data = dress(Node("record", suffix=".fragment", show="opaque", type="ApplicationData", rfc="RFC 5246 section 10"))
+        self.bare = dress(Node("record", suffix=".fragment", show="opaque", type="Bare", rfc="RFC 5246 section 6.2.3.1"))
         self.unknown = dress(Node("handshake", suffix=".body", show="opaque", type="Unknown"))
         self.missing = dress(Node("handshake", kind=MISSING, suffix=".missing", show="opaque"))
         self.filling = dress(Node("record", suffix=".padding", show="opaque", type="Padding"))

@@ -382,7 +382,7 @@ class Record:
 
     __slots__ = (
         "stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why",
-        "finished", "inside", "protection", "narrowed",
+        "finished", "inside", "bare", "protection", "narrowed",
     )  # fmt: skip
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
@@ -402,7 +402,19 @@ class Record:
         # Encrypted: how, by `session`; more than one: the classes that it may be, as far as lengths tell; none: not known.
         self.protection: Tuple[Protection, ...] = ()
         self.narrowed = False  # its length made those classes fewer, or it is the first that tells any
+        self.bare = 0  # under a NULL suite, the bytes of MAC behind what is in clear
         self.inside: Optional[int] = None  # decrypted with the user's keys: the content type of what it holds
+
+
+class Plain(NamedTuple):
+    """A record's plaintext: `data[:content]` is its content, then come the parts of `tail`."""
+
+    data: bytes
+    content: int
+    tail: List[Tuple[str, int, int]]  # (name, start, end)
+    type: Optional[int] = None  # content type, where it stands inside
+    compressed: bool = False  # the content is compressed (RFC 3749)
+    inflated: Optional[bytes] = None  # and this is what it holds
 
 
 class Message:
@@ -777,7 +789,8 @@ def describe(record: Record) -> str:
         return f"{'encrypted ' if record.encrypted else ''}SSL 2.0 format, {body}{inside(record)}"
     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
     version = VERSIONS.get(record.version or 0, f"version 0x{record.version or 0:04x}")
-    return f"{'encrypted ' if record.encrypted and record.type != 23 else ''}{kind}, {version}, {body}{inside(record)}"
+    sealed = "encrypted " if record.encrypted and record.type != 23 and not record.bare else ""
+    return f"{sealed}{kind}, {version}, {body}{inside(record)}"
 
 
 def plain_range(record: Record) -> Optional[Tuple[int, int]]:

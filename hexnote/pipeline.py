@@ -333,6 +333,7 @@ class Trace:
         connection: Connection = flow.connection
         if connection.session is None:
             session = connection.session = Session(self.rooms.schema.key_exchange, self.rooms.lengths)
+            session.unseal = self._unseal
             keyring = self.owner.keyring
             dialogue = Dialogue(self.rooms.dialogues)
             connection.dialogue = dialogue.told
@@ -349,6 +350,12 @@ class Trace:
             story.preface = dialogue.told
             story.tls_port = connection.ends[1].rpartition(":")[2] in _TLS_PORTS
         return connection
+
+    def _unseal(self, reader: Reader) -> Any:
+        """Who reads the records of a NULL suite: they are in clear, but have a MAC."""
+        from hexnote.plain import Opened
+
+        return Opened(reader, reader.session, self.rooms.messages, self.renderer.keep)
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
         if flow is None:

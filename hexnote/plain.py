@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from hexnote.messages import Messages
-from hexnote.model import BUFFER, CONTENT_TYPES, TAIL, Context, Field, Part, Record
+from hexnote.model import BUFFER, CONTENT_TYPES, TAIL, Context, Field, Part, Plain, Record
 from hexnote.records import Reader
 from hexnote.session import Session
 
@@ -29,7 +29,8 @@ class Inside:
 
     def change_cipher_spec(self, side: int, encrypted: bool) -> None:
         """A decrypted ChangeCipherSpec: the next record has new keys."""
-        self._session.keys.change(side)
+        if self._session.keys is not None:
+            self._session.keys.change(side)
 
 
 class Span(NamedTuple):
@@ -77,13 +78,16 @@ class Opened:
 
     def read(self, record: Record, body: Optional[bytes]) -> List[Part]:
         """What a record that is complete, or given up, holds; `body` None: it is in clear, or not all of it is there."""
-        keys = self._keys
-        keys.passes(record)
+        if self._keys is not None:
+            self._keys.passes(record)
         if not record.encrypted:
             return []
         head = bytes((record.type or 0,)) + (record.version or 0).to_bytes(2, "big") + (record.length - 5).to_bytes(2, "big")
         whole = isinstance(body, bytes) and len(body) == record.length - 5
-        plain = keys.open(record, head, body if whole else None)
+        if record.bare:
+            plain = _split(body, record.bare) if whole and body is not None else None
+        else:
+            plain = self._keys.open(record, head, body if whole else None) if self._keys is not None else None
         if plain is None:
             return self.close()
         kind = record.type if plain.type is None else plain.type
@@ -125,7 +129,7 @@ class Opened:
         span = Span(at, self._at, name, record)
         # In clear, it would have been a record like this.
         inner = Record(record.stream, record.side, record.number, at - 5)
-        inner.length, inner.type, inner.version = 5 + len(content), kind, record.version
+        inner.length, inner.type, inner.version, inner.bare = 5 + len(content), kind, record.version, record.bare
         self._last = inner
         self._spans.append(span)
         parts: List[Part] = []
@@ -176,12 +180,19 @@ class Opened:
         out.append(part)
 
 
+def _split(body: bytes, mac: int) -> Optional[Plain]:
+    """What a record of a NULL suite holds: content, and a MAC of `mac` bytes that nobody without the keys can check."""
+    content = len(body) - mac
+    return Plain(body, content, [("mac", content, len(body))]) if content >= 0 else None
+
+
 def _heading(record: Record, kind: Optional[int], plain: Any) -> str:
     """What a decrypted record holds, in words."""
     words = CONTENT_TYPES.get(kind or 0, f"type {kind}")
     behind = " and ".join(_WORDS[name].format(_count(hi - lo)) for name, lo, hi in plain.tail)
     packed = ", compressed" if plain.compressed else ""
-    return f"record {record.number}, decrypted: {words}, {_count(plain.content)}{packed}{'; then ' if behind else ''}{behind}"
+    how = "in clear, for the suite encrypts nothing" if record.bare else "decrypted"
+    return f"record {record.number}, {how}: {words}, {_count(plain.content)}{packed}{'; then ' if behind else ''}{behind}"
 
 
 def _count(size: int) -> str:

@@ -508,11 +508,17 @@ class Reader:
             record.protection = session.weigh(record) if sealed is None else sealed
             if kind == CHANGE_CIPHER_SPEC:
                 session.change_cipher_spec(self.side, True)
+            if session.bare[self.side] and session.changed[self.side]:
+                record.bare = session.bare[self.side]
+                why = "the suite encrypts nothing: in clear, with a MAC"
+                self.keep = True
+                if self.opened is None and session.unseal is not None:
+                    self.opened = session.unseal(self)
         record.why = why
         self._behind_change = kind == CHANGE_CIPHER_SPEC
         if why or kind == APPLICATION_DATA:
             self._mode = _OPAQUE
-            node = self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
+            node = self.messages.bare if record.bare else self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
             self._sealed_fields = [(node, 0, record.length - 5, 0, -1)]
         elif kind == HANDSHAKE:
             self._mode = _HANDSHAKE

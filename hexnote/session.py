@@ -136,6 +136,8 @@ class Session:
     _pending: Optional[Tuple[Protection, ...]] = None  # what the next ChangeCipherSpec turns on
     _renewed: Optional[Tuple[Protection, ...]] = None  # ... and one under encryption, where decrypted messages tell
     keys: Any = None  # the user's secrets (a `keys.Keys`), where there are any
+    unseal: Any = None  # makes who reads what a NULL suite leaves in clear (a `plain.Opened`), for a `records.Reader`
+    _null = False  # the suite agreed encrypts nothing
     watch = False  # the client encrypts, the server does not yet
 
     def __init__(self, key_exchange: Callable[[int], str], lengths: Any) -> None:
@@ -150,6 +152,7 @@ class Session:
         self.epoch = [0, 0]  # ChangeCipherSpecs up to TLS 1.2, by side: those under encryption tell of renegotiations
         self.finished = [False, False]  # a record that by its place is a Finished was seen, by side
         self.sealed: List[Optional[Tuple[Protection, ...]]] = [None, None]  # by side; None: `weigh` has to find out
+        self.bare = [0, 0]  # by side: under a NULL suite, the bytes of MAC behind what is in clear; else 0
         self._fitting: Dict[int, Tuple[Protection, ...]] = {}  # by epoch, where no ServerHello tells
         self._weighed: Dict[int, int] = {}
 
@@ -209,17 +212,24 @@ class Session:
             # What a renegotiation agreed is not to be seen, unless it was decrypted.
             self.sealed[side] = self._renewed
             self.finished[side] = False
+            self._bare(side)
             return
         self.changed[side] = True
         if self.keys is not None:
             self.keys.change(side)
         self.sealed[side] = self._pending
+        self._bare(side)
         self.watch = side == CLIENT and not self.changed[SERVER] and self.whole[SERVER] and self.version is not None
         if side == SERVER and self._answered and not self.lost[SERVER]:
             self._answered = False
             hello = self._hello
             if hello is not None:
                 self.resumption = "ticket" if hello.extensions.get(SESSION_TICKET) else "session_id"
+
+    def _bare(self, side: int) -> None:
+        """New protection: a suite that encrypts nothing has a MAC alone (RFC 5246 section 6.2.3.1)."""
+        found = self.sealed[side]
+        self.bare[side] = found[0].mac if self._null and found else 0
 
     def watched(self, side: int, kind: int) -> str:
         """Between the two ChangeCipherSpecs: data of the client is a false start (RFC 7918 section 3), and is called so."""
@@ -352,7 +362,8 @@ class Session:
             found: Dict[int, bytes] = {}
             read_extensions(buf, 4, found)
             self._certificates(found)
-        self.keys.learn(side, kind, buf, True)
+        if self.keys is not None:
+            self.keys.learn(side, kind, buf, True)
 
     def _client_hello(self, side: int, hello: Hello) -> None:
         if not hello.version:
@@ -406,6 +417,7 @@ class Session:
         if hello.suites:
             self.suite = hello.suites[0]
             self.key_exchange = self._kx(self.suite)
+            self._null = self.version != TLS13 and self._lengths.null(self.suite)
         self.compression = hello.compression
         self._certificates(listed)
         self.encrypt_then_mac = ENCRYPT_THEN_MAC in listed

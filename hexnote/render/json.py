@@ -149,7 +149,7 @@ class Json:
         self.out.append(
             f'{{"kind":"record","stream":{r.stream},"from":"{SIDES[r.side]}","offset":{r.offset},"length":{r.length},'
             f'"format":"{r.format}","type":{_number(r.type)},"version":{version},'
-            f'"encrypted":{"true" if r.encrypted else "false"},"missing":{r.missing},{_plaintext(r)}}}\n'
+            f'"encrypted":{"true" if r.encrypted and not r.bare else "false"},"missing":{r.missing},{_plaintext(r)}}}\n'
         )
 
     def _message(self, part: Part, spots: Any) -> None:

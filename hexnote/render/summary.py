@@ -20,6 +20,7 @@ from hexnote.model import (
     Packet,
     Part,
     Prose,
+    Record,
     finding_lines,
     inside,
     rank,
@@ -54,7 +55,7 @@ class Sheet:
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
         self.packet = [0, 0]  # the packet of the first of them
-        self.opened = [False, False]  # they were decrypted
+        self.opened = ["", ""]  # how they come to be readable: see `_readable`
         self.begins = ["", ""]  # and how their text begins
         self.findings: List[Finding] = []
 
@@ -190,7 +191,7 @@ class Summary:
         for side in (0, 1):
             if sheet.data[side]:
                 many = f" x {sheet.data[side]}" if sheet.data[side] > 1 else ""
-                how = f"decrypted{sheet.begins[side]}" if sheet.opened[side] else "encrypted"
+                how = f"{sheet.opened[side]}{sheet.begins[side]}" if sheet.opened[side] else "encrypted"
                 self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, {how}", sheet.packet[side])
                 sheet.data[side] = sheet.bytes[side] = 0
                 sheet.begins[side] = ""
@@ -202,9 +203,9 @@ class Summary:
                 if record.inside is not None and record.inside != 23:
                     continue  # what it holds is told
                 if record.type == 23:
-                    if sheet.data[1 - part.side] or sheet.opened[part.side] != (record.inside is not None):
+                    if sheet.data[1 - part.side] or sheet.opened[part.side] != _readable(record):
                         self._flush(sheet)
-                    sheet.opened[part.side] = record.inside is not None
+                    sheet.opened[part.side] = _readable(record)
                     if not sheet.data[part.side]:
                         sheet.packet[part.side] = self.packet
                     sheet.data[part.side] += 1
@@ -292,4 +293,10 @@ class Summary:
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
         told = f": {', '.join(said)}" if said else ""
-        return f"{name}{size}{', decrypted' if part.buffer[:6] == 'plain:' else ''}{told}"
+        how = ", not encrypted" if record is not None and record.bare else ", decrypted" if part.buffer[:6] == "plain:" else ""
+        return f"{name}{size}{how}{told}"
+
+
+def _readable(record: Record) -> str:
+    """How a protected record comes to be readable, in words; "": it does not."""
+    return "" if record.inside is None else "not encrypted" if record.bare else "decrypted"
