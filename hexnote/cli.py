@@ -85,7 +85,7 @@ def explained(code: str, width: int) -> str:
 
 def job_name(options: Options) -> str:
     """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade"):
+    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade", "check"):
         if getattr(options, name):
             return name
     if options.to is not None:
@@ -230,6 +230,10 @@ def _renderer(name: str, options: Options, output: Output) -> Any:
         from hexnote.render.worksheet import Carried
 
         return Carried()
+    if name == "check":
+        from hexnote.render.check import Check
+
+        return Check()
     if name == "redact":
         from hexnote.render.redact import KINDS, Redact
 

@@ -47,6 +47,8 @@ TABLE = (
     Option("worksheet", ("--worksheet",), "", "exercises from the trace, as Markdown", SECTIONS[0], job=True),
     Option("answers", ("--answers",), "", "the key to the worksheet: answers, bytes, and the way to them", SECTIONS[0], job=True),
     Option("grade", ("--grade",), "", "marks filled worksheets; each carries its trace", SECTIONS[0], job=True),
+    Option("check", ("--check",), "", "an article with dumps in it: which of its statements do its bytes bear out?", SECTIONS[0],
+           job=True),
     Option("output", ("-o", "--output"), "FILE", "write FILE instead of standard output, whole or not at all",
            SECTIONS[0]),
     Option("keep", ("--keep",), "KINDS", "with --redact, what stays, joined by commas: addresses, names, randoms, sessions, "
@@ -101,6 +103,7 @@ class Options:
         self.summary = False
         self.diagnose = False
         self.field: Optional[str] = None
+        self.check = False
         self.redact = False
         self.worksheet = False
         self.answers = False
