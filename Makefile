@@ -10,14 +10,23 @@ endif
 READY = $(VENV)/.ready
 TABLES = grammars/tables.json
 
-.PHONY: demo test lint bench bless clean
+.PHONY: demo demo-html test test-browser lint bench bless clean
 
 # Annotates the tutorial's first trace.
 demo: $(TABLES)
 	$(BIN)/hexnote samples/server-auth.txt
 
+# The same trace as a walkthrough.
+demo-html: $(TABLES)
+	$(BIN)/hexnote -o demo.html samples/server-auth.txt
+	@echo "demo.html"
+
 test: $(TABLES)
 	$(BIN)/python -m pytest
+
+# Walkthroughs in Chromium, and before markdownlint; says so where there is no Chromium, node or npm.
+test-browser: $(TABLES)
+	tests/browser/run.sh $(abspath $(BIN))/python
 
 lint: $(READY)
 	$(BIN)/python -m ruff check
@@ -32,7 +41,7 @@ bless: $(TABLES)
 	$(BIN)/python -m pytest tests/test_transcripts.py --bless
 
 clean:
-	rm -rf $(VENV) $(TABLES) build dist bench/data .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) $(TABLES) demo.html tests/browser/node_modules build dist bench/data .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # editable_mode=compat: a plain path, where the default would slow every start of Python.

@@ -292,7 +292,7 @@ class Story:
             first, last = section.records[0], section.records[-1]
             named = section.messages or first.finished or first.format == "ssl2"
             what = first.description.split(", plaintext")[0]
-            if named and len(what) + sum(map(len, section.names)) < 56:
+            if named and len(what) + sum(map(len, section.names)) < 46:
                 what += f": {', '.join(section.names)}"
             id = f"{prefix}.r{first.number}"
             if first is last:

@@ -36,7 +36,7 @@ class Fold(NamedTuple):
     first: int  # dump offset of the first
     last: int  # and of the last row
     rows: int
-    lines: Tuple[Line, ...]  # empty where there are too many
+    lines: Tuple[Line, ...]  # empty where there are too many, or they were shown before
 
 
 class Gap(NamedTuple):
@@ -159,7 +159,9 @@ def _folded(lines: List[Line]) -> List[Row]:
         if j - i >= _FOLD:
             hidden = lines[i + _KEPT : j - 1]
             out += lines[i : i + _KEPT]
-            out.append(Fold(hidden[0].offset, hidden[-1].offset, len(hidden), tuple(hidden) if len(hidden) <= _MOST else ()))
+            entry = runs[0].entry
+            kept = entry is not None and not entry.same and len(hidden) <= _MOST
+            out.append(Fold(hidden[0].offset, hidden[-1].offset, len(hidden), tuple(hidden) if kept else ()))
             out += lines[j - 1 : j]
         else:
             out += lines[i:j]

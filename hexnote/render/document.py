@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List
 
 from hexnote.report import Collector, Report
 from hexnote.tale import Story, Tale
@@ -40,13 +40,11 @@ class Document(Collector):
         count = sum(len(story.tales) for story in stories)
         return "nothing" if not count else "lead" if count == 1 else "lead.many"
 
-    def headed(self, stories: List[Story], story: Story, tale: Optional[Tale], text: str) -> str:
+    def headed(self, stories: List[Story], tale: Tale, text: str) -> str:
         """A heading: it says whose it is where there are several connections."""
-        if tale is None or sum(len(s.tales) for s in stories) < 2:
+        if sum(len(s.tales) for s in stories) < 2:
             return text
-        if len(stories) < 2:
-            return self.words.plain("prefix", number=tale.connection.number, text=text)
-        return self.words.plain("prefix.trace", file=name(story.report), number=tale.connection.number, text=text)
+        return self.words.plain("prefix", id=tale.id, text=text)
 
 
 def name(report: Report) -> str:

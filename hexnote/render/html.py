@@ -331,9 +331,11 @@ def _line(line: Line, before: Optional[Entry]) -> str:
         letters = html.escape(letters, quote=False)
         if run.entry is not None:
             cls = run.entry.kind + (" go" if run.entry is before else "")
-            mark = f'<b class="{cls}" data-n="{run.entry.index}">'
-            cells += f"{mark}{digits}</b>"
-            text += f'<b class="{run.entry.kind} go" data-n="{run.entry.index}">{letters}</b>'
+            number = run.entry.index
+            cells += f'<b class="{cls}" data-n="{number}">{digits}</b>'
+            # Bytes without inner form say nothing as text.
+            plain = run.entry.kind in ("bytes", "group")
+            text += letters if plain else f'<b class="{run.entry.kind} go" data-n="{number}">{letters}</b>'
             before = run.entry
         elif run.inside:
             cells += digits

@@ -140,7 +140,7 @@ class Markdown(Document):
         words = self.words
 
         def headed(text: str) -> str:
-            return escape(self.headed(stories, story, tale, text))
+            return escape(self.headed(stories, tale, text))
 
         slugs = {step.id: _slug(headed(f"{words.plain('step', number=step.number)}: {step.title}")) for step in tale.steps}
         found = [self._finding(f) for f in tale.findings]
