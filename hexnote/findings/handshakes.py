@@ -111,7 +111,8 @@ def _full(story: Story, course: Course) -> Finding:
     kx = title(story, "supported_groups", group) if group is not None else \
         f"DH of {exchange.prime} bits" if exchange is not None and exchange.prime else \
         "RSA key transport" if row and row[2] == "rsa" else ""
-    if course.version == 0x0304:
+    hidden = course.version == 0x0304 and course.certificate[1] is None
+    if hidden:
         who = "who authenticated whom is encrypted"
     else:
         server = course.certificate[1] is not None
@@ -120,7 +121,7 @@ def _full(story: Story, course: Course) -> Finding:
         who = "both ends authenticated by certificate" if server and client else \
             "the server authenticated by certificate" + (", the client sent one without proof" if sent else "") if server else \
             "authenticated by a pre-shared key" if row and "psk" in row[2] else "nobody authenticated by certificate"
-    sure = "likely" if course.version == 0x0304 else "proven"
+    sure = "likely" if hidden else "proven"
     named = f", {kx}" if kx else ""
     return finding(story, "full-handshake", "note", "unknown", sure,
                    f"a complete full handshake{_with(story, course)}{named}; {who}", at=_places(story, course))

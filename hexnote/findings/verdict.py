@@ -97,7 +97,11 @@ def certificate_line(story: Story) -> str:
         return ""
     lead = "client certificate: "
     if course.version == 0x0304 and course.request is None:
-        return lead + "encrypted: whether one was asked for and sent is not visible (TLS 1.3)"
+        finished = story.messages.get((1, "finished"))
+        if finished is None or course.holed[1]:
+            return lead + "encrypted: whether one was asked for and sent is not visible (TLS 1.3)"
+        if not course.resumed:
+            return lead + f"not asked for (the server's flight, decrypted, has no CertificateRequest, packet {finished.packet})"
     if course.resumed:
         return lead + "not visible: a resumed session asks for none; what the first handshake did is not in this connection"
     asked, sent, proved = course.request, course.certificate[0], course.verify
