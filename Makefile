@@ -10,7 +10,7 @@ endif
 READY = $(VENV)/.ready
 TABLES = grammars/tables.json
 
-.PHONY: demo demo-html test test-browser lint bench bless clean
+.PHONY: demo demo-html test test-browser lint bench soak bless clean
 
 # Annotates the tutorial's first trace.
 demo: $(TABLES)
@@ -35,6 +35,11 @@ lint: $(READY)
 # Makes its inputs in bench/data (2 GB), prints the tables and writes bench/RESULTS.md: half an hour, see bench/run.py for parts of it.
 bench: $(TABLES)
 	$(BIN)/python bench/run.py
+
+# Hostile shapes at a hundredth of the size that people fear, 2 GB of them through a pipe: time and memory at 1x, 2x, 4x.
+# All of it takes some minutes; for full size, python bench/soak.py, some hours.
+soak: $(TABLES)
+	$(BIN)/python bench/soak.py --part 100
 
 # Writes the transcripts samples/*.golden anew: read the difference before you commit it.
 bless: $(TABLES)

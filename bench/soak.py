@@ -1,6 +1,6 @@
 """Runs hostile shapes of input through the tool at full size: time and peak memory at 1x, 2x and 4x.
 
-Use: python bench/soak.py [--part N] [--to FORMAT] [SHAPE ...]
+Use: python bench/soak.py [--part N] [--to FORMAT] [SHAPE ...]      (make soak: --part 100)
 
 SHAPE is a name of tests/hostile.py (default: all). The fourfold run has the size as people fear it, divided by
 N (default 1, which takes hours: N = 100 takes some minutes). Time is the tool's own processor time, without that

@@ -21,6 +21,7 @@ DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 # Bytes per read; a pipe gives what it has.
 _CHUNK = 1 << 18
+SILENCE = 5.0  # seconds after which a pipe that has brought nothing is spoken of
 _BINARY: int = getattr(os, "O_BINARY", 0)
 # What the ending of the output file asks for.
 _ENDINGS = {
@@ -286,6 +287,17 @@ def _document(name: str, options: Options) -> Any:
     return Html(words, deep)
 
 
+def await_pipe(fd: int) -> None:
+    """Waits for the first bytes of a pipe. Where a user looks on and none come, the likeliest reason is told, once."""
+    if sys.platform == "win32" or not os.isatty(2):
+        return
+    import select
+    import stat
+
+    if stat.S_ISFIFO(os.fstat(fd).st_mode) and not select.select([fd], [], [], SILENCE)[0]:
+        say("nothing has come through the pipe yet: tcpdump keeps its lines back, unless it is told -l (tcpdump -lnX | hexnote)")
+
+
 def read(fd: int) -> Iterator[bytes]:
     """The bytes of a descriptor as they come, to its end. Raises OSError."""
     while True:
@@ -355,6 +367,7 @@ class Run:
                 import msvcrt
 
                 msvcrt.setmode(0, os.O_BINARY)
+            await_pipe(0)
             self._read(name, 0)
             return
         fd = os.open(name, os.O_RDONLY | _BINARY)

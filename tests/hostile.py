@@ -16,6 +16,7 @@ from handshakes import (
     certificate_message,
     checksum,
     client_hello,
+    conversation,
     der,
     dump,
     extension,
@@ -75,6 +76,27 @@ def carried(stream: bytes, side: int = CLIENT, size: int = 1400) -> Iterator[byt
     yield packet(SERVER, 0, b"", 0x12)
     for at in range(0, len(stream), size):
         yield packet(side, 1 + at, stream[at : at + size])
+
+
+def traffic(size: int) -> Chunks:
+    """What a capture of a busy server looks like: handshakes, some data, the ends; the same ports again and again."""
+    piece = b"".join(chunks(packet for n in range(24) for packet in _visit(51000 + n)))
+    return _repeat(piece, max(1, size // len(piece)))
+
+
+def _visit(port: int) -> Iterator[bytes]:
+    """One connection from its first packet to its last."""
+    told = conversation(port)
+    yield packet(CLIENT, 0, b"", 2, port, ack=0)
+    yield packet(SERVER, 0, b"", 0x12, port)
+    ends = [1, 1]
+    for side, data in ((CLIENT, told.streams[0]), (SERVER, told.streams[1] + _DATA)):
+        for at in range(0, len(data), 1400):
+            piece = data[at : at + 1400]
+            yield packet(side, ends[side], piece, port=port, ident=ends[side] & 0xFFFF, ack=ends[1 - side])
+            ends[side] += len(piece)
+    yield packet(CLIENT, ends[0], b"", 0x11, port, ack=ends[1])
+    yield packet(SERVER, ends[1], b"", 0x11, port, ack=ends[0] + 1)
 
 
 def _repeat(piece: bytes, count: int) -> Chunks:
@@ -375,6 +397,7 @@ def _extended(names: bytes) -> bytes:
 SHAPES: Dict[str, Shape] = {
     make.__name__: Shape(make, small, large)
     for make, small, large in (
+        (traffic, 400_000, 2_000_000_000),
         (endless_line, 100_000, 50_000_000),
         (endless_row, 200_000, 100_000_000),
         (endless_header, 100_000, 50_000_000),

@@ -159,3 +159,27 @@ def test_a_line_in_two_halves(pipes: List[Pipe]) -> None:
         pipe.write(text[at : at + 97])
     assert pipe.finish() == (0, b"")
     assert pipe.out == annotate(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_pipe_that_stays_silent_is_spoken_of_to_a_terminal_alone(seen: bool) -> None:
+    master, slave = os.openpty()
+    program = "import sys; from hexnote import cli; cli.SILENCE = 0.05; sys.exit(cli.main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=slave if seen else subprocess.PIPE, env=dict(os.environ, PYTHONPATH=ROOT),
+    )
+    os.close(slave)
+    assert process.stdin is not None and process.stdout is not None
+    if seen:
+        assert b"unless it is told -l" in os.read(master, 4096)
+    process.stdin.write(b"no dump\n")
+    process.stdin.close()
+    assert process.stdout.read() == b"no dump\n"
+    if process.stderr is not None:
+        assert b"told -l" not in process.stderr.read()
+        process.stderr.close()
+    process.stdout.close()
+    assert process.wait() == 0
+    os.close(master)
