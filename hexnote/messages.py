@@ -189,6 +189,13 @@ class Messages:
         fields = self._message(buf, end, ctx, kind, name)
         return fields if len(ctx.problems) > faults else self._forms.keep(key, buf, fields)
 
+    def skip(self, head: bytes, end: int, ctx: Context) -> List[Field]:
+        """The fields of a message of `end` bytes that is stepped over by its length: its header, and the rest as one."""
+        out: List[Field] = []
+        self.get("HandshakeHeader")(head, 0, 4, ctx, out, 0, -1)
+        out.append((self.skipped, 4, end, 0, -1))
+        return out
+
     def _message(self, buf: Any, end: int, ctx: Context, kind: int, name: str) -> List[Field]:
         out: List[Field] = []
         self.get("HandshakeHeader")(buf, 0, 4, ctx, out, 0, -1)

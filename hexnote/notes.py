@@ -60,6 +60,9 @@ def _dress(node: Node, lead: str, width: int) -> None:
     elif show == "text":
         node.value = _text
         node.say = lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty"
+        if node.type == "ProtocolName":  # RFC 8701 section 2 reserves these names too
+            said, node.title = node.say, lambda raw: f"GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else None
+            node.say = lambda raw: f"{lead}GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else said(raw)
     elif show == "flags":
         node.say = lambda raw: f"{lead}{_flags(raw)}" if raw else f"{lead}none"
     elif show == "oid":

@@ -693,7 +693,8 @@ class Reader:
             message.missing += take
             self._chunks.append((None, take))
         elif capped:
-            self._chunks = self._chunks[:1]
+            # The header is all that is kept, whichever pieces it came in.
+            self._chunks = [(bytes(_join(self._chunks)[:4]), 4)]
         else:
             self._chunks.append((data[:take], take))
         self._size += take
@@ -716,12 +717,11 @@ class Reader:
                 return rest
         done = self._size >= self._total
         if capped or (done and self._total > MESSAGE_CAP):
-            fields: List[Field] = [(self.messages.skipped, 4, self._total, 0, -1)]
+            head = _join(self._chunks)[:4]
+            message.type, message.name = head[0], message_name(head[0])
+            fields = self.messages.skip(head, self._total, self.context())
             pieces = _scattered(message)
-            part = Part(MESSAGE, self.side, record, fields, message.offset, b"", pos, after, begins, done, message, pieces)
-            part.note = "longer than 1 MiB: stepped over by its length"
-            parts.append(part)
-            message.type = -1
+            parts.append(Part(MESSAGE, self.side, record, fields, message.offset, head, pos, after, begins, done, message, pieces))
         elif done or self._decodes < FREE_DECODES or self._size >= self._decoded + (self._decoded >> 3):
             self._decodes += 1
             self._decoded = self._size

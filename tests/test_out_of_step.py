@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, List, Tuple
 
 import pytest
-from handshakes import CLIENT, HANDSHAKE, SERVER, Wire, client_hello, dump, record, server_hello
+from handshakes import CLIENT, HANDSHAKE, SERVER, Wire, client_hello, dump, message, record, server_hello
 from support import annotate, objects, of, strip, untiled
 
 HELLO = record(HANDSHAKE, server_hello())
@@ -79,3 +79,15 @@ def test_behind_a_hole_nothing_is_said_to_be_broken() -> None:
     wire.send(SERVER, bytes(60) + DATA + DATA, at + 100)
     _, findings = broken(dump(wire.packets))
     assert findings == []
+
+
+@pytest.mark.parametrize("first", [16000, 3])
+def test_a_message_that_is_too_long_to_keep_is_stepped_over(first: int) -> None:
+    """Its header is told, in whatever pieces it came; what follows is read."""
+    long = message(11, bytes(1 << 20) + b"abcd")
+    cut = [0, *range(first, len(long), 16000), len(long)]
+    stream = HELLO + b"".join(record(HANDSHAKE, long[lo:hi]) for lo, hi in zip(cut, cut[1:])) + record(HANDSHAKE, message(14, b""))
+    found = objects(trace(stream, size=60_000))
+    assert not untiled(found)
+    assert [(o["type"], o["length"]) for o in of(found, "message") if o["from"] == "server"] == [(2, 81), (11, len(long)), (14, 4)]
+    assert [o["value"] for o in of(found, "field") if o["path"] == "handshake.length" and o["from"] == "server"][1] == len(long) - 4
