@@ -7,6 +7,7 @@ tells is handed on in the coordinates of the buffer which brought it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from hexnote.messages import Messages
@@ -53,12 +54,14 @@ class Places:
 
     def find(self, start: int, end: int) -> List[Tuple[int, int, int]]:
         """(packet number, dump start, dump end) for the bytes [start, end) of the buffer."""
+        spans = self._spans
         start, end = start + self._base, max(end, start + 1) + self._base
         found: List[Tuple[int, int, int]] = []
-        for span in self._spans:
-            if start < max(span.end, span.start + 1) and span.start < end or span is self._spans[-1] and start >= span.end:
-                record = span.record
-                found += self._places.find(record.offset + record.header, record.offset + record.length)
+        i = max(bisect_right(spans, (start + 1,)) - 1, 0)  # the last one that begins at `start` or before it
+        while i < len(spans) and (spans[i].start < end or not found):
+            record = spans[i].record
+            found += self._places.find(record.offset + record.header, record.offset + record.length)
+            i += 1
         return found
 
 
@@ -142,9 +145,13 @@ class Opened:
 
     def _rebase(self, parts: List[Part], span: Span) -> None:
         """Parts in the coordinates of the stream of contents, put into those of one buffer."""
-        places = Places(span.start, list(self._spans) or [span], self._places)
+        # The list is shared: while a message goes on, it grows, and what is in it already does not change.
+        places = Places(span.start, self._spans or [span], self._places)
         for part in parts:
             home = span
+            if part.buffer:
+                self._within(part, span)
+                continue
             if part.pieces is None:
                 if part.base < span.start:
                     # An incomplete message that is told once more, because it is given up.
@@ -159,6 +166,16 @@ class Opened:
             part.base -= home.start
             part.lo -= home.start
             part.hi -= home.start
+
+    def _within(self, part: Part, span: Span) -> None:
+        """A part of a buffer that came out of a decrypted message ("inflated:<offset>"): the message's offset is where
+        its bytes would stand in the direction's stream, if encryption left them in their places."""
+        kind, _, number = part.buffer.partition(":")
+        spans, at = self._spans or [span], int(number)
+        home = next((s for s in spans if s.start <= at < max(s.end, s.start + 1)), span)
+        part.buffer = f"{kind}:{home.record.offset + home.record.header + at - home.start}"
+        size = len(part.buf)
+        part.places = Places(0, [Span(0, size, part.buffer, s.record) for s in spans], self._places)
 
     def _homes(self, pieces: List[Tuple[int, int, int]]) -> List[Tuple[str, int]]:
         spans, i = self._spans, 0

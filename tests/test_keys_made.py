@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zlib
 from typing import List, Tuple
 
 import pytest
@@ -128,6 +129,26 @@ def test_messages_over_records(size: int, tmp_path: object) -> None:
     assert strip(told) == text and run(text, made.keylog, Text(quick=False)) == told
     assert size == 1 or b"made.example" in told  # messages in so many pieces are not decoded anew for each
     assert b"certificate_verify" in run(text, made.keylog, Summary())
+
+
+@pytest.mark.parametrize("size", [100, 5000])
+def test_compressed_certificate(size: int, tmp_path: object) -> None:
+    """A buffer out of a message out of a buffer."""
+    made = Made(str(tmp_path))
+    writer = made.writer("SERVER_HANDSHAKE_TRAFFIC_SECRET")
+    chain = b"\0" + vector(3, vector(3, certificate(b"packed.example")) + b"\0\0")
+    packed = message(25, b"\0\1" + len(chain).to_bytes(3, "big") + vector(3, zlib.compress(chain)))
+    whole = message(8, b"\0\0") + packed + message(20, bytes(32))
+    made.send(SERVER, *(writer.seal(HANDSHAKE, whole[at : at + size]) for at in range(0, len(whole), size)))
+    found = objects(made.text(), made.keylog)
+    assert not misfits(found)
+    inside = {name: buffer for (_, _, name), buffer in buffers(found).items() if name.startswith("inflated:")}
+    assert [bytes(buffer[i][0] for i in range(len(buffer))) for buffer in inside.values()] == [chain]
+    assert b"".join(c for (_, _, name), c in contents(found) if name.startswith("plain:")) == whole
+    record_at = next(o["offset"] for o in of(found, "record") if o["from"] == "server" and o["type"] == 23)
+    assert list(inside) == [f"inflated:{record_at + 5 + 6}"]
+    told = run(made.text(), made.keylog, Text())
+    assert b"packed.example" in told and strip(told) == made.text()
 
 
 def test_key_updates_and_padding(tmp_path: object) -> None:
