@@ -213,7 +213,8 @@ class Unit:
     @property
     def hex(self) -> str:
         """Its bytes in hex, `..` for each that was not captured. Those of a record's messages are theirs."""
-        return "".join(digits(part.buf, 0, _extent(part)) for part, _ in self._parts)
+        own = [part for part, _ in self._parts if part.buffer == self._parts[0][0].buffer]
+        return "".join(digits(part.buf, 0, _extent(part)) for part in own)
 
     @property
     def fields(self) -> List[Field]:
@@ -257,7 +258,8 @@ def _extent(part: Part) -> int:
 
 
 class Record(Unit):
-    """A TLS record, or an SSL 2.0 one. Its fields are its header's, and its body's if that is no handshake message."""
+    """A TLS record, or an SSL 2.0 one. Its fields are its header's, and its body's if that is no handshake message; where
+    it was decrypted, also those of what it holds, which say so by their `buffer`."""
 
     def __init__(self, connection: Connection, record: model.Record, seen: int) -> None:
         super().__init__(connection, record.side, record.offset, seen)
@@ -300,6 +302,11 @@ class Record(Unit):
     def encrypted(self) -> bool:
         """Whether its body is encrypted."""
         return self.model.encrypted
+
+    @property
+    def inside(self) -> Optional[int]:
+        """Decrypted with the user's keys: the content type of what it holds."""
+        return self.model.inside
 
     @property
     def why(self) -> str:
@@ -437,6 +444,7 @@ class Collector:
         self._report = Report("-")
         self._connections: Dict[int, Connection] = {}
         self._records: Dict[Tuple[int, int, int], Record] = {}  # that are not over, by connection, side and number
+        self._over: Dict[Tuple[int, int], Record] = {}  # the last record that is, by connection and side
         self._begun: Dict[Tuple[int, int], List[Record]] = {}  # records with bytes of the message that is not over
         self._raw: List[model.Packet] = []
         self._packet: Optional[Packet] = None
@@ -449,6 +457,7 @@ class Collector:
         self.reports.append(self._report)
         self._connections = {}
         self._records = {}
+        self._over = {}
         self._begun = {}
         self._raw = []
         self._packet = None
@@ -521,7 +530,7 @@ class Collector:
                 for number in dict.fromkeys(place[0] for place in unit.at):
                     self._report.packet(number).units.append(unit)
         self._raw = []
-        self._connections, self._records, self._begun = {}, {}, {}
+        self._connections, self._records, self._over, self._begun = {}, {}, {}, {}
 
     def take(self) -> bytes:
         """Nothing is printed."""
@@ -560,16 +569,20 @@ class Collector:
                     mine.others.append(other)
                     mine.units.append(other)
             else:
-                record = self._record(part.record, mine, seen)
+                record = self._record(part.record, mine, seen, part.buffer)
                 if part.kind == model.END:
                     record.length, record.missing, record.seen = part.record.length, part.record.missing, seen
                     record._places = where if part.buffer else where.within(record.offset, record.offset + record.length)
                     mine.records.append(record)
                     self._records.pop((mine.number, part.side, record.number), None)
+                    self._over[mine.number, part.side] = record
                 elif part.done:
                     record._add(part, where)
 
-    def _record(self, record: model.Record, connection: Connection, seen: int) -> Record:
+    def _record(self, record: model.Record, connection: Connection, seen: int, buffer: str) -> Record:
+        over = self._over.get((connection.number, record.side))
+        if over is not None and buffer.startswith("plain:") and over.number == record.number:
+            return over  # what it holds, decrypted
         key = (connection.number, record.side, record.number)
         mine = self._records.get(key)
         if mine is None:
@@ -583,7 +596,7 @@ class Collector:
             self._begun[key] = []
         records = self._begun.setdefault(key, [])
         if part.record is not None:
-            record = self._record(part.record, connection, seen)
+            record = self._record(part.record, connection, seen, part.buffer)
             if record not in records:
                 records.append(record)
         if not part.done or part.message is None:

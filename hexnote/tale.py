@@ -10,7 +10,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from hexnote.model import VERSIONS, Finding
 from hexnote.report import Connection, Message, Packet, Record, Report, Unit
-from hexnote.tale_entries import Entry, Forest, clean
+from hexnote.tale_entries import Buffers, Entry, Forest, clean
 from hexnote.tale_facts import Facts
 from hexnote.tale_rows import Row, Rows
 from hexnote.tale_sections import ALERT, DATA, Section, by_packet, sections
@@ -122,7 +122,8 @@ class Story:
         # Findings that belong to no connection.
         self.findings = [f for f in report.findings if f.stream is None]
         self._level = 2 if deep else 0
-        self._rows = Rows(report)
+        self._buffers = Buffers()
+        self._rows = Rows(report, self._buffers)
         self._taught: Dict[int, bool] = {}
         self._told: Dict[Tuple[str, str], str] = {}  # messages that were taken apart: name and bytes to where
         self._before: List[Step] = []  # steps of the connection that are told
@@ -147,7 +148,7 @@ class Story:
         self._intro(tale, facts)
         boxes = self._place(tale)
         tcp = Tcp(connection, words)
-        forest = Forest(self._level, self._taught, words)
+        forest = Forest(self._level, self._taught, words, self._buffers)
         hellos = 0
         self._before = []
         for number, step in enumerate(tale.steps, 1):
@@ -189,7 +190,9 @@ class Story:
             shown[finding.code] = shown.get(finding.code, 0) + 1
             if shown[finding.code] > _BOXES:
                 continue
-            number = at_packet.get(id(finding)) or max((place[0] for place in finding.at), default=0)
+            where = {place[0] for place in finding.at}
+            # What was found at the end and rests on several packets is about the whole.
+            number = at_packet.get(id(finding)) or (where.pop() if len(where) == 1 else 0)
             if number in here:
                 boxes.setdefault(number, []).append(finding)
             else:
@@ -209,7 +212,9 @@ class Story:
         if step.phase == DATA:
             if "heartbeat" in names and "application_data" not in names:
                 return "heartbeat", hellos
-            ticket = last == "server" and connection.version == 0x0304 and not any(s.phase == DATA for s in self._before)
+            opened = any(r.inside is not None for s in step.sections for r in s.records)
+            first = not opened and not any(s.phase == DATA for s in self._before)
+            ticket = first and last == "server" and connection.version == 0x0304
             return "data.server.13" if ticket else f"data.{last or 'both'}", hellos
         if "client_hello" in names:
             return ("client_hello.again" if hellos else "client_hello"), hellos + 1
@@ -223,7 +228,9 @@ class Story:
             return "server_hello.resumed" if "change_cipher_spec" in names else "server_hello.bare", hellos
         if "client_key_exchange" in names:
             return "client_keys", hellos
-        if last == "client" and "finished.13" in names:
+        if names == {"new_session_ticket"}:
+            return "ticket", hellos
+        if last == "client" and ("finished.13" in names or "finished" in names and connection.version == 0x0304):
             return "client_finish.13", hellos
         if "finished" in names or "change_cipher_spec" in names:
             return ("client_finish" if last == "client" else "server_finish"), hellos
@@ -292,7 +299,9 @@ class Story:
             first, last = section.records[0], section.records[-1]
             named = section.messages or first.finished or first.format == "ssl2"
             what = first.description.split(", plaintext")[0]
-            if named and len(what) + sum(map(len, section.names)) < 46:
+            if first.inside is not None and section.names:
+                what = words.plain("record.opened", names=", ".join(section.names[:2]))
+            elif named and len(what) + sum(map(len, section.names)) < 46:
                 what += f": {', '.join(section.names)}"
             id = f"{prefix}.r{first.number}"
             if first is last:
@@ -314,6 +323,8 @@ class Story:
         for name in dict.fromkeys(names):
             if name == "certificate" and section.side == "client":
                 name = "certificate.client"
+            if name == "finished" and section.messages:
+                name = "finished.open"
             key = f"message.{name}.why"
             if self.words.has(key) and facts.once(key):
                 text = _readable(section) if name == "other" else ""
@@ -343,7 +354,7 @@ class Story:
         for unit in units:
             out += facts.of(unit)
         held = section.records[0].description.partition(", plaintext ")[2] if len(section.records) == 1 else ""
-        if held:
+        if held and section.records[0].inside is None:
             out.append(words.say("record.plain", text=held))
         if section.missing:
             size = section.missing

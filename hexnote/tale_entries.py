@@ -104,13 +104,43 @@ def _kind(field: Field) -> str:
     return "bytes" if node.show in _OPAQUE else "value"
 
 
+class Buffers:
+    """Bytes beside the wire, decrypted or decompressed: numbered from -1 down, as packets are from 1 up."""
+
+    def __init__(self) -> None:
+        self._numbers: Dict[Tuple[int, str, str], int] = {}  # by connection, side and name
+        self.names: Dict[int, str] = {}
+        self.bytes: Dict[int, bytearray] = {}
+        self.have: Dict[int, bytearray] = {}
+
+    def places(self, field: Field) -> List[Place]:
+        """Where the bytes of a leaf stand in such buffers."""
+        out: List[Place] = []
+        at = 0
+        raw = field.raw
+        for name, lo, hi in field.cuts or [(field.buffer, field.offset, field.offset + field.length)]:
+            key = (field.unit.connection.number, field.unit.side, name)
+            number = self._numbers.setdefault(key, -1 - len(self._numbers))
+            self.names[number] = name
+            data, have = self.bytes.setdefault(number, bytearray()), self.have.setdefault(number, bytearray())
+            if raw is not None and lo < hi:
+                data.extend(bytes(max(hi - len(data), 0)))
+                have.extend(bytes(max(hi - len(have), 0)))
+                data[lo:hi] = raw[at : at + hi - lo]
+                have[lo:hi] = b"\1" * (hi - lo)
+                out.append((number, lo, hi))
+            at += hi - lo
+        return out
+
+
 class Forest:
     """Makes the entries of a section. `prefix`: what their addresses begin with; `level`: how deep, as in `Node.level`."""
 
-    def __init__(self, level: int, taught: Dict[int, bool], words: Wording) -> None:
+    def __init__(self, level: int, taught: Dict[int, bool], words: Wording, buffers: Optional[Buffers] = None) -> None:
         self.level = level
         self.taught = taught  # nodes whose note was given
         self.words = words
+        self.buffers = buffers if buffers is not None else Buffers()
         self.used: Dict[str, int] = {}  # addresses that are taken
 
     def of(self, records: Sequence[Record], others: Sequence[Unit], prefix: str) -> List[Entry]:
@@ -180,6 +210,8 @@ class Forest:
             (stack[-1][1].kids if stack else roots).append(entry)
             if field.group:
                 stack.append((field, entry))
+            elif field.buffer and not field.buffer.startswith(("other:", "logged:")):
+                entry.places = self.buffers.places(field)
             else:
                 entry.places = field.at
         made: List[Entry] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from hexnote.report import Packet, Place, Report
-from hexnote.tale_entries import Entry
+from hexnote.report import Place, Report
+from hexnote.tale_entries import Buffers, Entry
 
 _KEPT = 2  # rows of a long field that stay, at its beginning and at its end
 _FOLD = 6  # rows of one field from which on its middle is folded
@@ -47,9 +47,10 @@ class Gap(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The rows after it are another packet's."""
+    """The rows after it are another packet's, or of bytes beside the wire."""
 
-    packet: int
+    packet: int  # 0: none
+    buffer: str = ""  # "plain:204"; see `report.Field.buffer`
 
 
 Row = Union[Line, Fold, Gap, Turn]
@@ -59,8 +60,9 @@ _Mark = Tuple[int, int, Entry]  # dump offsets
 class Rows:
     """Makes the rows of sections of one trace."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, buffers: Buffers) -> None:
         self._report = report
+        self._buffers = buffers
         self._number = 0
         self._bytes = bytearray()
         self._have = bytearray()
@@ -72,8 +74,11 @@ class Rows:
         for each in marks.values():
             each.sort(key=lambda mark: (mark[0], mark[1]))
         out: List[Row] = []
+        beside = sorted((number for number in marks if number < 0), reverse=True)
+        places = [*places, *((number, 0, len(self._buffers.bytes[number])) for number in beside)]
         packets = list(dict.fromkeys(place[0] for place in places))
-        skipped = set(packets[_PACKETS // 2 : -_PACKETS // 2]) if opaque and len(packets) > _PACKETS else set()
+        wire = [number for number in packets if number > 0]
+        skipped = set(wire[_PACKETS // 2 : -_PACKETS // 2]) if opaque and len(wire) > _PACKETS else set()
         before: Optional[Place] = None
         left = 0
         for place in places:
@@ -88,14 +93,14 @@ class Rows:
             if before is not None and before[0] == packet and before[2] < lo:
                 out.append(Gap(lo - before[2], False))
             elif (before is None or before[0] != packet) and len(packets) > 1:
-                out.append(Turn(packet))
+                out.append(Turn(packet) if packet > 0 else Turn(0, self._buffers.names[packet]))
             out += _folded(self._lines(packet, lo, hi, marks.get(packet, [])))
             before = place
         return out
 
     def _lines(self, packet: int, lo: int, hi: int, marks: List[_Mark]) -> List[Line]:
         """The rows of one packet's dump range [lo, hi)."""
-        self._load(self._report.packet(packet))
+        self._load(packet)
         size = len(self._bytes)
         at = 0
         lines: List[Line] = []
@@ -116,14 +121,18 @@ class Rows:
             lines.append(Line(offset, cells, _runs(cells, owner, lo - offset, hi - offset)))
         return lines
 
-    def _load(self, packet: Packet) -> None:
-        """Make the bytes of a packet the current ones."""
-        if packet.number == self._number:
+    def _load(self, number: int) -> None:
+        """Make the bytes of a packet, or of a buffer, the current ones."""
+        if number == self._number and number > 0:
             return
-        self._number = packet.number
-        size = max((block.offset + len(block.data) for block in packet.blocks), default=0)
+        self._number = number
+        if number < 0:
+            self._bytes, self._have = self._buffers.bytes[number], self._buffers.have[number]
+            return
+        blocks = self._report.packet(number).blocks
+        size = max((block.offset + len(block.data) for block in blocks), default=0)
         self._bytes, self._have = bytearray(size), bytearray(size)
-        for block in packet.blocks:
+        for block in blocks:
             at = 0
             for r in range(block.row_count()):
                 row = block.row(r)

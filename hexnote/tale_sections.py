@@ -73,7 +73,7 @@ def sections(connection: Connection) -> List[Section]:
                 section.others.append(unit)
             last = section
     hello = min((s.offset for s in made if s.side == "server" and s.records and not s.sealed), default=None)
-    finished = False
+    finished = any(r.inside is not None for r in connection.records)  # with keys nothing has to be guessed
     for section in made:
         section.places = _places(section)
         section.first = section.places[0][0] if section.places else 0
@@ -123,27 +123,28 @@ def _name(section: Section, version_13: bool) -> None:
         section.phase, section.key = HANDSHAKE, root.path if root is not None else "ssl2"
         section.names = [f"{camel(section.key)} (SSL 2.0 form)"]
         return
-    kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
+    inside = record.inside if record.inside is not None else record.type
+    kind = CONTENT_TYPES.get(inside or 0, f"type {inside}")
     section.key = kind
-    if record.type == 20:
+    if inside == 20:
         section.phase, section.names = HANDSHAKE, ["ChangeCipherSpec"]
         section.key = "change_cipher_spec.13" if version_13 else "change_cipher_spec"
-    elif record.type == 22:
+    elif inside == 22:
         section.phase = HANDSHAKE
         section.names = ["Finished (encrypted)" if record.finished else "handshake message (encrypted)" if record.encrypted
                          else "handshake message"]
         section.key = "finished" if record.finished else "sealed"
-    elif record.type == 21:
+    elif inside == 21:
         section.phase = ALERT
         said = record.field("alert.description")
         level = record.field("alert.level")
-        if record.encrypted or said is None or said.raw is None:
+        if said is None or said.raw is None:
             section.key, section.names = "alert.sealed", ["Alert (encrypted)"]
         else:
             section.key = "alert"
             grade = f" ({level.name})" if level is not None and level.name else ""
             section.names = [f"Alert: {said.name or said.value}{grade}"]
-    elif record.type == 23:
+    elif inside == 23:
         section.phase, section.names = DATA, ["application data"]
     else:
         section.phase, section.names = DATA, [kind]

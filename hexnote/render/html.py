@@ -292,7 +292,7 @@ class Html(Document):
                 said_ = words.plain("rows.left" if row.shown else "rows.hole", size=size)
                 out.append(f'<span class="gap">{esc(said_)}</span>')
             elif isinstance(row, Turn):
-                out.append(f'<span class="gap">{esc(words.plain("rows.packet", packet=row.packet))}</span>')
+                out.append(f'<span class="gap">{esc(_turn(row, words))}</span>')
         return "".join(out)
 
     def _entry(self, entry: Entry) -> str:
@@ -317,6 +317,13 @@ class Html(Document):
             count = esc(self.words.plain("ui.parts", count=len(entry.kids)))
             made += f'<details open><summary>{count}</summary><ul>{"".join(self._entry(k) for k in entry.kids)}</ul></details>'
         return made + "</li>"
+
+
+def _turn(row: Turn, words: Wording) -> str:
+    """Whose the rows after it are."""
+    if row.packet:
+        return words.plain("rows.packet", packet=row.packet)
+    return words.plain("rows.plain" if row.buffer.startswith("plain:") else "rows.inflated")
 
 
 def _line(line: Line, before: Optional[Entry]) -> str:

@@ -15,7 +15,7 @@ from hexnote.report import Report
 from hexnote.tale import BoxPart, BulkPart, PacketPart, Part, SaidPart, SectionPart, Step, Story, Tale
 from hexnote.tale_entries import Entry, clean
 from hexnote.tale_rows import Fold, Gap, Line, Row, Turn
-from hexnote.wording import Said, marks, references
+from hexnote.wording import Said, Wording, marks, references
 
 _WIDTH = 80
 # A line must not begin with these: it would be a list, a heading, a quotation, a fence or a table.
@@ -252,7 +252,7 @@ class Markdown(Document):
                 size = words.count(row.size, "byte")
                 lines.append(f"... {words.plain('rows.left' if row.shown else 'rows.hole', size=size, are='')}")
             elif isinstance(row, Turn):
-                lines.append(f"({words.plain('rows.packet', packet=row.packet)})")
+                lines.append(f"({_turn(row, words)})")
         return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
     def _fields(self, entries: Sequence[Entry], base: int, depth: int = 0) -> str:
@@ -290,6 +290,13 @@ def _joined(parts: Sequence[str]) -> str:
         quoted = part.startswith(">") and out.rsplit("\n", 1)[-1].startswith(">")
         out += f"{'' if not out else chr(10) + '>' + chr(10) if quoted else chr(10) + chr(10)}{part}"
     return out
+
+
+def _turn(row: Turn, words: Wording) -> str:
+    """Whose the rows after it are."""
+    if row.packet:
+        return words.plain("rows.packet", packet=row.packet)
+    return words.plain("rows.plain" if row.buffer.startswith("plain:") else "rows.inflated")
 
 
 def _base(entries: Sequence[Entry]) -> int:
