@@ -21,6 +21,7 @@ _ROUNDS = 4  # steps of data that are told one by one
 _FEW = 6  # sections of data of a step that are told one by one,
 _SHOWN = 2  # and how many of them where there are more
 _PACKETS = 8  # packets without anything to tell, of a step, that are listed
+_QUOTED = 30  # signs of bytes that are no TLS, in the table and the ladder
 _BOXES = 5  # findings of one code that are shown as boxes
 
 
@@ -171,7 +172,7 @@ class Story:
             say(words.say("connection.bare"))
         for text in (connection.preface, connection.verdict, connection.certificate_line):
             if text:
-                say(Said("$text", {"text": text}))
+                say(Said("$text", {"text": text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")}))
         if connection.version is not None and facts.suite:
             parts = _suite_parts(facts.suite)
             if parts:
@@ -326,10 +327,12 @@ class Story:
             if name == "finished" and section.messages:
                 name = "finished.open"
             key = f"message.{name}.why"
-            if self.words.has(key) and facts.once(key):
-                text = _readable(section) if name == "other" else ""
-                if name != "other" or text:
+            if name == "other":
+                text = readable(section)
+                if text:
                     out.append(self.words.say(key, text=text))
+            elif self.words.has(key) and facts.once(key):
+                out.append(self.words.say(key))
         return out
 
     def _bytes(self, section: Section, forest: Forest, prefix: str, id: str) -> Tuple[List[Row], List[Entry]]:
@@ -388,7 +391,7 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
         nonlocal rounds
         last = steps[-1] if steps else None
         if last is not None and last.phase == phase and (last.side == side or (phase == DATA and not last.side)
-                                                         or phase in ("open", "close")):
+                                                         or phase in ("open", "close", "preface")):
             return last
         if phase == DATA:
             rounds += 1
@@ -487,8 +490,10 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
     for packet, section in step.events:
         if section is not None:
             id = next((p.id for p in step.parts if isinstance(p, SectionPart) and p.section is section), step.id)
+            text = readable(section)[:_QUOTED] if section.others else ""
             size = words.count(section.length, "byte")
-            label = ", ".join(section.names) or words.plain("other.title", side="", size=size).strip(": ")
+            strange = f'"{text}"' if text else words.plain("other.title", side="", size=size).strip(": ")
+            label = ", ".join(section.names) or strange
             arrows.append((section.side, label, id, section.sealed))
         else:
             flags = [name for letter, name in (("S", "SYN"), ("F", "FIN"), ("R", "RST")) if letter in packet.flags]
@@ -548,7 +553,7 @@ def _unsaid(tale: Tale, tcp: Tcp, words: Wording) -> List[Said]:
     return out
 
 
-def _readable(section: Section) -> str:
+def readable(section: Section) -> str:
     """The text of bytes that are no record, if it is text."""
     raw = b"".join(unit.fields[0].raw or b"" for unit in section.others if unit.fields)[:200]
     if not raw or sum(32 <= c < 127 or c in (9, 10, 13) for c in raw) < len(raw) * 0.8:
