@@ -37,7 +37,7 @@ OPAQUE: Dict[str, str] = {
     "a ticket or cookie": "ticket identity cookie certificate_request_context stateless_reset_token",
     "a name that means something to its maker alone": (
         "session_id SessionID cid cids ConnectionID connection_id original_destination_connection_id "
-        "initial_source_connection_id retry_source_connection_id srtp_mki"
+        "initial_source_connection_id retry_source_connection_id srtp_mki trust_anchors TrustAnchorID"
     ),
     "bits or padding": "padding zeros discard bitmap",
     "there or not": "disable_active_migration grease_quic_bit reset_stream_at",

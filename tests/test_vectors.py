@@ -189,6 +189,7 @@ MAY: Dict[str, str] = {
     "ecjpake_key_kp_pair": "client server", "next_protocol_negotiation": "client server",
     "application_settings_old": "client encrypted", "application_settings": "client encrypted",
     "channel_id_old": "client server channel", "channel_id": "client server channel", "ech_outer_extensions": "client",
+    "trust_anchors": "client request encrypted certificate",
     "encrypted_client_hello": "client retry encrypted", "renegotiation_info": "client server",
     "quic_transport_parameters_draft": "client encrypted", "encrypted_server_name": "client encrypted",
 }  # fmt: skip
