@@ -53,7 +53,12 @@ class Lengths:
         known, or where that version does not have that suite. The two flags are the extensions encrypt_then_mac
         (RFC 7366) and truncated_hmac (RFC 6066 section 7), as agreed; they are ignored where they mean nothing."""
         found = self._find(suite, version, encrypt_then_mac, truncated)
-        return found[3]._replace(name=_name([found])) if found is not None else None
+        if found is None:
+            return None
+        mode, mac, tail, each = found
+        cipher = self._suites()[suite or 0][4].replace("_", "-") if mode[:8] != "ChaCha20" else mode
+        tail = " in TLS 1.3" if each.inner else tail
+        return each._replace(name=f"{cipher} with {mac}{tail}" if mac else f"{cipher}{tail}")
 
     def null(self, suite: Optional[int]) -> bool:
         """Whether a suite encrypts nothing."""

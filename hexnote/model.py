@@ -382,7 +382,7 @@ class Record:
 
     __slots__ = (
         "stream", "side", "number", "offset", "header", "length", "format", "type", "version", "encrypted", "missing", "why",
-        "finished", "inside", "bare", "protection", "narrowed",
+        "finished", "inside", "bare", "protection", "news",
     )  # fmt: skip
 
     def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
@@ -401,8 +401,8 @@ class Record:
         self.finished = False  # encrypted, and by its place a Finished: the first one behind ChangeCipherSpec
         # Encrypted: how, by `session`; more than one: the classes that it may be, as far as lengths tell; none: not known.
         self.protection: Tuple[Protection, ...] = ()
-        self.narrowed = False  # its length made those classes fewer, or it is the first that tells any
         self.bare = 0  # under a NULL suite, the bytes of MAC behind what is in clear
+        self.news = ""  # "known": the first record under that protection; "fewer": its length left fewer classes
         self.inside: Optional[int] = None  # decrypted with the user's keys: the content type of what it holds
 
 
@@ -812,16 +812,29 @@ def inside(record: Record) -> str:
     return f", plaintext {told}{' or fewer' if least < plain[0] else ''}"
 
 
+def _like(record: Record) -> str:
+    """What a record of TLS 1.3 is as long as, whose type is hidden: an alert, a KeyUpdate, a Finished (RFC 8446 section 4)."""
+    if len(record.protection) != 1 or not record.protection[0].inner:
+        return ""
+    each = record.protection[0]
+    return {2: "an alert", 5: "a KeyUpdate", each.finished: "a Finished"}.get((each.plain(record.length - 5) or (0,))[0], "")
+
+
 # Why a record is encrypted, where everyone expects it.
 _EXPECTED = ("", "application data", "after ChangeCipherSpec", "after the master key")
 
 
 def remarks(record: Record) -> List[str]:
     """What else is to be said of an encrypted record, a sentence each: why it is, where that is not plain; the classes of
-    protection that fit, where the suite is not known and this record has made them fewer."""
+    protection that fit, where the suite is not known and this record has made them fewer; the one there is, where it is new."""
     out = [] if record.why in _EXPECTED else [record.why]
-    if record.narrowed:
-        names = list(dict.fromkeys(each.name for each in record.protection))
+    like = _like(record)
+    if like:
+        out.append(f"its type is hidden; it is as long as {like}, if it has no padding")
+    names = list(dict.fromkeys(each.name for each in record.protection))
+    if record.news == "known" and names:
+        out.append(f"protected by {names[0]}")
+    elif record.news:
         if names:
             out.append(f"the suite is not known; the lengths so far fit {' | '.join(names)}")
         else:

@@ -505,7 +505,13 @@ class Reader:
             elif self.side == 0 and session.version is None and kind == APPLICATION_DATA and session.early_data():
                 why = "early data, sent before the server has answered (0-RTT)"
             sealed = session.sealed[self.side]
-            record.protection = session.weigh(record) if sealed is None else sealed
+            if sealed is None:
+                record.protection = session.weigh(record)
+            else:
+                record.protection = sealed
+                if sealed is not session.shown[self.side]:
+                    session.shown[self.side] = sealed
+                    record.news = "known"
             if kind == CHANGE_CIPHER_SPEC:
                 session.change_cipher_spec(self.side, True)
             if session.bare[self.side] and session.changed[self.side]:

@@ -153,6 +153,7 @@ class Session:
         self.finished = [False, False]  # a record that by its place is a Finished was seen, by side
         self.sealed: List[Optional[Tuple[Protection, ...]]] = [None, None]  # by side; None: `weigh` has to find out
         self.bare = [0, 0]  # by side: under a NULL suite, the bytes of MAC behind what is in clear; else 0
+        self.shown: List[Optional[Tuple[Protection, ...]]] = [None, None]  # the protection that a record was the first of
         self._fitting: Dict[int, Tuple[Protection, ...]] = {}  # by epoch, where no ServerHello tells
         self._weighed: Dict[int, int] = {}
 
@@ -266,7 +267,7 @@ class Session:
         kept = tuple(each for each in fitting if (hidden or not each.inner) and may_hold(each, what, size))
         if len(kept) != len(fitting) or epoch not in self._fitting:
             fitting = self._fitting[epoch] = kept
-            record.narrowed = True
+            record.news = "fewer"
         return fitting
 
     def _candidates(self, record: Record, epoch: int) -> Tuple[Protection, ...]:

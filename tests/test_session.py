@@ -106,7 +106,7 @@ def test_what_the_hellos_agree() -> None:
     assert session.encrypt_then_mac and session.extended_master_secret and session.key_exchange == "rsa"
     assert records(found, "client")[-1] == (22, True, None)  # 40 bytes are no record of AES-CBC-SHA
     last = of(found, "record")[-1]
-    assert last["protection"] == ["CBC of 16-byte blocks with HMAC-SHA1, encrypt-then-MAC"]
+    assert last["protection"] == ["AES-128-CBC with HMAC-SHA1, encrypt-then-MAC"]
 
 
 SHORT: Said = [(S, CCS + record(22, opaque(40))), (C, CCS + record(22, opaque(40)) + record(23, opaque(33)))]
