@@ -211,7 +211,8 @@ def _tshark(name: str) -> List[bytes]:
 
 LOGS = sorted(glob.glob(os.path.join(CORPUS, "*.keylog")) + glob.glob(os.path.join(CORPUS, "extra", "*.keylog")))
 QUICK = ("tls13_earlydata_openssl", "tls13_keyupdate_openssl", "reneg_client_aes128gcm_openssl", "tls12_ems_off_etm_off_gnutls",
-         "tls12_rsa_aes128ccm_gnutls", "sslv3_rsa_rc4sha_tlslite", "tls12_3des_tlslite", "tcp_portreuse", "tls13_hrr_openssl")
+         "tls12_rsa_aes128ccm_gnutls", "sslv3_rsa_rc4sha_tlslite", "tls12_3des_tlslite", "tcp_portreuse", "tls13_hrr_openssl",
+         "deflate_agreed_tlslite", "sslv3_emptycert_tlslite")
 # Where tshark opens less: (capture) -> why. Each of these records has a tag that fits.
 MORE = {
     "tcp_loss_cert": "its TCP reassembly gives up at the hole", "tcp_snap256": "it opens nothing of packets that are cut short",

@@ -293,7 +293,9 @@ class Summary:
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
         told = f": {', '.join(said)}" if said else ""
-        how = ", not encrypted" if record is not None and record.bare else ", decrypted" if part.buffer[:6] == "plain:" else ""
+        how = ", decrypted" if part.buffer.startswith(("plain:", "inflated:")) else ""
+        if record is not None and record.bare:
+            how = ", not encrypted"
         return f"{name}{size}{how}{told}"
 
 
