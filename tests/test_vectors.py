@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import pytest
 from conftest import ROOT
-from test_schema import paths
+from support import WHOLE
+from test_schema import check_tiled, paths
 
 from hexnote import der, notes, resources
 from hexnote.messages import BODIES, MESSAGES, SSL2, Messages
@@ -124,7 +126,11 @@ def told(buf: bytes, fields: List[Field]) -> Dict[Tuple[str, int, int], Tuple[An
     return made
 
 
-@pytest.mark.parametrize("vector", TABLE, ids=lambda v: f"{v.line}-{v.kind}-{v.key}{v.message and '-' + v.message}")
+def named(vector: Vector) -> str:
+    return f"{vector.line}-{vector.kind}-{vector.key}{vector.message and '-' + vector.message}"
+
+
+@pytest.mark.parametrize("vector", TABLE, ids=named)
 def test_vector(vector: Vector) -> None:
     ctx = context_of(vector)
     buf, at, prefix, fields = decoded(vector, ctx)
@@ -276,3 +282,32 @@ def test_what_reads_opaques_is_there() -> None:
         for name in resources.listing(folder):
             for asked in re.findall(r" as der (\w+)", resources.text(f"{folder}/{name}")):
                 assert asked in der.HOOKS, f"{name}: as der {asked}"
+
+
+# ------------------------------------------------------------------ and whatever the bytes
+
+
+@pytest.mark.parametrize("vector", TABLE[:: 1 if WHOLE else 3], ids=named)
+def test_damaged_vectors_are_tiled(vector: Vector) -> None:
+    """Bytes changed, cut, put in: leaves cover what is there, and every label is made."""
+    rng = random.Random(vector.line)
+    for _ in range(40):
+        raw = bytearray(vector.raw)
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(raw) + 1)
+            what = rng.randrange(4)
+            if what == 0 and at < len(raw):
+                raw[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, raw[at] ^ 1 << rng.randrange(8)))
+            elif what == 1:
+                del raw[at:]
+            elif what == 2:
+                raw[at:at] = rng.randbytes(rng.randrange(1, 5))
+            else:
+                del raw[at : at + rng.randrange(1, 4)]
+        broken = vector._replace(leaves=[Leaf(".", bytes(raw), "-", "")])
+        buf, _, _, fields = decoded(broken, context_of(vector))
+        check_tiled(fields, 0, len(buf))
+        for node, start, end, _, _ in fields:
+            said = node.say(buf[start:end])
+            assert said.isascii() and said.isprintable()
+            node.value(buf[start:end]), node.title(buf[start:end])
