@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from hexnote.coding import wide
+
 
 class Kind(NamedTuple):
     """A kind of binary file."""
@@ -61,7 +63,7 @@ def kind(head: bytes) -> Optional[Kind]:
     for known in KINDS:
         if head.startswith(known.magic):
             return known
-    if head.startswith(_MARKS):
+    if head.startswith(_MARKS) or (0 in head[:2] and wide(head[:_WINDOW])):
         return None
     line = head[: head.find(b"\n", 0, _WINDOW) + 1 or _WINDOW]
     if 0 not in line:

@@ -16,6 +16,17 @@ _SWAP = bytes(23 - c if c in (10, 13) else c for c in range(256))
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
+def wide(head: bytes) -> str:
+    """The coding of UTF-16 text that has no byte order mark, "" of anything else: each second byte is 0."""
+    end = head.find(b"\n") + 1 or len(head)
+    low, high = head[0:end:2], head[1:end:2]
+    if len(high) < 8:
+        return ""
+    if not high.strip(b"\0") and 0 not in low:
+        return "utf-16-le"
+    return "utf-16-be" if not low.strip(b"\0") and 0 not in high else ""
+
+
 class Coding:
     """The coding of one input, told by its first bytes. Nothing is held back but what cannot be told yet."""
 
@@ -57,12 +68,16 @@ class Coding:
     def _tell(self, last: bool) -> bool:
         """Tells the coding by the bytes held; whether that can be done."""
         held = self._held
-        for mark, name in _MARKS.items():
-            if held.startswith(mark):
-                self.name = name
-                self._decoder = codecs.getincrementaldecoder(name)("surrogatepass")
-                self._encoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
-                return True
+        name = _MARKS.get(held[:2], "")
+        if not name and 0 in held[:2]:
+            if not last and b"\n" not in held and len(held) < _LOOK:
+                return False
+            name = wide(held[:_LOOK])
+        if name:
+            self.name = name
+            self._decoder = codecs.getincrementaldecoder(name)("surrogatepass")
+            self._encoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+            return True
         if not last and (held in (b"", b"\xff", b"\xfe") or (b"\n" not in held and len(held) < _LOOK)):
             return False
         self.name = "cr" if b"\n" not in held[:_LOOK] and held.count(b"\r", 0, _LOOK) > 1 else "plain"

@@ -103,6 +103,7 @@ class Reader:
                 self._tail, self._size = [], 0
                 yield from self._parse(closing=True)
                 self._past.prose(text)
+                self._lexer.too_long(text, 0)
                 self._long = True
                 yield Prose(text, self._lexer.line)
 

@@ -17,6 +17,7 @@ from hexnote.washing import dirty, wash
 
 LONG = 65536  # a line longer than this is prose
 _WASHED = 4096  # a longer line is not washed
+_CROWDED = 120  # a longer line may have more than one row
 _STARS = 65536  # bytes that one star may stand for
 _REPORTS = 1000  # rows that could not be read are told of so often
 
@@ -37,6 +38,9 @@ class Token:
 
 # The last line of a dump that ends with its length.
 _TOTAL = regex(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
+
+# How a line of hex begins.
+_HEX = regex(rb"[ \t>]{0,20}(?:0x)?[0-9A-Fa-f]{4}(?:[: \t]{0,4}[0-9A-Fa-f]{2}){16}")
 
 _HEAD = Token("HEAD")
 _END = Token("END")
@@ -167,6 +171,7 @@ class Lexer:
                 last = buf.find(b"\n", pos) + 1 or end
                 if last - pos > LONG:
                     kind = "line"
+                    self.too_long(buf, pos)
                 elif last - pos < _WASHED and dirty(buf, pos, last):
                     washed = self._washed(pos, last)
                     if washed is not None:
@@ -200,6 +205,8 @@ class Lexer:
                 kind = "line"
             elif kind == "line" and draft is None and not self._aside and self._past.misses(buf, pos):
                 self.report(self.line, self.line, "they have no offset, or digits that are none")
+            elif draft is None and stop - pos > _CROWDED and more_rows(buf, pos):
+                self.report(self.line, self.line, "more than one row stands in a line")
             elif draft is None and (kind != "line" or (self._aside and buf[pos:stop].strip())):
                 self._aside = kind == "aside"
             if draft is not None:
@@ -315,6 +322,11 @@ class Lexer:
             self.report(self.line, self.line, "its offset fits no packet" if piece.sound else "hex and text cannot be told apart")
         elif self._past.misses(self._buf, pos):
             self.report(self.line, self.line, "they have no offset, or digits that are none")
+
+    def too_long(self, text: bytes, pos: int) -> None:
+        """Notes a line that is prose for its length alone."""
+        if _HEX.match(text, pos):
+            self.report(self.line, self.line, f"more than {LONG} characters stand in a line (fold -w 64 breaks it)")
 
     def report(self, first: int, last: int, why: str) -> None:
         """Notes lines of the input that look like rows and could not be read."""

@@ -152,7 +152,8 @@ def from_reader(advice: List[Tuple[int, str]], unreadable: List[Tuple[int, int, 
     for first, last, why in unreadable:
         where = f"line {first}" if first == last else f"lines {first} to {last}"
         out.append(Finding(
-            "unreadable-rows", "warning", None, "unknown", "proven", f"{where} look like a dump and are not read: {why}",
+            "unreadable-rows", "warning", None, "unknown", "proven",
+            f"{where} {'looks like a dump and is' if first == last else 'look like a dump and are'} not read: {why}",
             "the same rows pasted again, whole", "paste the dump as the tool printed it", lines=(first, last)))
     return out
 

@@ -77,6 +77,8 @@ def render(text: Text) -> bytes:
     whole = "".join(line.text + text.end for line in text.lines)
     if text.code == "cp1252":
         return whole.encode("cp1252", "replace")
+    if text.code == "unmarked":
+        return whole.encode("utf-16-le")
     return ("\ufeff" + whole if text.code.startswith("utf-16") else whole).encode(text.code)
 
 
@@ -508,6 +510,12 @@ def utf16(text: Text, rng: random.Random) -> None:
 
 
 @kind
+def unmarked(text: Text, rng: random.Random) -> None:
+    """UTF-16 without a byte order mark."""
+    text.code = "unmarked"
+
+
+@kind
 def utf16be(text: Text, rng: random.Random) -> None:
     text.code = "utf-16-be"
 
@@ -698,7 +706,7 @@ def wrecked(source: str, name: str, seed: int) -> bytes:
 
 _BLANKS_CHANGED = {"collapsed", "expanded", "nbsp", "some nbsp", "narrow nbsp", "tab to a blank", "tab to four"}
 _APART = [
-    {"utf16", "utf16be", "cr_only", "crlf", "crcrlf", "cp1252"},
+    {"utf16", "utf16be", "unmarked", "cr_only", "crlf", "crcrlf", "cp1252"},
     {*_BLANKS_CHANGED, "QP nbsp", "mojibake", "cp1252"},
     {"no text", "redacted", "smart", "entities", "wrapped_text", "autocorrect", "text in bars", "spans", "table", "no gap",
      "wide gap", "tab gap", "cut 60", "cut 45", "cut 41"},

@@ -425,6 +425,28 @@ def test_the_whole_sample_in_every_cut() -> None:
     assert any(value[0] == EXCERPT for value in whole) and any(value[0] == MORE for value in whole)
 
 
+def unread(text: bytes) -> List[Tuple[int, int, str]]:
+    """What a reader says that it could not read."""
+    reader = Reader(GRAMMARS, measure)
+    assert b"".join(item.text for item in [*reader.feed(text), *reader.close()]) == text
+    return reader.unreadable
+
+
+def test_rows_that_cannot_be_read_are_told_with_the_reason() -> None:
+    text = HEAD + dump(packet(b"\x16\3\1\0\2ab", 1))
+    lines = text.splitlines(True)
+    assert unread(text) == []
+    # A trace in one line, its line ends written out; a line of hex without end.
+    assert unread(text.replace(b"\n", b"\\n")) == [(1, 1, "more than one row stands in a line")]
+    assert [(first, last) for first, last, _ in unread(b"words\n" + b"16030100" * 20000 + b"\nwords\n")] == [(2, 2)]
+    assert unread(b"words\n" + b"lorem ipsum " * 20000) == []
+    # Offsets cut off; a letter for a digit in the first group.
+    short = b"".join(line[12:] if line[:1] == b"\t" else line for line in lines)
+    assert [(first, last) for first, last, _ in unread(short)] == [(2, len(lines))]
+    assert [why for _, _, why in unread(text.replace(b"0x0010:  ", b"0x0010:  O"))] != []
+    # Rows of no packet, without TLS in them, are told by the corridor: see trouble.from_reader.
+
+
 @pytest.mark.parametrize("text", [
     b" " * 300000, b"\t" * 100000 + b"\n", b">" * 200000, b"> " * 100000, b"0x" * 100000, b"0x0000:  " + b"ab" * 100000,
     b"0x0000:  " + b"abcd " * 50000, b"\t0x0000:\n" * 30000, b"a > b: " * 40000, b"IP " * 90000, b"1" * 200000,

@@ -28,6 +28,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 NEIGHBOURS: Dict[str, Set[str]] = {
     "report": {"fields"},
     "tale": {"report", "wording"},
+    "binary": {"coding"},
     "messages": {"schema"},
     "records": {"session", "messages", "packed"},
     "plain": {"session", "messages", "records"},
