@@ -28,6 +28,8 @@ _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A"
 # A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
 _TIME = re.compile(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
 _TIME_WITHIN = 200
+# The summary line that most traces have: no other format begins so.
+_PLAIN = re.compile(rb"(\d\d:\d\d:\d\d\.\d{6}) IP6? [^ \n]{1,80} > [^ \n]{1,80}: Flags \[")
 
 # What the first lines of each kind of `advice` mean, by the part of the terminal's name before "_".
 _ADVICE = {
@@ -143,6 +145,14 @@ class Reader:
                     summary = _summary(match.groupdict())
                     return summary if summary.time else summary._replace(time=_time(header))
         return None
+
+    def stamp(self, header: bytes) -> Optional[str]:
+        """The time that `summary` reads, as printed: for every packet, where the summary is not needed otherwise."""
+        plain = _PLAIN.match(header) if QUICK else None
+        if plain is not None:
+            return plain[1].decode("ascii")
+        summary = self.summary(header)
+        return summary.time if summary is not None else None
 
     def _parse(self, closing: bool = False) -> Iterator[Item]:
         """Parses the lines that have come; also one without LF, when closing."""

@@ -59,6 +59,7 @@ def walk(part: Part, places: Any) -> Iterator[Told]:
     buffer = f"other:{part.base}" if part.kind == OTHER else part.buffer
     cuts = _UNCUT
     path: List[str] = []
+    spot = None if pieces is not None or places is None else _spot(places, part.base, part.base + extent)
     for node, start, end, depth, index in fields:
         if end > extent:
             end = extent
@@ -67,7 +68,10 @@ def walk(part: Part, places: Any) -> Iterator[Told]:
         del path[depth:]
         path.append(f"{node.name}[{index}]" if index >= 0 else node.name)
         name = ".".join(path)
-        offset, at = _place(part, pieces, starts, start, end, places)
+        if spot is not None:
+            offset, at = part.base + start, [(spot[0], spot[1] + start, spot[1] + end)] if end > start else []
+        else:
+            offset, at = _place(part, pieces, starts, start, end, places)
         if homes is not None and pieces:
             buffer, offset, cuts = _home(homes, pieces, starts, start, end)
         array = node.kind == ARRAY
@@ -76,10 +80,21 @@ def walk(part: Part, places: Any) -> Iterator[Told]:
             size = node.size
             for i, item in enumerate(range(start, end, size)):
                 behind = min(item + size, end)
-                offset, at = _place(part, pieces, starts, item, behind, places)
+                if spot is not None:
+                    offset, at = part.base + item, [(spot[0], spot[1] + item, spot[1] + behind)]
+                else:
+                    offset, at = _place(part, pieces, starts, item, behind, places)
                 if homes is not None and pieces:
                     buffer, offset, cuts = _home(homes, pieces, starts, item, behind)
                 yield node, False, f"{name}[{i}]", item, behind, depth + 1, buffer, cuts, offset - shift, at
+
+
+def _spot(places: Any, start: int, end: int) -> Optional[Place]:
+    """Where the bytes [start, end) stand, if they stand together and all of them are there."""
+    found = places.find(start, end)
+    if len(found) == 1 and found[0][2] - found[0][1] == end - start:
+        return found[0]  # type: ignore[no-any-return]
+    return None
 
 
 def where(part: Part, start: int, end: int, places: Any) -> List[Place]:

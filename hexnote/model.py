@@ -136,6 +136,7 @@ class Packet:
 
     header: bytes = b""  # raw summary line(s), b"" where there is none
     summary: Optional[Summary] = None  # `header` read; only where someone asked
+    time: Optional[str] = None  # as `header` has it; only where the renderer tells it
     stream: Optional[int] = None  # TCP connection, 0-based by first appearance
     side = 0  # 0: sent by the client, 1: by the server
     src: Optional[str] = None
@@ -260,7 +261,7 @@ class Form(List[Field]):
     def __init__(self, fields: List[Field]) -> None:
         super().__init__(fields)
         self.again = False  # a second such message came
-        self.kept: Any = None  # what a renderer makes of it once
+        self.kept: Dict[str, Any] = {}  # what renderers make of it once, each under a name of its own
 
 
 class Context:

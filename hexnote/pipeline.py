@@ -214,7 +214,7 @@ class Trace:
         if block.head:
             packet.header = block.text[: block.head]
             if self.timed:
-                packet.summary = self.dumps.summary(packet.header)
+                packet.time = self.dumps.stamp(packet.header)
         data = packet.data = block.data
         readable = bool(data) and block.offset == 0 and layers.strip(packet, data)
         if packet.note and packet.protocol == layers.TCP and packet.note.startswith("fragment"):

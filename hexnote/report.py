@@ -633,7 +633,7 @@ def _copy(mine: Packet, raw: model.Packet) -> None:
     for name in _COPIED:
         setattr(mine, name, getattr(raw, name))
     mine.side = None if raw.stream is None else SIDES[raw.side]
-    mine.time = raw.summary.time if raw.summary is not None else None
+    mine.time = raw.time
 
 
 # What `Packet.units` and `Connection.units` hold.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import Any, List, Optional, Sequence
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.fields import Place, bits, digits, home, known, places, walk
 from hexnote.fields import where as located
 from hexnote.model import (
+    BODY,
     END,
     LOST,
     MESSAGE,
@@ -16,6 +18,7 @@ from hexnote.model import (
     Block,
     Connection,
     Finding,
+    Form,
     Node,
     Packet,
     Part,
@@ -23,10 +26,18 @@ from hexnote.model import (
     Record,
     plain_range,
 )
+from hexnote.quick import QUICK
+
+_SHORT = 8  # bytes of a body that is likely to come again
+_KEPT = 4096  # of those, and of lengths, are kept
+
+# A field of a unit whose like will come again: (start, end, group, its path, its object behind the offset, its node
+# where its bytes will be others).
+_Planned = Tuple[int, int, bool, str, str, Optional[Node]]
 
 
 def _text(value: Optional[str]) -> str:
-    return "null" if value is None else dumps(value)
+    return "null" if value is None else quote(value)
 
 
 def _number(value: Optional[int]) -> str:
@@ -46,6 +57,8 @@ class Json:
         self.out: List[str] = []
         self._waits: Optional[Packet] = None  # a packet that is not printed yet,
         self._place = 0  # and its place in `out`
+        self._short: Dict[Tuple[int, bytes], List[_Planned]] = {}  # of record headers, and of bodies as short
+        self._lengths: Dict[Tuple[Any, int], str] = {}  # what records' lengths tell
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -123,11 +136,10 @@ class Json:
 
     def _packet(self, p: Packet) -> str:
         side = "null" if p.stream is None else f'"{SIDES[p.side]}"'
-        time = p.summary.time if p.summary is not None else None
         return (
             f'{{"kind":"packet","packet":{p.number},"line":{p.line},"stream":{_number(p.stream)},"from":{side},'
             f'"src":{_text(p.src)},"sport":{_number(p.sport)},"dst":{_text(p.dst)},"dport":{_number(p.dport)},'
-            f'"time":{_text(time)},"flags":"{p.flags}","seq":{_number(p.seq)},"ack":{_number(p.ack)},'
+            f'"time":{_text(p.time)},"flags":"{p.flags}","seq":{_number(p.seq)},"ack":{_number(p.ack)},'
             f'"link":{_number(p.link)},"ip":{_number(p.ip)},"tcp":{_number(p.tcp)},"payload":{p.payload},'
             f'"captured":{p.captured},"offset":{_number(p.offset)}}}\n'
         )
@@ -149,8 +161,17 @@ class Json:
         self.out.append(
             f'{{"kind":"record","stream":{r.stream},"from":"{SIDES[r.side]}","offset":{r.offset},"length":{r.length},'
             f'"format":"{r.format}","type":{_number(r.type)},"version":{version},'
-            f'"encrypted":{"true" if r.encrypted and not r.bare else "false"},"missing":{r.missing},{_plaintext(r)}}}\n'
+            f'"encrypted":{"true" if r.encrypted and not r.bare else "false"},"missing":{r.missing},{self._plaintext(r)}}}\n'
         )
+
+    def _plaintext(self, record: Record) -> str:
+        key = (record.protection, record.length - record.header)
+        made = self._lengths.get(key)
+        if made is None:
+            if len(self._lengths) >= _KEPT:
+                self._lengths.clear()
+            made = self._lengths[key] = _plaintext(record)
+        return made
 
     def _message(self, part: Part, spots: Any) -> None:
         m = part.message
@@ -202,6 +223,12 @@ class Json:
             stream, side = (connection.number if connection is not None else 0), part.side
         whose = f'"stream":{stream},"from":"{SIDES[side]}",'
         out = self.out
+        if QUICK and not part.buffer and isinstance(buf, bytes) and (part.pieces is None or len(part.pieces) < 2):
+            plan = self._plan(part)
+            spots = places(part, connection)
+            if plan is not None and spots is not None:
+                self._planned(plan, part, whose, spots)
+                return
         for node, group, path, start, end, _, buffer, cuts, offset, at in walk(part, places(part, connection)):
             where = f'"buffer":"{buffer}",' if buffer else ""
             if len(cuts) > 1:
@@ -211,6 +238,52 @@ class Json:
             else:
                 self._leaf(node, buf, start, end, f'{whose}{where}"path":"{path}', offset, at)
 
+    def _plan(self, part: Part) -> Optional[List[_Planned]]:
+        """What is known of the fields of a unit whose like came before, if it did."""
+        form = part.fields
+        if isinstance(form, Form):
+            message = part.message
+            if not form.again or message is None or message.length != len(part.buf):
+                return None
+            made = form.kept.get("json")
+            if made is None:
+                made = form.kept["json"] = _planned(part)
+            return made
+        size = len(part.buf)
+        if part.kind > BODY or size > _SHORT or part.record is None or part.fields[0][2] > size or part.fields[0][1]:
+            return None
+        key = (part.record.type or 0 if part.kind == BODY else -1, part.buf)
+        made = self._short.get(key)
+        if made is None:
+            if len(self._short) >= _KEPT:
+                self._short.clear()
+            made = self._short[key] = _planned(part)
+        return made
+
+    def _planned(self, plan: List[_Planned], part: Part, whose: str, spots: Any) -> None:
+        """What `_fields` prints, for a unit that lies in one piece of the stream."""
+        base, buf, out = part.base, part.buf, self.out
+        field, group = f'{{"kind":"field",{whose}', f'{{"kind":"group",{whose}'
+        extent = len(buf)
+        found = spots.find(base, base + extent)
+        spot = found[0] if len(found) == 1 and found[0][2] - found[0][1] == extent else None
+        for start, end, grouped, path, behind, node in plan:
+            if grouped:
+                out.append(f"{group}{path}{base + start}{behind}")
+                continue
+            if node is not None:
+                raw = buf[start:end]
+                value = node.value(raw)
+                shown = "null" if value is None else str(value) if isinstance(value, int) else quote(value)
+                behind = f'{behind}{raw.hex()}","value":{shown},"name":{_text(node.title(raw))},"bits":null,"at":['
+            if spot is None:
+                at = ",".join([f"[{n},{a},{b}]" for n, a, b in spots.find(base + start, base + end)]) if start < end else ""
+                out.append(f"{field}{path}{base + start}{behind}{at}]}}\n")
+            elif start < end:
+                out.append(f"{field}{path}{base + start}{behind}[{spot[0]},{spot[1] + start},{spot[1] + end}]]}}\n")
+            else:
+                out.append(f"{field}{path}{base + start}{behind}]}}\n")
+
     def _leaf(self, node: Node, buf: Any, start: int, end: int, lead: str, offset: int, at: List[Place]) -> None:
         raw = known(buf, start, end)
         if raw is not None:
@@ -218,12 +291,31 @@ class Json:
             parts = dumps(bits(node, raw)) if node.bits else "null"
         else:
             hexed, value, title, parts = digits(buf, start, end), None, None, "null"
-        shown = "null" if value is None else str(value) if isinstance(value, int) else dumps(value)
+        shown = "null" if value is None else str(value) if isinstance(value, int) else quote(value)
         where = ",".join([f"[{packet},{a},{b}]" for packet, a, b in at])
         self.out.append(
             f'{{"kind":"field",{lead}","offset":{offset},"length":{end - start},"hex":"{hexed}","value":{shown},'
             f'"name":{_text(title)},"bits":{parts},"at":[{where}]}}\n'
         )
+
+
+def _planned(part: Part) -> List[_Planned]:
+    """The plan of a unit that lies in one piece of the stream."""
+    plan: List[_Planned] = []
+    for node, group, path, start, end, _, _, _, _, _ in walk(part, None):
+        told = f',"length":{end - start}'
+        if group:
+            behind = f"{told}}}\n"
+        elif node.free and not node.bits:
+            behind = f'{told},"hex":"'
+        else:
+            raw = part.buf[start:end]
+            value = node.value(raw)
+            shown = "null" if value is None else str(value) if isinstance(value, int) else quote(value)
+            parts = dumps(bits(node, raw)) if node.bits else "null"
+            behind = f'{told},"hex":"{raw.hex()}","value":{shown},"name":{_text(node.title(raw))},"bits":{parts},"at":['
+        plan.append((start, end, group, f'"path":"{path}","offset":', behind, node if node.free and not group else None))
+    return plan
 
 
 def _plaintext(record: Record) -> str:

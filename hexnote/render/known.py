@@ -43,7 +43,7 @@ class Known(Fields):
         """What was said of a whole record header like this one, from column `c0` on."""
         record = part.record
         assert record is not None
-        return self._heads.get((part.buf, c0, table, record.encrypted, record.protection, record.why, record.news))
+        return self._heads.get((part.buf, c0, table, record.encrypted, record.bare, record.protection, record.why, record.news))
 
     def _new_head(self, shape: Shape, delta: int, part: Part, packet: Packet) -> _Head:
         """The words for a record, remarks on it, and the notes on its header, each with how many rows below it stands."""
@@ -61,7 +61,7 @@ class Known(Fields):
         if taught == len(self._taught):
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
-            self._heads[part.buf, at & 15, table, record.encrypted, record.protection, record.why, record.news] = made
+            self._heads[part.buf, at & 15, table, record.encrypted, record.bare, record.protection, record.why, record.news] = made
         return made
 
     def _title(self, part: Part) -> str:

@@ -51,13 +51,14 @@ class Moulds(Known):
         row = (place - shape.offset) >> 4
         if not isinstance(form, Form):
             return self._plain_message(shape, delta, part, packet, row)
-        if form.kept is None:
-            form.kept = any(f[4] >= 0 and f[0].type in TITLED for f in form)  # do its notes tell dump offsets?
+        titled = form.kept.get("text")  # do its notes tell dump offsets?
+        if titled is None:
+            titled = form.kept["text"] = any(f[4] >= 0 and f[0].type in TITLED for f in form)
         base = part.base
         length = part.message.length if part.message is not None else part.hi - base
         key = (
             id(form), part.lo - base, part.hi - base, place - shape.offset & 15, wire if wire < length else length,
-            part.done, shape.tables[0], place if form.kept else 0,
+            part.done, shape.tables[0], place if titled else 0,
         )
         mould = self._moulds.get(key)
         if mould is None:

@@ -27,6 +27,7 @@ from hexnote.model import (
     finding_lines,
     verdict_lines,
 )
+from hexnote.quick import QUICK
 from hexnote.render.carets import MARK, OwnShape, Shape, own_row
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
@@ -44,7 +45,7 @@ class Text(Pages):
 
     def __init__(
         self, width: int = 100, full: bool = False, headers: bool = False, palette: Optional[Dict[str, str]] = None,
-        quick: bool = True,
+        quick: bool = QUICK,
     ) -> None:
         """`palette`: terminal codes by kind of note (see `shade`); None: no colour. `quick` False: the general
         way for every field, whose output the quick ways must equal."""
