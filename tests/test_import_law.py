@@ -91,7 +91,7 @@ def test_who_imports_whom(name: str, path: str) -> None:
     if name in NOUNS:
         assert used == set()
     elif name in ("render.json", "render.select"):
-        assert used <= {"model", "fields", "fingerprints"}
+        assert used <= {"model", "fields", "fingerprints", "quick"}
     elif name == "render.summary":
         assert used <= {"model", "fingerprints"}  # loaded when there is a hello to tell of
     elif name.startswith("render.") and "report" in used:  # a document: it takes the whole trace
