@@ -16,6 +16,7 @@ _NAMED: Dict[str, str] = {
     "server_key_exchange": "key_exchange", "certificate_request": "request", "server_hello_done": "done",
     "client_key_exchange": "client_key", "new_session_ticket": "ticket",
 }
+_ORDERED = frozenset(("message", "change_cipher_spec", "data"))
 # A Finished of TLS 1.3 under a hash of 256 or 384 bits, encrypted: 4 + 32 or 48, content type, tag of 8 or 16.
 _SHORTEST_FINISHED = 4 + 32 + 1 + 8
 
@@ -23,7 +24,7 @@ _SHORTEST_FINISHED = 4 + 32 + 1 + 8
 def follow(story: Story, step: Step) -> None:
     """Take a step into the handshake it belongs to."""
     kind = step.kind
-    if story.stray is None and story.courses and kind in ("message", "change_cipher_spec", "data"):
+    if kind in _ORDERED and story.stray is None and story.courses and not story.courses[-1].complete:
         instead = expected(story, story.courses[-1], step)
         if instead:
             story.stray = (step, instead)
@@ -38,6 +39,8 @@ def follow(story: Story, step: Step) -> None:
         else:
             return
     side = step.side
+    if kind in ("data", "sealed") and course.complete:
+        return
     if kind == "sealed":
         if step.finished and course.finished[side] is None:
             course.finished[side] = step
@@ -111,7 +114,9 @@ def _message(story: Story, step: Step) -> None:
         if side:
             course.kind = "full"
     elif name == "finished":
-        course.finished[side] = course.finished[side] or step
+        had = course.finished[side]
+        if had is None or had.kind == "data":
+            course.finished[side] = step
     elif name == "certificate_verify":
         if not side:
             course.verify = course.verify or step
@@ -136,7 +141,7 @@ def _psk(course: Course, answer: Hello) -> str:
     hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
     if hello is None or not hello.complete:
         return "psk"
-    chosen = hello.identities[answer.selected_identity : answer.selected_identity + 1]
+    chosen = (hello.identities or ())[answer.selected_identity : answer.selected_identity + 1]
     # An external PSK has no age; its name was chosen by people.
     return "external" if chosen and chosen[0][1] == 0 else "psk"
 

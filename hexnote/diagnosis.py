@@ -98,9 +98,11 @@ class Doctor:
         asked = self._at.get(key)
         if asked is None:
             asked = self._at[key] = [import_module(f"hexnote.findings.{name}").at for name in AT_ONCE.get(key, ())]
-        found: List[Finding] = []
         if story.stray is not None and story.stray[0] is step:
             asked = [*asked, import_module("hexnote.findings.order").at]
+        if not asked:
+            return []
+        found: List[Finding] = []
         for ask in asked:
             found += ask(story, step)
         if found:
@@ -153,8 +155,8 @@ class Page(NamedTuple):
 # The parts of a page, in the order in which they stand in the docstring.
 PARTS = ("meaning", "known by", "causes", "try", "source", "sample")
 
-_HEAD = re.compile(r"^([a-z0-9]+(?:-[a-z0-9]+)*) \((note|warning|error)\)$")
-_PART = re.compile(f"^    ({'|'.join(PARTS)}): (.*)$")
+_HEAD = r"^([a-z0-9]+(?:-[a-z0-9]+)*) \((note|warning|error)\)$"
+_PART = f"^    ({'|'.join(PARTS)}): (.*)$"
 
 
 def pages() -> Dict[str, Page]:
@@ -172,12 +174,12 @@ def parse(text: str) -> List[Page]:
     made: List[Page] = []
     parts: Optional[List[Tuple[str, str]]] = None
     for line in text.split("\n"):
-        head = _HEAD.match(line)
+        head = re.match(_HEAD, line)
         if head is not None:
             parts = []
             made.append(Page(head.group(1), head.group(2), ()))
         elif parts is not None and line.strip():
-            part = _PART.match(line)
+            part = re.match(_PART, line)
             if part is not None:
                 parts.append((part.group(1), part.group(2)))
             elif parts and line.startswith("        "):

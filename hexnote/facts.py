@@ -7,7 +7,8 @@ the message.
 
 from __future__ import annotations
 
-from struct import unpack_from
+import re
+from struct import error, unpack_from
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.model import Chain, Hello, KeyExchange, Range, Request
@@ -60,116 +61,124 @@ def _numbers(buf: Any, lo: int, hi: int) -> Tuple[int, ...]:
 
 def client_hello(buf: Any) -> Hello:
     """A ClientHello (RFC 5246 section 7.4.1.2, RFC 8446 section 4.1.2)."""
-    made: Hello = _guarded(_client_hello, buf, 4, Hello())
+    made = Hello(lambda hello, name: _extension(buf, hello, name, True))
+    try:
+        lo = 39 + buf[38]
+        size = buf[lo] << 8 | buf[lo + 1]
+        hi = lo + 2 + size
+        _start(buf, made, lo)
+        made.suites = _numbers(buf, lo + 2, hi)
+        made.ranges["suites"] = (lo + 2, hi)
+        count = buf[hi]
+        made.compressions = tuple(buf[hi + 1 : hi + 1 + count])
+        made.ranges["compressions"] = (hi + 1, hi + 1 + count)
+        _extensions(buf, hi + 1 + count, made)
+    except (_Short, Hole, IndexError, error):
+        pass
     return made
-
-
-def _client_hello(buf: Any, pos: int, end: int, made: Hello) -> None:
-    pos = _start(buf, pos, end, made)
-    lo, hi = _vector(buf, pos, end, 2)
-    made.suites = _numbers(buf, lo, hi)
-    made.ranges["suites"] = (lo, hi)
-    lo, hi = _vector(buf, hi, end, 1)
-    made.compressions = tuple(buf[lo:hi])
-    made.ranges["compressions"] = (lo, hi)
-    _extensions(buf, hi, end, made, True)
 
 
 def server_hello(buf: Any) -> Hello:
     """A ServerHello or HelloRetryRequest (RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3)."""
-    made: Hello = _guarded(_server_hello, buf, 4, Hello())
+    made = Hello(lambda hello, name: _extension(buf, hello, name, False))
+    try:
+        lo = 39 + buf[38]
+        suite = buf[lo] << 8 | buf[lo + 1]
+        _start(buf, made, lo)
+        made.suites = (suite,)
+        made.retry = made.random == RETRY_RANDOM
+        made.ranges["suites"] = (lo, lo + 2)
+        made.compressions = (buf[lo + 2],)
+        made.ranges["compressions"] = (lo + 2, lo + 3)
+        _extensions(buf, lo + 3, made)
+    except (_Short, Hole, IndexError, error):
+        pass
     return made
 
 
-def _server_hello(buf: Any, pos: int, end: int, made: Hello) -> None:
-    pos = _start(buf, pos, end, made)
-    made.retry = made.random == RETRY_RANDOM
-    if pos + 3 > end:
-        raise _Short
-    made.suites = _numbers(buf, pos, pos + 2)
-    made.ranges["suites"] = (pos, pos + 2)
-    made.compressions = (buf[pos + 2],)
-    made.ranges["compressions"] = (pos + 2, pos + 3)
-    _extensions(buf, pos + 3, end, made, False)
+def _start(buf: Any, made: Hello, end: int) -> None:
+    """What both hellos begin with: version, random, and the session ID, which ends at `end`."""
+    made.version = buf[4] << 8 | buf[5]
+    made.random = buf[6:38]
+    made.session_id = buf[39:end]
+    made.ranges = {"version": (4, 6), "random": (6, 38), "session_id": (39, end)}
 
 
-def _start(buf: Any, pos: int, end: int, made: Hello) -> int:
-    """What both hellos begin with; the offset behind it."""
-    if pos + 35 > end:
-        raise _Short
-    made.version = buf[pos] << 8 | buf[pos + 1]
-    made.ranges["version"] = (pos, pos + 2)
-    made.random = buf[pos + 2 : pos + 34]
-    made.ranges["random"] = (pos + 2, pos + 34)
-    lo, hi = _vector(buf, pos + 34, end, 1)
-    made.session_id = buf[lo:hi]
-    made.ranges["session_id"] = (lo, hi)
-    return hi
-
-
-def _extensions(buf: Any, pos: int, end: int, made: Hello, client: bool) -> None:
-    if pos == end:
+def _extensions(buf: Any, pos: int, made: Hello) -> None:
+    """Where the extensions stand; `complete` is set where the message is there to its end."""
+    end = 4 + (buf[1] << 16 | buf[2] << 8 | buf[3])
+    if pos > end or end > len(buf):
         return
-    pos, end = _vector(buf, pos, end, 2)
-    found: Dict[int, Range] = {}
-    made.extensions = found
-    unread = False
-    while pos < end:
-        kind = _numbers(buf, pos, pos + 2)[0] if pos + 4 <= end else 0
-        lo, hi = _vector(buf, pos + 2, end, 2)
-        if kind not in found and len(found) < 512:
-            found[kind] = (lo, hi)
-            read = _READ.get(kind)
-            if read is not None:
-                try:
-                    read(buf, lo, hi, made, client)
-                except (_Short, Hole):
-                    unread = True  # this one is damaged: the next may be read all the same
-        pos = hi
-    if unread:
-        raise _Short
+    if pos < end:
+        stop = pos + 2 + (buf[pos] << 8 | buf[pos + 1])
+        pos += 2
+        if stop > end:
+            return
+        found = made.extensions
+        while pos < stop:
+            if pos + 4 > stop:
+                return
+            lo = pos + 4
+            pos = lo + (buf[pos + 2] << 8 | buf[pos + 3])
+            if pos > stop:
+                return
+            kind = buf[lo - 4] << 8 | buf[lo - 3]
+            if kind not in found:
+                found[kind] = (lo, pos)
+    made.complete = True
 
 
-def _server_name(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _extension(buf: Any, made: Hello, name: str, client: bool) -> Any:
+    """What one extension says, under its name in Hello; None where it is not there, or damaged."""
+    known = _READ.get(name)
+    span = made.extensions.get(known[0]) if known is not None else None
+    if known is None or span is None:
+        return None
+    try:
+        return known[1](buf, span[0], span[1], made, client)
+    except (_Short, Hole, IndexError):
+        return None
+
+
+def _server_name(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Optional[bytes]:
     if not client or hi - lo < 5:
-        return
+        return None
     pos, end = _vector(buf, lo, hi, 2)
     while pos < end:
         kind = buf[pos]
         a, b = _vector(buf, pos + 1, end, 2)
         if kind == 0:
-            made.server_name = buf[a:b]
             made.ranges["server_name"] = (a, b)
-            return
+            name: bytes = buf[a:b]
+            return name
         pos = b
+    return None
 
 
-def _groups(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
-    made.groups = _numbers(buf, *_vector(buf, lo, hi, 2))
+def _listed(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[int, ...]:
+    return _numbers(buf, *_vector(buf, lo, hi, 2))
 
 
-def _schemes(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
-    made.schemes = _numbers(buf, *_vector(buf, lo, hi, 2))
-
-
-def _protocols(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _protocols(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[bytes, ...]:
     pos, end = _vector(buf, lo, hi, 2)
     names: List[bytes] = []
     while pos < end and len(names) < _MOST:
         a, pos = _vector(buf, pos, end, 1)
         names.append(buf[a:pos])
-    made.protocols = tuple(names)
+    return tuple(names)
 
 
-def _ticket(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
-    made.ticket = hi - lo
+def _ticket(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> int:
+    return hi - lo
 
 
-def _psk(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _selected(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Optional[int]:
+    return None if client or hi - lo != 2 else buf[lo] << 8 | buf[lo + 1]
+
+
+def _identities(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Optional[Tuple[Tuple[bytes, int], ...]]:
     if not client:
-        if hi - lo == 2:
-            made.selected_identity = buf[lo] << 8 | buf[lo + 1]
-        return
+        return None
     pos, end = _vector(buf, lo, hi, 2)
     found: List[Tuple[bytes, int]] = []
     while pos < end and len(found) < _MOST:
@@ -178,36 +187,37 @@ def _psk(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
             raise _Short
         found.append((buf[a:b], int.from_bytes(buf[b : b + 4], "big")))
         pos = b + 4
-    made.identities = tuple(found)
+    return tuple(found)
 
 
-def _versions(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _versions(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[int, ...]:
     if client:
         lo, hi = _vector(buf, lo, hi, 1)
-    made.versions = _numbers(buf, lo, hi)
+    return _numbers(buf, lo, hi)
 
 
-def _shares(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _shares(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[int, ...]:
     if not client:
-        made.shares = _numbers(buf, lo, lo + 2) if hi - lo >= 2 else ()
-        return
+        return _numbers(buf, lo, lo + 2) if hi - lo >= 2 else ()
     pos, end = _vector(buf, lo, hi, 2)
     found: List[int] = []
     while pos < end and len(found) < _MOST:
         found += _numbers(buf, pos, pos + 2)
         _, pos = _vector(buf, pos + 2, end, 2)
-    made.shares = tuple(found)
+    return tuple(found)
 
 
-def _renegotiation(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> None:
+def _renegotiation(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> bytes:
     a, b = _vector(buf, lo, hi, 1)
-    made.renegotiation = buf[a:b]
+    verify_data: bytes = buf[a:b]
+    return verify_data
 
 
-_READ: Dict[int, Callable[[Any, int, int, Hello, bool], None]] = {
-    0: _server_name, 10: _groups, 13: _schemes, 16: _protocols, 35: _ticket, 41: _psk, 43: _versions, 51: _shares,
-    0xFF01: _renegotiation,
-}
+_READ: Dict[str, Tuple[int, Callable[[Any, int, int, Hello, bool], Any]]] = {
+    "server_name": (0, _server_name), "groups": (10, _listed), "schemes": (13, _listed), "protocols": (16, _protocols),
+    "ticket": (35, _ticket), "identities": (41, _identities), "selected_identity": (41, _selected), "versions": (43, _versions),
+    "shares": (51, _shares), "renegotiation": (0xFF01, _renegotiation),
+}  # fmt: skip
 
 
 def ssl2_hello(buf: Any) -> Hello:
@@ -314,37 +324,44 @@ def key_exchange(buf: Any, kind: str) -> KeyExchange:
     return made
 
 
+# Seconds since 1970, with a fraction; a date in numbers; a date with the month's name.
+_SECONDS = rb"(?<![\d.])1\d{9}(?=\.\d{3,9}(?!\d))"
+_ZONE = rb" ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+_NUMERIC = rb"(?<!\d)(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?" + _ZONE
+_MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+_NAMED = rb"([JFMASOND][a-z]{2})[a-z]* +(\d{1,2}),? +(\d{4}),? +(\d\d):(\d\d):(\d\d)(?:\.\d+)?" + _ZONE
+# A summary line begins with its time; what stands far behind is no date of the packet.
+_NEAR = 160
+
+
 def date(header: bytes) -> Optional[Tuple[float, bool]]:
     """(seconds since 1970, whether the zone is known) of the date that a summary line prints; None without one.
 
     A printed date bears no zone as a rule and is read as UTC; seconds since 1970 are what they are.
     """
-    import calendar
-    import re
-
-    found = re.search(rb"(?:^|[^\d.])(1\d{9})\.\d{3,9}(?:\D|$)", header)
+    if header[2:3] == b":" and header[5:6] == b":" and header[15:18] == b" IP":
+        return None  # a time of day, as most dumps have it
+    header = header[:_NEAR]
+    found = re.search(_SECONDS, header)
     if found is not None:
-        return float(found.group(1)), True
-    found = re.search(rb"\b(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?", header)
+        return float(found.group()), True
+    found = re.search(_NUMERIC, header)
     if found is not None:
         *numbers, zone = found.groups()
         parts = [int(n) for n in numbers]
     else:
-        named = re.search(
-            rb"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +(\d{1,2}),? +(\d{4}),? +(\d\d):(\d\d):(\d\d)(?:\.\d+)?"
-            rb" ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?", header)
-        if named is None:
+        found = re.search(_NAMED, header)
+        if found is None or _MONTHS.find(found.group(1)) % 3:
             return None
-        month, day, year, *rest, zone = named.groups()
+        month, day, year, *rest, zone = found.groups()
         parts = [int(year), _MONTHS.index(month) // 3 + 1, int(day), *(int(n) for n in rest)]
     if not (1 <= parts[1] <= 12 and 1 <= parts[2] <= 31 and parts[3] < 24 and parts[4] < 60 and parts[5] <= 60):
         return None
-    at = float(calendar.timegm((*parts, 0, 0, 0)))
+    from calendar import timegm  # it costs as much to import as the rest of a short run
+
+    at = float(timegm((*parts, 0, 0, 0)))
     if zone and zone[:1] in b"+-":
         digits = zone[1:].replace(b":", b"")
         shift = 3600 * int(digits[:2]) + 60 * int(digits[2:])
         at -= shift if zone[:1] == b"+" else -shift
     return at, bool(zone)
-
-
-_MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"

@@ -609,30 +609,44 @@ class Course:
 
 
 class Hello:
-    """What a ClientHello or ServerHello says. What it does not say, or not readably, is as the class has it."""
+    """What a ClientHello or ServerHello says. What it does not say, or not readably, is None or empty.
 
-    complete = False  # it was read to its end
-    version = 0  # its version field
-    random = b""
-    session_id = b""
-    suites: Tuple[int, ...] = ()  # offered, or the one chosen
-    compressions: Tuple[int, ...] = ()
-    extensions: Dict[int, Range] = {}  # type -> where its body stands
-    versions: Optional[Tuple[int, ...]] = None  # supported_versions: offered, or the one chosen
-    groups: Optional[Tuple[int, ...]] = None  # supported_groups
-    shares: Optional[Tuple[int, ...]] = None  # the groups of key_share
-    schemes: Optional[Tuple[int, ...]] = None  # signature_algorithms
-    server_name: Optional[bytes] = None
-    protocols: Optional[Tuple[bytes, ...]] = None  # ALPN
-    ticket: Optional[int] = None  # bytes of session_ticket
-    identities: Tuple[Tuple[bytes, int], ...] = ()  # pre_shared_key: (identity, obfuscated age)
-    selected_identity: Optional[int] = None
-    renegotiation: Optional[bytes] = None  # renegotiation_info
-    ssl2 = False  # in SSL 2.0 form
-    retry = False  # a HelloRetryRequest
+    What stands in extensions is read when it is asked for: most hellos are asked for little.
+    """
 
-    def __init__(self) -> None:
+    # In extensions:
+    versions: Optional[Tuple[int, ...]]  # supported_versions: offered, or the one chosen
+    groups: Optional[Tuple[int, ...]]  # supported_groups
+    shares: Optional[Tuple[int, ...]]  # the groups of key_share
+    schemes: Optional[Tuple[int, ...]]  # signature_algorithms
+    server_name: Optional[bytes]
+    protocols: Optional[Tuple[bytes, ...]]  # ALPN
+    ticket: Optional[int]  # bytes of session_ticket
+    identities: Optional[Tuple[Tuple[bytes, int], ...]]  # pre_shared_key: (identity, obfuscated age)
+    selected_identity: Optional[int]
+    renegotiation: Optional[bytes]  # renegotiation_info
+
+    def __init__(self, read: Optional[Callable[[Hello, str], Any]] = None) -> None:
+        """`read` brings what stands in extensions, by its name here."""
+        self.complete = False  # it was read to its end
+        self.version = 0  # its version field
+        self.random = b""
+        self.session_id = b""
+        self.suites: Tuple[int, ...] = ()  # offered, or the one chosen
+        self.compressions: Tuple[int, ...] = ()
+        self.extensions: Dict[int, Range] = {}  # type -> where its body stands
+        self.ssl2 = False  # in SSL 2.0 form
+        self.retry = False  # a HelloRetryRequest
         self.ranges: Dict[str, Range] = {}  # where a fact stands: "version", "suites", "random" ...
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        """What was not read yet."""
+        if name.startswith("_") or self._read is None and name not in Hello.__annotations__:
+            raise AttributeError(name)
+        value = self._read(self, name) if self._read is not None else None
+        setattr(self, name, value)
+        return value
 
 
 class Request:

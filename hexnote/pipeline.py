@@ -21,7 +21,7 @@ from hexnote.headless import Headless
 from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.messages import Messages
-from hexnote.model import BODY, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
@@ -36,6 +36,8 @@ from hexnote.verify_text import compare
 _QUIET = frozenset(("A", "PA", "", "P"))
 
 
+# A record in clear may not be longer (RFC 8446 section 5.1), its header included.
+_LONG = 16384 + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
 # Headers are looked for in this many bytes.
@@ -450,8 +452,12 @@ class Trace:
         reader.feed(delivery.offset, data, delivery.length, parts)
         for part in parts:
             kind = part.kind
-            if (kind == HEADER or kind == BODY and part.record is not None and part.record.encrypted) and not part.problems:
-                continue  # tells nothing new: its record's end does
+            record = part.record
+            if record is not None and not part.problems:
+                if kind == HEADER or kind == BODY and record.encrypted:
+                    continue  # tells nothing new: its record's end does
+                if kind == END and not (record.encrypted or record.type == 23 or record.length > _LONG):
+                    continue  # nor does the end of one in clear
             if part.done or kind == LOST or part.problems:
                 self._diagnose(connection, part, delivery.packet, findings)
         if self.owner.keyring is not None:
@@ -460,16 +466,19 @@ class Trace:
 
     def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:
         """What a part that is complete makes known of its connection."""
-        found = from_part(part, connection) if part.problems else []
         story = connection.story
-        if story is not None:
-            if found:
+        if part.problems:
+            found = from_part(part, connection)
+            findings += found
+            if story is not None:
                 self.doctor.note(story, found)
-            packet = packet or self.packet
-            step = self.teller.part(story, part, packet.number, packet.header) if packet is not None else None
+        packet = packet or self.packet
+        if story is not None and packet is not None:
+            step = self.teller.part(story, part, packet.number, packet.header)
             if step is not None:
-                found += self.doctor.step(story, step)
-        findings += found
+                found = self.doctor.step(story, step)
+                if found:
+                    findings += found
 
     def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""

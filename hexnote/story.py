@@ -23,6 +23,10 @@ _LONG = 16384 + 256
 # Chains are the same in most connections of a trace: so many are shared.
 SHARED = 64
 
+# The messages of which facts are read.
+_READ = frozenset((
+    "client_hello", "server_hello", "hello_retry_request", "certificate", "certificate_request", "server_key_exchange",
+))  # fmt: skip
 _CONTENT = {20: "change_cipher_spec", 21: "alert", 24: "heartbeat"}
 
 
@@ -223,6 +227,9 @@ class Teller:
             step.size, step.pieces = record.length - 5, [(0, part.base, record.length - 5)]
             if record.type == 21 and not record.missing and isinstance(buf, bytes) and len(buf) >= 2:
                 step.level, step.description = buf[0], buf[1]
+                if story.version == 0x0304:
+                    # RFC 8446 section 6: the level says nothing; these two alone do not end the connection in error.
+                    step.level = 1 if step.description in (0, 90) else 2
         step.missing = record.missing
         step.header = header
         step.data = buf if len(buf) <= MESSAGE_BYTES else b""
@@ -239,22 +246,27 @@ class Teller:
         step.version = part.record.version if part.record is not None else None
         step.offset, step.size, step.missing = message.offset, message.length, message.missing
         step.pieces, step.header, step.buffer = part.pieces, header, part.buffer
-        step.data = self._kept(story, part.buf, message.length)
+        if self._keep or message.name in _READ:
+            step.data = self._kept(story, part.buf, message.length)
         if self._keep:
             step.fields = part.fields
-        if part.buffer or part.pieces is None or len(part.pieces) < 2:
+        if part.buffer:
             step.places = self._places(story, part, message.offset, message.offset + message.length)
+        elif part.pieces is None or len(part.pieces) < 2:
+            step.places = story.find_places(part.side, message.offset, message.offset + message.length)
         else:
             step.places = story.where(step, 0, message.length)
-        step.segments = len({place[0] for place in step.places}) or 1
-        self._read(story, step, part.buf)
+        if message.name in _READ:
+            self._read(story, step)
         self._first(story, step)
         return self._add(story, step)
 
-    def _read(self, story: Story, step: Step, buf: Any) -> None:
-        """The facts of a message."""
-        name = step.name
+    def _read(self, story: Story, step: Step) -> None:
+        """The facts of a message, as far as its bytes are kept."""
+        name, buf = step.name, step.data
         if name == "client_hello":
+            if len(step.places) > 1:
+                step.segments = len({place[0] for place in step.places})
             step.facts = facts.client_hello(buf)
             if not step.buffer.startswith("plain"):
                 story.hello = step.facts

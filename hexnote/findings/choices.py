@@ -227,7 +227,7 @@ def _unoffered(story: Story, course: Course, step: Step, answer: Hello) -> Itera
         allowed = (hello.groups if answer.retry else hello.shares) or ()
         if answer.shares[0] not in allowed:
             note(f"group {title(story, 'supported_groups', answer.shares[0])}", answer.extensions[51])
-    if answer.selected_identity is not None and answer.selected_identity >= len(hello.identities):
+    if answer.selected_identity is not None and answer.selected_identity >= len(hello.identities or ()):
         note(f"pre-shared key number {answer.selected_identity}", answer.extensions[41])
     if answer.protocols and not set(answer.protocols) <= set(hello.protocols or ()):
         note("ALPN protocol", answer.extensions[16])

@@ -72,15 +72,23 @@ def end(story: Story) -> Iterator[Finding]:
         elif course is not None and course.hello is not None and not course.complete and not _own(story, reset):
             yield _mid(story, course, reset)
     yield from _silent(story)
-    for side in (0, 1):
-        fin = next((s for s in story.steps if s.kind == "FIN" and s.side == side), None)
-        behind = [s for s in story.steps if fin is not None and s.side == side and s.places and _when(s) > fin.packet
-                  and s.kind not in _ENDS]
-        if fin is not None and behind:
-            yield finding(story, "out-of-order", "note", "unknown", "proven",
-                          f"the {SIDES[side]}'s FIN (packet {fin.packet}) comes before data that precede it (packet "
-                          f"{_when(behind[0])}): "
-                          "it overtook them, or they were sent again", at=fin.places + behind[0].places)
+    yield from _overtaken(story)
+
+
+def _overtaken(story: Story) -> Iterator[Finding]:
+    """A FIN that was seen before data of its side."""
+    late: List[Step] = []
+    for step in reversed(story.steps):
+        if step.kind == "FIN":
+            behind = next((s for s in reversed(late) if s.side == step.side and _when(s) > step.packet), None)
+            if behind is not None:
+                yield finding(story, "out-of-order", "note", "unknown", "proven",
+                              f"the {SIDES[step.side]}'s FIN (packet {step.packet}) comes before data that precede it (packet "
+                              f"{_when(behind)}): it overtook them, or they were sent again", at=step.places + behind.places)
+        elif step.kind not in _ENDS:
+            late.append(step)
+            if len(late) > 16:
+                return
 
 
 def _when(step: Step) -> int:

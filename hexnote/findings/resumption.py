@@ -31,7 +31,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     if other is None or course.changed[step.side] is not None and course.version != 0x0304:
         return
     protection = story.lengths.protection(course.suite, course.version) if story.lengths is not None else None
-    size = f". The Finished takes {other.size} bytes{f' ({protection.name})' if protection is not None else ''}"
+    size = f"; the Finished takes {other.size} bytes{f' ({protection.name})' if protection is not None else ''}"
     name, peer = SIDES[step.side], SIDES[1 - step.side]
     yield finding(story, "bad-record-mac-on-resumption", "error", "unknown", "likely",
                   f"the {name} rejected the {peer}'s Finished (bad_record_mac): the two hold different session secrets"

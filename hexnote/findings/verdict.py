@@ -13,7 +13,6 @@ external-psk (note)
 
 from __future__ import annotations
 
-import re
 from typing import Dict, List, Optional, Tuple
 
 from hexnote.model import VERSIONS, Finding, Step, Story, Verdict, plural, title
@@ -29,7 +28,6 @@ _RANK = (
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
 _CAUSES = frozenset(("fallback-scsv", "client-certificate-empty", "client-no-certificate-alert", "injected-reset"))
-_END = re.compile(r"\. (?=[A-Z])")  # of the first sentence
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -39,7 +37,7 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     cause = _cause(told)
     if cause is None:
         return Verdict(f"{sentence}.", outcome, "", "nobody")
-    what = _END.split(cause.text.split("; usual causes: ")[0], 1)[0]
+    what = cause.text.split("; usual causes: ")[0].split("; the Finished takes ")[0]
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}"
     if cause.severity != "note":
