@@ -1,3 +1,21 @@
-"""hexnote: hex dumps of TLS connections, annotated."""
+"""hexnote: hex dumps of TLS connections, annotated.
+
+`annotate`, `connections`, `render` and `Report` are loaded when they are first asked for: `hexnote.api` tells of them.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from hexnote.api import Connection, Report, annotate, connections, render
+
+__all__ = ["Connection", "Report", "__version__", "annotate", "connections", "render"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from hexnote import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hexnote' has no attribute {name!r}")

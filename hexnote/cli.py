@@ -14,7 +14,8 @@ from typing import Any, Callable, Iterator, List, Optional
 from hexnote import __version__
 from hexnote.binary import advice, enough, kind
 from hexnote.coding import Coding
-from hexnote.options import Options, UsageError, help_text, moment, parse
+from hexnote.jobs import Annotate, Grade, Job, View, shown
+from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError
 
 DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -102,189 +103,21 @@ def wants_color(options: Options, output: Output) -> bool:
     return output.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-class Job:
-    """What is done with every trace: `begin` with its name, `feed` its bytes, `end`; `close` after the last.
+def _view(options: Options, output: Output) -> View:
+    """What the output is shown on."""
+    if not wants_color(options, output):
+        return View(output.columns, output.terminal)
+    import colorama
 
-    Each returns the output that has become known. This one takes annotations out.
-    """
-
-    def __init__(self) -> None:
-        from hexnote.strip import Stripper
-
-        self._new = Stripper
-        self._stripper = Stripper()
-        self.found = True  # there was something to do in the trace begun last
-        self.errors = False  # an error-level finding was made
-        self.chosen = True  # what was asked for by name stands in the trace begun last
-
-    def begin(self, name: str) -> None:
-        self._stripper = self._new()
-
-    def feed(self, chunk: bytes) -> bytes:
-        return self._stripper.feed(chunk)
-
-    def end(self) -> bytes:
-        return self._stripper.close()
-
-    def close(self) -> bytes:
-        return b""
-
-
-class Annotate(Job):
-    """Every other job: the trace is read, and one renderer tells of it."""
-
-    def __init__(self, name: str, options: Options, output: Output) -> None:
-        from hexnote.pipeline import Annotator
-
-        self.found = self.errors = False
-        settings = {
-            "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
-            "thorough": name in ("summary", "diagnose"),
-            "keylog": options.keylog,
-        }  # fmt: skip
-        try:
-            self._annotator = Annotator(_renderer(name, options, output), settings)
-        except OSError as error:
-            if options.keylog is None or error.filename != options.keylog:
-                raise
-            raise UsageError(f"cannot read the key log {options.keylog}: {error.strerror or error}") from None
-        except ImportError as error:
-            if options.keylog is None or (error.name or "").split(".")[0] != "cryptography":
-                raise
-            raise UsageError("--keylog needs the package cryptography: pip install hexnote[keys]") from None
-        gc.freeze()  # what was built so far is not looked at again
-
-    def begin(self, name: str) -> None:
-        self._annotator.found = False
-        self._annotator.begin(name)
-
-    def feed(self, chunk: bytes) -> bytes:
-        return self._annotator.feed(chunk)
-
-    def end(self) -> bytes:
-        made = self._annotator.end()
-        self.found = self._annotator.found
-        self.errors = self._annotator.errors
-        self.chosen = getattr(self._annotator.renderer, "found", True)
-        return made
-
-    def close(self) -> bytes:
-        return self._annotator.close()
-
-
-class Grade(Annotate):
-    """Filled worksheets are marked. A file that is none is the trace of the sheets behind it that carry none."""
-
-    def begin(self, name: str) -> None:
-        self._file = name
-        self._held: List[bytes] = []
-
-    def feed(self, chunk: bytes) -> bytes:
-        self._held.append(chunk)
-        return b""
-
-    def end(self) -> bytes:
-        from hexnote.render.worksheet import filled, marked
-
-        data, self._held = b"".join(self._held), []
-        given = filled(data)
-        self.found = True
-        if given is None:
-            self._trace = data
-            return b""
-        self._any = True
-        super().begin(self._file)
-        super().feed(given.trace or self._trace)
-        super().end()
-        return marked(self._annotator.renderer.reports.pop(), given, _shown(self._file))
-
-    def close(self) -> bytes:
-        if not self._any:
-            raise UsageError("no worksheet to mark: hexnote --worksheet -o sheet.md TRACE makes one, --grade takes it filled")
-        return b""
-
-    _trace = b""
-    _any = False
-
-
-def _renderer(name: str, options: Options, output: Output) -> Any:
-    """The renderer for a job, the only one that is imported."""
-    width = options.width or output.columns or 100
-    if name == "json":
-        from hexnote.render.json import Json
-
-        return Json()
-    if name in ("markdown", "html"):
-        return _document(name, options)
-    if name == "field":
-        from hexnote.render.select import Select
-
-        try:
-            return Select(options.field or "")
-        except ValueError as error:
-            raise UsageError(f"--field {options.field}: {error}") from None
-    if name in ("worksheet", "answers"):
-        from hexnote.render.worksheet import Worksheet
-
-        return Worksheet(options.level or 3, 1 if options.seed is None else options.seed, name == "answers")
-    if name == "grade":
-        from hexnote.render.worksheet import Carried
-
-        return Carried()
-    if name == "check":
-        from hexnote.render.check import Check
-
-        return Check()
-    if name == "redact":
-        from hexnote.render.redact import KINDS, Redact
-
-        kept = frozenset(options.keep.split(",")) if options.keep else frozenset()
-        if kept - set(KINDS):
-            raise UsageError(f"--keep {options.keep}: it is some of {', '.join(KINDS)}, joined by commas")
-        return Redact(kept, None if options.key is None else options.key.encode("utf-8", "surrogateescape"))
-    if name == "pcapng":
-        if output.terminal:
-            raise UsageError("pcapng is no text: name a file with -o, or send it to another program")
-        from hexnote.render.pcapng import Pcapng
-
-        return Pcapng()
-    if name in ("summary", "diagnose"):
-        from hexnote.render.summary import Summary
-
-        return Summary(width, name == "diagnose")
-    from hexnote.render.text import Text
-
-    palette = None
-    if wants_color(options, output):
-        import colorama
-
-        if sys.platform == "win32":
-            colorama.just_fix_windows_console()
-        fore = colorama.Fore
-        palette = {
-            "heading": colorama.Style.BRIGHT, "length": fore.CYAN, "name": fore.GREEN, "value": fore.YELLOW, "bytes": fore.BLUE,
-            "teaching": colorama.Style.DIM, "note": fore.CYAN, "warning": fore.MAGENTA, "error": fore.RED,
-            "reset": colorama.Style.RESET_ALL,
-        }  # fmt: skip
-    return Text(width, options.depth == "full", options.headers, palette)
-
-
-def _document(name: str, options: Options) -> Any:
-    """The renderer of a document. Raises UsageError where the templates that were asked for cannot be used."""
-    from hexnote.wording import Wording, WordingError
-
-    try:
-        words = Wording(options.template)
-    except WordingError as error:
-        raise UsageError(str(error)) from None
-    deep = options.depth == "full"
-    if name == "markdown":
-        from hexnote.render.markdown import Markdown
-
-        return Markdown(words, deep)
-    from hexnote.render.html import Html
-
-    return Html(words, deep)
+    if sys.platform == "win32":
+        colorama.just_fix_windows_console()
+    fore = colorama.Fore
+    palette = {
+        "heading": colorama.Style.BRIGHT, "length": fore.CYAN, "name": fore.GREEN, "value": fore.YELLOW, "bytes": fore.BLUE,
+        "teaching": colorama.Style.DIM, "note": fore.CYAN, "warning": fore.MAGENTA, "error": fore.RED,
+        "reset": colorama.Style.RESET_ALL,
+    }  # fmt: skip
+    return View(output.columns, output.terminal, palette)
 
 
 def await_pipe(fd: int) -> None:
@@ -345,7 +178,7 @@ class Run:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                self._complain(f"cannot read {_shown(name)}: {error.strerror or error}")
+                self._complain(f"cannot read {shown(name)}: {error.strerror or error}")
         if self._job is not None:
             self._emit(self._job.close(), True)
             if not self._chosen:
@@ -390,7 +223,7 @@ class Run:
             return
         if self._job is None:
             kinds = {"strip": lambda *_: Job(), "grade": Grade}
-            self._job = kinds.get(self._name, Annotate)(self._name, self._options, self._output)
+            self._job = kinds.get(self._name, Annotate)(self._name, self._options, _view(self._options, self._output))
         job = self._job
         coding = Coding()
         job.begin(name)
@@ -406,7 +239,7 @@ class Run:
         self.errors = job.errors and self._name == "diagnose"
         if not job.found:
             say(
-                f"no packet and no TLS bytes found in {_shown(name)}: looked for the rows of a hex dump "
+                f"no packet and no TLS bytes found in {shown(name)}: looked for the rows of a hex dump "
                 "(0x0000:  4500 003c ...); tcpdump -nX -r FILE.pcap prints one"
             )
         self._chosen = self._chosen or job.chosen
@@ -429,7 +262,3 @@ class Run:
             made = b"".join(self._held) + made
             self._held = []
         self._output.write(made if self._screen is None else self._screen.feed(made))
-
-
-def _shown(name: str) -> str:
-    return "standard input" if name == "-" else name

@@ -14,7 +14,7 @@ memory in proportion to its input; the fields of a unit are made when they are a
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 from hexnote import model
 from hexnote.fields import Cut, Place, bits, digits, home, known, places, walk
@@ -437,29 +437,30 @@ class Collector:
     unfinished = False
     live = False
     timed = True  # each packet's summary line is read
+    kind: Type[Report] = Report  # what is made of each input
     keep = True  # opaque bodies are wanted with all their bytes
 
     def __init__(self) -> None:
         self.reports: List[Report] = []
-        self._report = Report("-")
+        self._report = self.kind("-")
         self._connections: Dict[int, Connection] = {}
         self._records: Dict[Tuple[int, int, int], Record] = {}  # that are not over, by connection, side and number
         self._over: Dict[Tuple[int, int], Record] = {}  # the last record that is, by connection and side
         self._begun: Dict[Tuple[int, int], List[Record]] = {}  # records with bytes of the message that is not over
-        self._raw: List[model.Packet] = []
+        self._raw: Dict[int, model.Packet] = {}  # by number
         self._packet: Optional[Packet] = None
 
     # ---------------------------------------------------------------- what the pipeline calls
 
     def begin(self, file: str) -> None:
         """A new input begins."""
-        self._report = Report(file)
+        self._report = self.kind(file)
         self.reports.append(self._report)
         self._connections = {}
         self._records = {}
         self._over = {}
         self._begun = {}
-        self._raw = []
+        self._raw = {}
         self._packet = None
 
     def prose(self, item: model.Prose) -> None:
@@ -481,7 +482,7 @@ class Collector:
             mine = self._packet = Packet(packet.number, packet.line)
             mine.header = packet.header
             report.packets.append(mine)
-            self._raw.append(packet)
+            self._raw[packet.number] = packet
         if mine.connection is None and connection is not None:
             mine.connection = self._connection(connection)
             mine.connection.packets.append(mine)
@@ -523,14 +524,30 @@ class Collector:
 
     def end(self) -> None:
         """The input ends: what changed in the midst of it is as it remained."""
-        for mine, raw in zip(self._report.packets, self._raw):
-            _copy(mine, raw)
+        packets = {mine.number: mine for mine in self._report.packets}
+        for mine in packets.values():
+            _copy(mine, self._raw[mine.number])
         for connection in self._report.connections:
-            for unit in connection.units:
-                for number in dict.fromkeys(place[0] for place in unit.at):
-                    self._report.packet(number).units.append(unit)
-        self._raw = []
+            _link(connection, packets)
+        self._raw = {}
         self._connections, self._records, self._over, self._begun = {}, {}, {}, {}
+
+    def leave(self, connection: model.Connection) -> Connection:
+        """Give away a connection that is over, complete, and forget it and all text up to here."""
+        mine = self._connection(connection)
+        report = self._report
+        for packet in mine.packets:
+            _copy(packet, self._raw.pop(packet.number))
+        for packet in report.packets:
+            if packet.connection is None:
+                self._raw.pop(packet.number, None)
+        _link(mine, {packet.number: packet for packet in mine.packets})
+        report.items, report.packets, report.findings = [], [], []
+        report.connections = [other for other in report.connections if other is not mine]
+        del self._connections[mine.number]
+        for side in (0, 1):
+            self._over.pop((mine.number, side), None)
+        return mine
 
     def take(self) -> bytes:
         """Nothing is printed."""
@@ -626,6 +643,14 @@ _COPIED = (
     "src", "sport", "dst", "dport", "flags", "seq", "ack", "window", "link", "ip", "tcp", "version", "start", "payload",
     "captured", "offset", "dress", "note",
 )  # fmt: skip
+
+
+def _link(connection: Connection, packets: Dict[int, Packet]) -> None:
+    """Let packets know which units have bytes of them."""
+    for unit in connection.units:
+        for number in dict.fromkeys(place[0] for place in unit.at):
+            if number in packets:
+                packets[number].units.append(unit)
 
 
 def _copy(mine: Packet, raw: model.Packet) -> None:
