@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import subprocess
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -138,6 +140,30 @@ def test_suites_know_their_key_exchange() -> None:
         "AEAD",
         "SHA256",
     ]
+
+
+def test_suites_have_openssls_names() -> None:
+    """As the OpenSSL that is here lists them."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    asked = ["openssl", "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"]
+    listed = subprocess.run(asked, capture_output=True).stdout.decode().splitlines()
+    rows = FORMATS.names("cipher_suites").rows
+    for line in listed:
+        code, _, iana, _, openssl = line.split()[:5]
+        suite = int(code.replace("0x", "").replace(",", ""), 16)
+        assert tuple(rows[suite][:2]) == (iana, openssl)
+    assert len(listed) > 20
+
+
+def test_kinds_of_ssl2_have_their_old_names() -> None:
+    """Those that the tutorial's tables use."""
+    kinds = FORMATS.names("ssl2_cipher_kinds").rows
+    for kind, name in {
+        0x0700C0: "SSL2_CK_DES_192_EDE3_CBC_WITH_MD5", 0x010080: "SSL2_CK_RC4_128_WITH_MD5", 0x000039: "TLS1_CK_DHE_RSA_WITH_AES_256_SHA",
+        0x000016: "SSL3_CK_EDH_RSA_DES_192_CBC3_SHA", 0x000066: "TLS1_CK_DHE_DSS_WITH_RC4_128_SHA", 0x000004: "SSL3_CK_RSA_RC4_128_MD5",
+    }.items():  # fmt: skip
+        assert kinds[kind][1] == name
 
 
 # ---------------------------------------------------------------- hellos

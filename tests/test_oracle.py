@@ -12,6 +12,9 @@ import gzip
 import os
 import random
 import re
+import shutil
+import struct
+import subprocess
 import types
 import xml.etree.ElementTree as ET
 from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
@@ -138,12 +141,11 @@ class Ours:
 CHOICES = {"x509ce.GeneralName"}
 
 
-def compare(name: str) -> Iterator[Difference]:
-    """All that tshark shows otherwise."""
-    path = shared_path("corpus", name + ".pdml.gz")
+def compare(path: str, text: bytes) -> Iterator[Difference]:
+    """All that tshark, whose reading is at `path`, shows otherwise than we do of the dump `text`."""
     truth = list(truth_teller().lines(path, True, True))
     bases = {(t["stream"], t["dir"]): t["base"] for t in truth if t["k"] == "dir"}
-    ours = Ours(load(path[:-8] + ".X.txt"), bases)
+    ours = Ours(text, bases)
     words = labels(path)
     known: Set[Tuple[Any, ...]] = set()
     for t in truth:
@@ -197,7 +199,8 @@ def matches(row: Row, d: Difference) -> bool:
 
 @functools.cache
 def differences(name: str) -> Tuple[Difference, ...]:
-    return tuple(compare(name))
+    path = shared_path("corpus", name + ".pdml.gz")
+    return tuple(compare(path, load(path[:-8] + ".X.txt")))
 
 
 @pytest.mark.parametrize("name", captures())
@@ -219,3 +222,90 @@ def test_the_list_is_short_and_exact() -> None:
         assert row.why and re.match(r"RFC \d|draft-", row.source)
     for i, row in enumerate(LISTED):
         assert not any(matches(other, d) for d in differences(row.capture) if matches(row, d) for other in LISTED[:i]), row
+
+
+# ------------------------------------------------------------------ the vectors, as a tshark here reads them
+
+
+def hellos() -> List[bytes]:
+    """Packets of connections that have each of the vectors' extensions in a hello, and each of its TLS 1.2 messages."""
+    from handshakes import CLIENT, HANDSHAKE, SERVER, Wire, client_hello, message, record, vector
+    from test_vectors import FORMATS, TABLE
+
+    suites = {row[2]: suite for suite, row in reversed(list(FORMATS.names("cipher_suites").rows.items())) if len(row) > 2}
+    client, made = record(HANDSHAKE, client_hello()), []
+    for port, v in enumerate(TABLE, 40000):
+        wire = Wire(ports=(port, 443))
+        wire.open()
+        if v.kind == "extension" and v.message in ("client_hello", "server_hello", "hello_retry_request"):
+            data = vector(2, int(v.key, 0).to_bytes(2, "big") + vector(2, v.raw))
+            retry = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+            if v.message == "client_hello":
+                hello = message(1, b"\3\3" + bytes(32) + b"\0\0\2\x13\1\1\0" + data)
+                wire.send(CLIENT, record(HANDSHAKE, hello), 0)
+            else:
+                random_bytes = retry if v.message == "hello_retry_request" else bytes(range(32))
+                wire.send(CLIENT, client, 0)
+                wire.send(SERVER, record(HANDSHAKE, message(2, b"\3\3" + random_bytes + b"\0\xc0\x2f\0" + data)), 0)
+        elif v.kind == "message" and v.key.isdigit() and int(v.key) not in (1, 2, 6) and "certificate_type" not in v.context:
+            version = int(v.context.get("version", "0303"), 16)
+            if version == 0x0304:
+                continue
+            suite = suites.get(v.context.get("key_exchange", ""), 0xC02F)
+            hello = message(2, version.to_bytes(2, "big") + bytes(32) + b"\0" + suite.to_bytes(2, "big") + b"\0")
+            body = record(HANDSHAKE, message(int(v.key), v.raw), version)
+            server = record(HANDSHAKE, hello, version)
+            wire.send(CLIENT, client, 0)
+            wire.send(SERVER, server, 0)
+            if v.context.get("sender") == "server":
+                wire.send(SERVER, body, len(server))
+            else:
+                wire.send(CLIENT, body, len(client))
+        else:
+            continue
+        made += wire.packets
+    return made
+
+
+# Words of tshark's that say less than ours: it does not know the name. (Values that differ are bytes shown as such.)
+VAGUE = re.compile(r"Unknown.*|Reserved.*|\d+")
+# Where tshark 4.0 has words of its own, or is wrong: field to its words.
+WORDS = {
+    "tls.handshake.extension.type": r"delegated_credentials|application_settings|quic_transport_parameters \(drafts version\)",
+    "tls.handshake.extension.heartbeat.mode": r"Peer (not )?allowed to send requests",
+    "tls.extension.psk_ke_mode": r"PSK.*",
+    "tls.quic.parameter.type": r"google_\w+",
+    "tls.handshake.extensions_alpn_str": r"\s*",  # RFC 8701's 0a0a is no text
+    "tls.handshake.type": r"Client Certificate URL|Encrypted Extensions",  # 67 is NextProtocol: draft-agl-tls-nextprotoneg-04
+    "tls.handshake.cert_url_type": r"Individual Certificates",  # RFC 6066 section 5: individual_certs(0), pkipath(1)
+    "tls.handshake.max_fragment_length": r"\d+",
+    "tls.handshake.sig_hash_alg": r"SHA\d+ \w+",
+}
+
+
+def test_the_vectors_are_read_alike(tmp_path: Any) -> None:
+    """Every range, value and name of the vectors, in hellos and in messages of TLS 1.2, by a tshark that is installed."""
+    from handshakes import dump
+
+    if shutil.which("tshark") is None:
+        pytest.skip("no tshark here")
+    truth_teller()
+    packets = hellos()
+    capture, reading = tmp_path / "v.pcap", str(tmp_path / "v.pdml.gz")
+    whole = b"".join(struct.pack("<IIII", 1700000000 + i, 0, len(p), len(p)) + p for i, p in enumerate(packets))
+    capture.write_bytes(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) + whole)
+    run = subprocess.run(["tshark", "-r", str(capture), "-T", "pdml"], capture_output=True, check=True)
+    with gzip.open(reading, "wb") as file:
+        file.write(run.stdout)
+    guesses = {f"tls.handshake.{n}" for n in ("sig_hash_hash", "sig_hash_sig", "random_time", "random_bytes")}
+    strange = []
+    for d in compare(reading, dump(packets)):
+        if d.kind == "field" and d.field in guesses:
+            continue
+        if d.kind in ("name", "value") and re.fullmatch(WORDS.get(d.field, "-"), d.theirs):
+            continue
+        if d.kind == "name" and VAGUE.fullmatch(d.theirs) or d.kind == "value" and d.theirs.replace(":", "") == d.raw:
+            continue
+        strange.append(d)
+    assert not strange
+    assert len(packets) > 600
