@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -16,13 +17,20 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from hexnote.keys_schedule import HASHES, digest_size, expand_label, write_keys
 from hexnote.model import Plain
 
-old: Any = algorithms
-try:
-    from cryptography.hazmat.decrepit.ciphers import algorithms as decrepit
 
-    old = decrepit
-except ImportError:  # before cryptography 43 they stand among the others
-    pass
+def _old(name: str) -> Any:
+    """A cipher that versions of the library keep in different places, and warn of."""
+    places: List[Any] = [algorithms]
+    try:
+        from cryptography.hazmat.decrepit.ciphers import algorithms as decrepit
+
+        places.insert(0, decrepit)
+    except ImportError:  # before version 43
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return next((getattr(place, name) for place in places if hasattr(place, name)), None)
+
 
 # How far behind the last known place in a key stream records are looked for.
 _FAR = 1 << 20
@@ -60,7 +68,7 @@ def _aead(cipher: str, key: bytes) -> Open:
     elif family.startswith("AES"):
         made = AESCCM(key, tag_length=8 if mode == "_8" else 16)
     elif cipher.endswith("_GCM") and family.startswith("CAMELLIA"):
-        return _gcm(Cipher(old.Camellia(key), modes.ECB()).encryptor().update)
+        return _gcm(Cipher(_old("Camellia")(key), modes.ECB()).encryptor().update)
     elif cipher.endswith("_GCM") and family.startswith("ARIA"):
         from hexnote.keys_aria import encryptor
 
@@ -242,7 +250,7 @@ class Stream(Opener):
 
     def __init__(self, mac: Mac, key: Optional[bytes]) -> None:
         self._mac = mac
-        self._cipher: Any = Cipher(old.ARC4(key), None).decryptor() if key is not None else None
+        self._cipher: Any = Cipher(_old("ARC4")(key), None).decryptor() if key is not None else None
         self._stream = b""  # the key stream from the next record on, if nothing was lost, as far as it was asked for
         self._gap = 0  # bytes of the stream that are not known, headers among them
         self._first = 0  # sequence number of the next record, if no record was lost
@@ -348,10 +356,11 @@ class Cbc(Opener):
 
 # ------------------------------------------------------------------ from a suite to an opener
 
+# Cipher -> its name in the library, bytes of its key, bytes of a block.
 _BLOCKS = {
-    "AES_128_CBC": (algorithms.AES, 16), "AES_256_CBC": (algorithms.AES, 32), "3DES_EDE_CBC": (old.TripleDES, 24),
-    "DES_CBC": (old.TripleDES, 8), "CAMELLIA_128_CBC": (old.Camellia, 16), "CAMELLIA_256_CBC": (old.Camellia, 32),
-    "SEED_CBC": (old.SEED, 16), "IDEA_CBC": (old.IDEA, 16), "SM4_CBC": (algorithms.SM4, 16),
+    "AES_128_CBC": ("AES", 16, 16), "AES_256_CBC": ("AES", 32, 16), "3DES_EDE_CBC": ("TripleDES", 24, 8),
+    "DES_CBC": ("TripleDES", 8, 8), "CAMELLIA_128_CBC": ("Camellia", 16, 16), "CAMELLIA_256_CBC": ("Camellia", 32, 16),
+    "SEED_CBC": ("SEED", 16, 16), "IDEA_CBC": ("IDEA", 16, 8), "SM4_CBC": ("SM4", 16, 16),
 }  # fmt: skip
 
 
@@ -387,14 +396,13 @@ def opener12(
     found = _BLOCKS.get(suite.cipher)
     if found is None:
         raise Unsupported(f"the library cannot open {suite.cipher}")
-    make, width = found
-    block = 8 if suite.cipher in ("3DES_EDE_CBC", "DES_CBC", "IDEA_CBC") else 16
+    name, width, block = found
     secret, key, iv = write_keys(version, hash_name, master, client, server, side, (size, width, block))
     if suite.cipher == "DES_CBC":
         key = key * 3
     try:
-        made = make(key)
+        made = _old(name)(key)
         Cipher(made, modes.CBC(bytes(block))).decryptor()
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, TypeError):
         raise Unsupported(f"the library cannot open {suite.cipher}") from None
     return Cbc(version, Mac(version, suite.mac, secret), made, iv, behind)
