@@ -288,6 +288,24 @@ def test_lines_that_are_no_secrets_are_counted(folder: str) -> None:
     assert log.master(b"\xab" * 32, b"") == b"\xcd" * 48
 
 
+@pytest.mark.parametrize("extended", [True, False])
+@pytest.mark.parametrize("version", VERSIONS[:3], ids=lambda v: v.name)
+def test_premaster_secrets(version: ssl.TLSVersion, extended: bool, folder: str) -> None:
+    """The old form: what the client encrypted with the server's RSA key, found by how the ciphertext begins."""
+    names = {suite["name"]: suite for suite in tls_pairs.suites(version)}
+    talk = tls_pairs.converse(folder, version, names["AES256-SHA"], keeper=CLIENT, extended=extended)
+    lines = [line for line in load(talk.keylog).splitlines() if line.startswith(b"RSA ")]
+    if not lines:
+        pytest.skip("this OpenSSL does not log premaster secrets")
+    with open(talk.keylog, "wb") as file:
+        file.write(lines[0] + b"\n")
+    found = objects(talk.dump, talk.keylog)
+    agreed = [o["value"] for o in of(found, "field") if re.fullmatch(r"server_hello\.extensions\[\d+\]\.extension_type", o["path"])]
+    assert (23 in agreed) == extended
+    assert (said(found, "client"), said(found, "server")) == (b"from the client\n", b"from the server\n")
+    assert not misfits(found)
+
+
 def test_a_log_may_grow(folder: str) -> None:
     path = os.path.join(folder, "grows.log")
     with open(path, "wb") as file:

@@ -103,10 +103,11 @@ def _context(folder: str, server: bool, version: ssl.TLSVersion, suite: Optional
         for kind in kinds:
             context.load_cert_chain(credentials(folder, kind))
         context.load_dh_params(_dh_params(folder))
-        context.keylog_filename = keylog
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if keylog:
+        context.keylog_filename = keylog
     return context
 
 
@@ -128,14 +129,20 @@ def _carry(ends: Tuple[Any, Any, Any], sizes: int) -> None:
 def converse(
     folder: str, version: ssl.TLSVersion, suite: Optional[Dict[str, Any]] = None,
     say: Tuple[bytes, ...] = (b"from the client\n", b"from the server\n"), sizes: int = 1400, resume: bool = False,
+    keeper: int = SERVER, extended: bool = True,
 ) -> Talk:
     """Two ends talk: the client says `say[0]`, the server `say[1]` and so on in turn, then both close.
 
-    `resume`: a second connection, with the session of the first; only it is in the trace. Raises ssl.SSLError where
+    `resume`: a second connection, with the session of the first; only it is in the trace. `keeper`: who writes the
+    key log. `extended`: extended_master_secret may be agreed. Raises ssl.SSLError where
     this OpenSSL does not do it.
     """
     keylog = os.path.join(folder, f"keys-{os.urandom(6).hex()}.log")
-    contexts = [_context(folder, side == SERVER, version, suite, keylog) for side in (CLIENT, SERVER)]
+    contexts = [
+        _context(folder, side == SERVER, version, suite, keylog if side == keeper else "") for side in (CLIENT, SERVER)
+    ]
+    if not extended:
+        contexts[CLIENT].options |= ssl.Options(1)  # SSL_OP_NO_EXTENDED_MASTER_SECRET
     session: Optional[ssl.SSLSession] = None
     for _ in range(1 + resume):
         into, onto = (ssl.MemoryBIO(), ssl.MemoryBIO()), (ssl.MemoryBIO(), ssl.MemoryBIO())
