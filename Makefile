@@ -10,7 +10,7 @@ endif
 READY = $(VENV)/.ready
 TABLES = grammars/tables.json
 
-.PHONY: demo demo-html test test-browser lint bench soak bless clean
+.PHONY: demo demo-html test test-browser lint bench soak bless zipapp man dist clean
 
 # Annotates the tutorial's first trace.
 demo: $(TABLES)
@@ -40,6 +40,27 @@ bench: $(TABLES)
 # All of it takes some minutes; for full size, python bench/soak.py, some hours.
 soak: $(TABLES)
 	$(BIN)/python bench/soak.py --part 100
+
+# One file that runs with any Python from 3.9 on and needs nothing else. Compiled for this Python too: it starts faster with it.
+zipapp: $(TABLES)
+	rm -rf build/pyz && mkdir -p dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --target build/pyz .
+	rm -rf build/pyz/*.dist-info build/pyz/bin build/pyz/share build/pyz/lark/__pyinstaller build/pyz/colorama/tests
+	printf 'import sys\n\nfrom hexnote.cli import main\n\nsys.exit(main())\n' > build/pyz/__main__.py
+	$(BIN)/python -m compileall -q -b --invalidation-mode unchecked-hash build/pyz
+	$(BIN)/python -m zipapp build/pyz -o dist/hexnote.pyz -p '/usr/bin/env python3'
+	@ls -l dist/hexnote.pyz
+
+# Manual page and completions, below build/pages/share.
+man: $(READY)
+	$(BIN)/python -m hexnote.manual build/pages
+
+# Source archive and wheel, looked over by twine.
+dist: $(TABLES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -f dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
 
 # Writes the transcripts samples/*.golden anew: read the difference before you commit it.
 bless: $(TABLES)

@@ -1,6 +1,7 @@
 """Everything is in setup.cfg but this: grammars/ stands at the root of the source tree and inside the package
 when it is built, so that it travels with it; and the tables that take long to make of them are made (hexnote/tables.py)."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -22,4 +23,17 @@ class BuildWithGrammars(build_py):
         subprocess.run([sys.executable, "-m", "hexnote.tables", target], check=False)
 
 
-setup(cmdclass={"build_py": BuildWithGrammars})
+def pages():
+    """The manual page and the completions of shells, made here (hexnote/manual.py), by the folder they go to."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, here)
+    from hexnote.manual import write
+
+    folders = {}
+    for path in write(os.path.join("build", "pages")):
+        folders.setdefault(os.path.dirname(os.path.relpath(path, os.path.join("build", "pages"))), []).append(path)
+    folders[os.path.join("share", "doc", "hexnote", "samples")] = sorted(glob.glob(os.path.join("samples", "*.txt")))
+    return sorted(folders.items())
+
+
+setup(cmdclass={"build_py": BuildWithGrammars}, data_files=pages())
