@@ -74,14 +74,19 @@ def truth_teller() -> Any:
     return module
 
 
+TLS_LABEL = re.compile(r"[^:]*: (.*) \((?:0x[0-9a-f]+|\d+)\)$")
+OID_LABEL = re.compile(r"[^:]*: \d+(?:\.\d+){2,} \((.*)\)$")
+
+
 def labels(path: str) -> Dict[Tuple[str, str], str]:
     """tshark's words for a value: by (field, shown value)."""
     made: Dict[Tuple[str, str], str] = {}
     with gzip.open(path) as file:
         for _, element in ET.iterparse(file):
-            if element.tag == "field" and element.get("name", "").startswith("tls."):
-                # "Cipher Suite: TLS_RSA_WITH_AES_128_CBC_SHA (0x002f)"
-                found = re.match(r"[^:]*: (.*) \((?:0x[0-9a-f]+|\d+)\)$", element.get("showname", ""))
+            if element.tag == "field":
+                # "Cipher Suite: TLS_RSA_WITH_AES_128_CBC_SHA (0x002f)", "Algorithm Id: 1.2.840.113549.1.1.11 (sha256With...)"
+                shape = TLS_LABEL if element.get("name", "").startswith("tls.") else OID_LABEL
+                found = shape.match(element.get("showname", ""))
                 if found:
                     made[element.get("name", ""), element.get("show", "")] = found.group(1)
             elif element.tag == "packet":
@@ -90,8 +95,8 @@ def labels(path: str) -> Dict[Tuple[str, str], str]:
 
 
 def plain(text: str) -> str:
-    """A name without what only looks different: Client Hello, client_hello."""
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    """A name without what only looks different: Client Hello, client_hello; id-at-commonName, commonName."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"^(id|at|ce|pe|pkix|ad|kp|qt)-", "", re.sub(r"^id-", "", text.lower())))
 
 
 def number(show: str) -> Any:
