@@ -63,6 +63,11 @@ def _dress(node: Node, lead: str, width: int) -> None:
         if node.type == "ProtocolName":  # RFC 8701 section 2 reserves these names too
             said, node.title = node.say, lambda raw: f"GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else None
             node.say = lambda raw: f"{lead}GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else said(raw)
+    elif show == "printable":
+        # A name as a rule or bytes as a rule: the bytes tell.
+        node.value = lambda raw: raw.decode("ascii") if _readable(raw) else None
+        bare = f"{lead}empty"
+        node.say = lambda raw: lead + (quoted(raw) if _readable(raw) else f"{_digits(raw)} ({_count(raw)})") if raw else bare
     elif show == "flags":
         node.say = lambda raw: f"{lead}{_flags(raw)}" if raw else f"{lead}none"
     elif show == "oid":
@@ -235,6 +240,11 @@ def _bit_fields(node: Node, lead: str) -> None:
 
 def _text(raw: bytes) -> Value:
     return raw.decode("utf-8", "backslashreplace")
+
+
+def _readable(raw: bytes) -> bool:
+    """Whether bytes are printable ASCII, at least three of them: fewer are so by chance."""
+    return len(raw) > 2 and all(32 <= byte < 127 for byte in raw)
 
 
 def _flags(raw: bytes) -> str:

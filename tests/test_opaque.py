@@ -55,7 +55,7 @@ OPAQUE: Dict[str, str] = {
 OPENED = (
     "ASN1Cert ASN1_subjectPublicKeyInfo DistinguishedName OCSPResponse ResponderID SerializedSCT SerializedTransItem "
     "authentication_chain cert_data certificate certificate_extension_oid certificate_extension_values ocsp_response "
-    "preferred_address raw_public_key request_extensions tbs_certificate user_mapping_data version_information x509_attr_cert "
+    "preferred_address request_extensions tbs_certificate user_mapping_data version_information x509_attr_cert "
     "x509_name"
 )
 
@@ -70,7 +70,7 @@ def opaques() -> Set[str]:
 
     schema = Schema(resources.text("presentation.lark"), resources.read, resources.listing, der.HOOKS, dress)
     assert schema.check() == []
-    bare = [n for n, w in made if n.kind in (LEAF, ARRAY) and n.show in ("opaque", "hex") and not 0 < w <= 4]
+    bare = [n for n, w in made if n.kind in (LEAF, ARRAY) and n.show in ("opaque", "hex", "printable") and not 0 < w <= 4]
     return {n.name for n in bare if n.name and not n.suffix}
 
 
