@@ -87,7 +87,7 @@ def explained(code: str, width: int) -> str:
 
 def job_name(options: Options) -> str:
     """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade", "check"):
+    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade", "check", "compare"):
         if getattr(options, name):
             return name
     if options.to is not None:

@@ -91,7 +91,10 @@ class Annotate(Job):
         return made
 
     def close(self) -> bytes:
-        return self._annotator.close()
+        try:
+            return self._annotator.close()
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 class Grade(Annotate):
@@ -157,6 +160,10 @@ def renderer(name: str, options: Options, view: View) -> Any:
         from hexnote.render.check import Check
 
         return Check()
+    if name == "compare":
+        from hexnote.render.compare import Compare
+
+        return Compare()
     if name == "redact":
         from hexnote.render.redact import KINDS, Redact
 

@@ -42,6 +42,8 @@ TABLE = (
            "[*] stands for every number", SECTIONS[0], job=True),
     Option("keylog", ("--keylog",), "FILE", "decrypt with the secrets of a key log (SSLKEYLOGFILE); needs "
            "pip install hexnote[keys]", SECTIONS[0]),
+    Option("compare", ("--compare",), "", "two traces, a good one and a bad one: the first difference that matters, and all others",
+           SECTIONS[0], job=True),
     Option("redact", ("--redact",), "", "the trace with stand-ins for addresses, names, keys and data: it may be sent out",
            SECTIONS[0], job=True),
     Option("worksheet", ("--worksheet",), "", "exercises from the trace, as Markdown", SECTIONS[0], job=True),
@@ -84,6 +86,7 @@ EXAMPLES = (
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
     ("hexnote -o trace.html trace.txt", "a walkthrough: every step, why, and every byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),
+    ("hexnote --compare good.txt bad.txt", "what differs, and matters"),
     ("hexnote --redact trace.txt", "the trace without what names anybody"),
     ("hexnote --field server_hello.cipher_suite *.txt", "what the servers chose"),
 )
@@ -105,6 +108,7 @@ class Options:
         self.diagnose = False
         self.field: Optional[str] = None
         self.check = False
+        self.compare = False
         self.redact = False
         self.worksheet = False
         self.answers = False
