@@ -260,6 +260,7 @@ def chain(buf: Any, version: int) -> Chain:
             try:
                 made.certificates.append((a, b, buf[a:b]))
             except Hole:
+                made.certificates.append((a, b, b""))
                 unread = True
             lo = _vector(buf, b, hi, 2)[1] if newer else b
         if unread:

@@ -665,7 +665,7 @@ class Chain:
 
     def __init__(self) -> None:
         self.complete = False
-        self.certificates: List[Tuple[int, int, bytes]] = []  # (start, end, DER)
+        self.certificates: List[Tuple[int, int, bytes]] = []  # (start, end, DER; empty where some of it was not captured)
         self.count = 0  # of them, those not captured included
         self.list = (0, 0)  # where the list stands, its length included
 
@@ -674,6 +674,7 @@ class KeyExchange:
     """What a ServerKeyExchange says."""
 
     def __init__(self) -> None:
+        self.complete = True
         self.group: Optional[int] = None  # a named group
         self.prime = 0  # bits of a Diffie-Hellman prime
         self.range = (0, 0)

@@ -82,7 +82,7 @@ EXAMPLES = (
     ("tcpdump -lnX port 443 | hexnote", "annotate live"),
     ("tcpdump -nX -r trace.pcap | hexnote --summary", "the handshake on one screen"),
     ("hexnote --keylog keys.log trace.txt", "with what SSLKEYLOGFILE's secrets decrypt"),
-    ("hexnote --diagnose trace.txt", "the findings alone: damage, holes, contradictions"),
+    ("hexnote --diagnose trace.txt", "who broke it: verdicts and findings"),
     ("hexnote trace.txt | hexnote --strip", "the dump again, byte for byte"),
     ("hexnote -o trace.html trace.txt", "a walkthrough: every step, why, and every byte"),
     ("hexnote -o trace.json trace.txt", "JSON Lines, for programs"),

@@ -85,7 +85,7 @@ class Teller:
     def _trace(self, certificates: List[Any]) -> None:
         """Remembers certificates, for other connections' chains."""
         for _, _, der in certificates[:16]:
-            if der in self._known:
+            if not der or der in self._known:
                 continue
             facts_of = self._reads(der)
             if len(self._known) >= 4 * SHARED:

@@ -155,7 +155,7 @@ def _inside(story: Story) -> Iterator[Finding]:
     reply = next((s for s in rest if s.type == 21 and s.kind in ("sealed", "alert") and s.side != asked.side), None)
     if reply is None and not (story.closed or any(s.kind in ("FIN", "RST") for s in rest)):
         return
-    what = "a HelloRequest (by its length)" if asked.side and _is_request(story, asked) else \
+    what = "by its length a HelloRequest" if asked.side and _is_request(story, asked) else \
         f"a handshake record of {asked.size} bytes, encrypted"
     how = "an alert" if reply is not None else "nothing before the connection ends"
     yield finding(story, "renegotiation-refused", "warning", SIDES[asked.side], "likely",
@@ -184,18 +184,15 @@ def _broken(story: Story, change: Step) -> Iterator[Finding]:
 
 
 def _after(story: Story) -> List[Step]:
-    """Encrypted handshake records behind both Finished."""
+    """Encrypted handshake records behind both Finished: the first of each side is its Finished."""
     finished = [False, False]
     found: List[Step] = []
     for step in story.steps:
-        if step.kind != "sealed" or step.type != 22:
-            if step.kind == "data":
-                finished = [True, True]  # nobody sends data before
-            continue
-        if step.finished and not finished[step.side]:
-            finished[step.side] = True
-        elif all(finished):
-            found.append(step)
+        if step.kind == "sealed" and step.type == 22:
+            if not finished[step.side]:
+                finished[step.side] = True
+            elif all(finished):
+                found.append(step)
     return found
 
 

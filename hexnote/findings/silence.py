@@ -115,7 +115,8 @@ def _name(step: Step) -> str:
         return f"encrypted data ({plural(step.count, 'record')})"
     if step.finished:
         return "Finished"
-    return "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
+    part = "incomplete " if step.missing or step.facts is not None and not step.facts.complete else ""
+    return part + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
 
 
 def awaited(course: Course) -> Tuple[str, int]:
@@ -124,6 +125,8 @@ def awaited(course: Course) -> Tuple[str, int]:
         if course.retry is not None and course.hello is course.first_hello:
             return "another ClientHello", 0
         return "the ServerHello", 1
+    if not course.answer.facts.complete and course.last is course.answer:
+        return "the rest of the ServerHello", 1
     if course.version == 0x0304:
         return ("the encrypted rest of the flight", 1) if course.finished[1] is None else ("the Finished", 0)
     if course.resumed:
