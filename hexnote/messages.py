@@ -10,7 +10,7 @@ import re
 from typing import Any, Callable, Dict, List, Tuple
 
 from hexnote.forms import Forms
-from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Node
+from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Form, Node
 from hexnote.quick import QUICK
 from hexnote.spans import Hole
 
@@ -80,7 +80,7 @@ class Messages:
         self._headers: Dict[int, List[Field]] = {}
         self._inside: Dict[str, Node] = {}
         self._forms = Forms()
-        self._small: Dict[Tuple[int, int, bytes], List[Field]] = {}  # bodies of one or two bytes
+        self._small: Dict[Tuple[int, int, bytes], Form] = {}  # bodies of one or two bytes
 
     def get(self, name: str) -> Decoder:
         """The decoder of a format, made at its first use."""
@@ -140,7 +140,8 @@ class Messages:
         else:
             self.get(known[1])(buf, 0, end, ctx, out, 0, -1)
         if small and not ctx.problems and len(self._small) < _SMALL:
-            self._small[kind, end, buf] = out
+            form = self._small[kind, end, buf] = Form(out)
+            form.again = True
         return out
 
     def inner(self, buf: Any, end: int, ctx: Context) -> List[Field]:

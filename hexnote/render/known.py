@@ -29,6 +29,7 @@ class Known(Fields):
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
         super().__init__(width, palette, full)
         self._heads: Dict[Any, _Head] = {}
+        self._begun: Dict[Any, List[Tuple[int, str]]] = {}  # notes on record headers, without their last field
         self._titles: Dict[Tuple[str, int], str] = {}  # headings of messages, by name and length
         self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
@@ -37,6 +38,7 @@ class Known(Fields):
         """Another input begins: what is kept was made when the teaching notes had been given."""
         self._taught.clear()
         self._heads.clear()
+        self._begun.clear()
         self._titles.clear()
 
     def _heads_of(self, part: Part, table: Carets, c0: int) -> Optional[_Head]:
@@ -51,12 +53,23 @@ class Known(Fields):
         table = shape.tables[0]
         assert record is not None and table is not None
         taught = len(self._taught)
-        fresh: Dict[int, List[str]] = {}
-        self._fields(shape, delta, part, packet, fresh)
         at = part.lo + delta - shape.offset
+        row = at >> 4
+        # Most headers differ in their last field alone, the length.
+        key = (part.buf[:3], at & 15, table)
+        begun = self._begun.get(key)
+        fresh: Dict[int, List[str]] = {}
+        if begun is None:
+            self._told(part.fields[:-1], shape, delta, part, packet, fresh)
+            if taught == len(self._taught) and len(self._begun) < _HEADS:
+                self._begun[key] = [(each - row, "".join(fresh[each])) for each in sorted(fresh)]
+        else:
+            for down, said in begun:
+                fresh[row + down] = [said]
+        self._told(part.fields[-1:], shape, delta, part, packet, fresh)
         made = (
             describe(record), "".join(self._remarks(record)),
-            [(row - (at >> 4), "".join(fresh[row])) for row in sorted(fresh)],
+            [(each - row, "".join(fresh[each])) for each in sorted(fresh)],
         )
         if taught == len(self._taught):
             if len(self._heads) >= _HEADS:
