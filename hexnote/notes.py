@@ -59,7 +59,7 @@ def _dress(node: Node, lead: str, width: int) -> None:
         node.say = _kept(_partial(lead, width, _NUMBERS.get(show, _uint)))
     elif show == "text":
         node.value = _text
-        node.say = lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty"
+        node.say = _kept(lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty", 64)
         if node.type == "ProtocolName":  # RFC 8701 section 2 reserves these names too
             said, node.title = node.say, lambda raw: f"GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else None
             node.say = lambda raw: f"{lead}GREASE (0x{raw.hex()})" if len(raw) == 2 and grease(raw) else said(raw)
@@ -307,15 +307,15 @@ def _listed(label: str, size: int, say: Say) -> Say:
     return listed
 
 
-def _kept(say: Say) -> Say:
-    """The same, remembering what it said of short values."""
+def _kept(say: Say, most: int = 16) -> Say:
+    """The same, remembering what it said of values of at most `most` bytes."""
     said: Dict[bytes, str] = {}
 
     def again(raw: bytes) -> str:
         known = said.get(raw)
         if known is None:
             known = say(raw)
-            if len(said) < _KEPT and len(raw) <= 16:
+            if len(said) < _KEPT and len(raw) <= most:
                 said[raw] = known
         return known
 

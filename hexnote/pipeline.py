@@ -204,7 +204,9 @@ class Trace:
             else:
                 self._more(item)
             if self.packet is not None:
-                self._say(self.verifier.block(self.packet, item, self.dumps.summary))
+                found = self.verifier.block(self.packet, item, self.dumps.summary)
+                if found:
+                    self._say(found)
 
     def _packet(self, block: Block) -> None:
         self._close_packet()

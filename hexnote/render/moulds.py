@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
 from hexnote.model import Field, Form, Packet, Part
 from hexnote.render.carets import Shape
 from hexnote.render.fields import TITLED
 from hexnote.render.known import Known
 from hexnote.render.places import fields_from
-from hexnote.render.words import HEAD
+from hexnote.render.words import HEAD, numbered
 
 _CAST = 4 << 20  # characters of all moulds
 
-# (rows below the first, text; or a range of the message whose hex stands there; or None: a note of a free field)
-_Piece = Tuple[int, Union[str, Tuple[int, int], None]]
+# A note with a label of so many characters, as (what stands before the label, behind it, the field, how many).
+_Labelled = Tuple[str, str, Field, int]
+# (rows below the first, text; or a range of the message whose hex stands there; or a note; or None: a note of a free field)
+_Piece = Tuple[int, Any]
 
 
 class Mould:
@@ -76,17 +78,41 @@ class Moulds(Known):
         for piece in mould.pieces:
             at, what = piece
             if type(what) is str:
-                add(piece)  # type: ignore[arg-type]
+                add(piece)
             elif what is None:
                 add((at, fresh[row + at].pop(0)))
+            elif len(what) == 2:
+                add((at, buf[what[0] : what[1]].hex()))
             else:
-                add((at, buf[what[0] : what[1]].hex()))  # type: ignore[index]
+                before, behind, field, size = what
+                node, start, end, _, index = field
+                label = node.say(buf[start:end])
+                if index >= 0:
+                    label = numbered(label, node, index)
+                if len(label) == size:
+                    add((at, f"{before}{label}{behind}"))
+                else:
+                    note: Dict[int, List[str]] = {}
+                    self._told((field,), shape, delta, part, packet, note)
+                    add((at, note[row + at][0]))
         return told
 
     def _plain_message(self, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> List[Tuple[int, str]]:
         fresh: Dict[int, List[str]] = {}
         self._fields(shape, delta, part, packet, fresh)
         return [(at - row, "".join(fresh[at])) for at in sorted(fresh)]
+
+    def _labelled(self, field: Field, buf: bytes, fresh: Dict[int, List[str]]) -> Optional[_Labelled]:
+        """The note on a field that is there whole, cut around its label; None where it is more than a line of one row."""
+        node, start, end, _, index = field
+        label = node.say(buf[start:end])
+        if index >= 0:
+            label = numbered(label, node, index)
+        lines = [line for there in fresh.values() for line in there]
+        if len(lines) != 1 or lines[0].count(label) != 1 or lines[0].count("\n") != 1:
+            return None
+        before, _, behind = lines[0].partition(label)
+        return before, behind, field, len(label)
 
     def _keep(self, key: Any, mould: Mould) -> None:
         size = sum(len(what) for _, what in mould.pieces if isinstance(what, str))
@@ -111,6 +137,10 @@ class Moulds(Known):
             stop = min(end, start + HEAD)
             shown = part.buf[start:stop].hex()
             once = node.show == "opaque" and start >= lo and "".join(map("".join, fresh.values())).count(shown) == 1
+            labelled = None if once or not node.free or start < lo or end > hi else self._labelled(field, part.buf, fresh)
+            if labelled is not None:
+                pieces.append((next(iter(fresh)) - row, labelled))
+                continue
             if node.free and fresh and not once:
                 mould.free.append(field)
             for at in sorted(fresh):

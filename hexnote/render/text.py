@@ -7,7 +7,7 @@ row and told at its last.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     BUFFER,
@@ -33,6 +33,7 @@ from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
 
+_SENTENCES = 1024  # that are kept
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 
@@ -56,6 +57,8 @@ class Text(Pages):
         self._open = False  # the last echoed line has no LF: the input ends here
         self.unfinished = False  # annotations were written behind such a line
         self._lost: List[Part] = []  # holes not told yet
+        self._said_before: Dict[Tuple[str, int, str], bytes] = {}  # sentences
+        self._reviews: Dict[Any, List[Tuple[int, str]]] = {}  # notes on headers
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -95,7 +98,9 @@ class Text(Pages):
         rows = Shape(block, self._table)
         shape = OwnShape(block.offset, block.data, self._own) if rows.odd else rows
         notes: Dict[int, List[str]] = {}
-        if review:
+        if review and self.quick and shape.stride and not self.headers:
+            self._review_again(shape, packet, notes)
+        elif review:
             self._review(shape, packet, notes)
         if parts and (packet.offset is not None or parts[0].buffer):
             # A buffer of its own begins where its packet's rows do.
@@ -139,7 +144,7 @@ class Text(Pages):
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
         """A connection is over: what is to be said of it as a whole."""
         for text, indent in verdict_lines(connection):
-            self._annotate(self._dye(self._sentence(text, indent), "heading"))
+            self._say(text, indent, "heading")
         for finding in findings:
             self._finding(finding)
 
@@ -169,7 +174,21 @@ class Text(Pages):
 
     def _plain(self, text: str, indent: int = 1) -> None:
         """A sentence on lines of its own."""
-        self._annotate(self._sentence(text, indent))
+        self._say(text, indent, "")
+
+    def _say(self, text: str, indent: int, shade: str) -> None:
+        """A sentence in a colour; many come again and again."""
+        key = (text, indent, shade)
+        made = self._said_before.get(key)
+        if made is None:
+            lines = self._sentence(text, indent)
+            made = "".join(self._dye(lines, shade) if shade else lines).encode("ascii", "backslashreplace")
+            if len(self._said_before) >= _SENTENCES:
+                self._said_before.clear()
+            self._said_before[key] = made
+        if self._open:
+            self._annotate([])
+        self.out.append(made)
 
     def _write(self, block: Block, notes: Dict[int, List[str]]) -> None:
         """Echo the block's lines with the notes of each row after it."""
@@ -308,7 +327,23 @@ class Text(Pages):
 
     def _finding(self, finding: Finding) -> None:
         for text, indent in finding_lines(finding):
-            self._annotate(self._dye(self._sentence(text, indent), finding.severity))
+            self._say(text, indent, finding.severity)
+
+    def _review_again(self, shape: Shape, packet: Packet, notes: Dict[int, List[str]]) -> None:
+        """The same as `_review`, kept: the first packets of connections are alike."""
+        key = (
+            packet.link, packet.ip, packet.version, packet.tcp, packet.start, packet.payload > 0,
+            shape.offset, shape.end, shape.tables[0],
+        )
+        made = self._reviews.get(key)
+        if made is None:
+            self._review(shape, packet, notes)
+            if len(self._reviews) >= _SENTENCES:
+                self._reviews.clear()
+            self._reviews[key] = [(row, "".join(lines)) for row, lines in notes.items()]
+        else:
+            for row, said in made:
+                notes[row] = [said]
 
     def _review(self, shape: Shape, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The notes on the packet's headers."""
