@@ -495,15 +495,16 @@ class Past:
         if not 0 <= skip < len(data):
             return
         probe += data[skip : max(0, PROBE - offset)]
-        known.total = self.length(probe, offset + skip // ROW * ROW, offset + len(data))
+        known.total = self._asked(probe, offset + skip // ROW * ROW, offset + len(data))
         known.probe = probe if not known.total and len(probe) < PROBE else None
 
-    def length(self, data: bytes, end: int, last: int) -> int:
+    def length(self, data: bytes, last: int) -> int:
+        """The length of a packet of which the first `last` bytes are there; or 0."""
+        total = self._measure(data[: 2 * ROW]) if last >= 2 * ROW else 0  # mostly enough
+        return total if 0 < total <= TOP else self._asked(data, 0, last)
+
+    def _asked(self, data: bytes, end: int, last: int) -> int:
         """The packet's length by its first bytes, asked for at the ends of rows behind `end` up to `last`; or 0."""
-        if not end and last >= 2 * ROW:
-            total = self._measure(data[: 2 * ROW])  # mostly enough
-            if 0 < total <= TOP:
-                return total
         total = 0
         while not total and end < last and end < PROBE:
             end = min(end + ROW, last)

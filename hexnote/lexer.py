@@ -21,6 +21,8 @@ _CROWDED = 120  # a longer line may have more than one row
 _STARS = 65536  # bytes that one star may stand for
 _REPORTS = 1000  # rows that could not be read are told of so often
 
+_LINKS = (0, 14, 16, 18, 20, 4, 8, 2)  # usual lengths of link headers
+
 _ROWS = ("row", "data", "bare", "whole")
 _HEADS = ("head", "lead", "label")
 
@@ -55,6 +57,9 @@ class Terminal(NamedTuple):
     source: str  # of its pattern, with named groups
 
 
+Scan = Callable[[bytes, int], Optional[Match[bytes]]]
+
+
 class Scanner:
     """Alternatives tried in order, as one pattern would; `lastgroup` of a match names the one that it is of.
 
@@ -62,22 +67,22 @@ class Scanner:
     of one alternative, of two, of four ..., each compiled when those before it have not matched.
     """
 
-    __slots__ = ("_compiled", "_left")
+    __slots__ = ("compiled", "_left")
 
     def __init__(self, alternatives: List[str]) -> None:
-        self._compiled: List[Callable[[bytes, int], Optional[Match[bytes]]]] = []
+        self.compiled: List[Scan] = []  # in order; not all of them
         self._left = alternatives
 
     def match(self, text: bytes, pos: int = 0) -> Optional[Match[bytes]]:
         """The match of the first alternative that has one at `pos`."""
-        for each in self._compiled:
+        for each in self.compiled:
             match = each(text, pos)
             if match is not None:
                 return match
         while self._left:
-            size = 1 << len(self._compiled)
+            size = 1 << len(self.compiled)
             match_next = regex("|".join(self._left[:size]).encode("latin-1")).match
-            self._compiled.append(match_next)
+            self.compiled.append(match_next)
             self._left = self._left[size:]
             match = match_next(text, pos)
             if match is not None:
@@ -120,6 +125,15 @@ def nameless(source: str) -> str:
     return first + "".join("(?:" + part.partition(">")[2] for part in others)
 
 
+class Usual(NamedTuple):
+    """How the rows of the packet read last were found and read."""
+
+    geometry: Geometry
+    before: List[Scan]  # what is tried before the terminal that found them
+    dress: str
+    link: int  # length of the link header
+
+
 class Lexer:
     """Lines to tokens. With `slow` every row is read on its own: nothing else differs."""
 
@@ -141,6 +155,7 @@ class Lexer:
         self._draft: Optional[Draft] = None
         self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
+        self._usual: Optional[Usual] = None
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
         self._base = 0  # the address that counts as offset 0
         self._radix = 16  # of the offsets of `free` rows
@@ -166,6 +181,7 @@ class Lexer:
                 if block is not None:
                     self._aside = False
                     yield Token("PACKET", block, self.out)
+                    yield from self._packets()
                     continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
@@ -360,38 +376,80 @@ class Lexer:
                 yield _HEAD
             yield Token("ROWS", block, self.out)
 
+    def _packets(self) -> Iterator[Token]:
+        """The packets that go on here like the one just read: the same as `tokens`, as long as nothing else stands between."""
+        buf, end, kinds, out = self._buf, len(self._buf), self._vocabulary.kinds, self.out
+        first = self._any.compiled[0]
+        while True:
+            pos = self._pos
+            match = first(buf, pos)
+            if match is None or kinds[match.lastgroup or ""] != "head":
+                return
+            stop = match.end()
+            if stop - pos > LONG or (stop == end and not self.closing):
+                return
+            block = self._packet(pos, stop)
+            if block is None:
+                return
+            yield Token("PACKET", block, out)
+
     def _packet(self, pos: int, stop: int) -> Optional[Block]:
         """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
 
         The usual case, in few steps: what it gives is what a draft would give.
         """
         buf = self._buf
-        match = self._rows.match(buf, stop)
-        name = match.lastgroup if match is not None else None
-        geometry = self._geometries.get(name) if name else None
-        if match is None or name is None or geometry is None:
+        usual = self._usual
+        if usual is not None:
+            geometry = usual.geometry
+            for scan in usual.before:
+                if scan(buf, stop) is not None:
+                    break
+            else:
+                read = geometry.packet(buf, stop, usual.link)
+                if read is not None and self._past.length(read[0], len(read[0])) == len(read[0]):
+                    return self._known(pos, stop, read[1], read[0], len(read[0]), geometry, usual.dress, True)
+        before: List[Scan] = []
+        for scan in self._rows.compiled:
+            match = scan(buf, stop)
+            if match is not None:
+                break
+            before.append(scan)
+        else:
+            return None  # or it has to be looked for
+        name = match.lastgroup or ""
+        found = self._geometries.get(name)
+        if found is None:
             return None
-        offset, data, last, clear = geometry.read(buf, stop, match.end())
+        offset, data, last, clear = found.read(buf, stop, match.end())
         size = len(data)
         if not size:
             return None
-        total = 0 if offset else self._past.length(data, 0, size)
+        dress = self._vocabulary.dress[name]
+        total = 0 if offset else self._past.length(data, size)
         if not 0 < total <= size:
-            self._ready = Piece(offset, data, last, self._vocabulary.dress[name], geometry, geometry.layout)
+            self._ready = Piece(offset, data, last, dress, found, found.layout)
             return None
-        rows = (total + ROW - 1) // ROW
-        if rows * ROW < size:
-            data = data[: rows * ROW]
-            last = stop + rows * geometry.stride
+        rows = total + ROW - 1 >> 4
+        if rows << 4 < size:
+            data = data[: rows << 4]
+            last = stop + rows * found.stride
+        if clear and found.tail == 1 and match.re.groupindex[name] == 1:
+            link = next((n for n in _LINKS if data[n + 2 : n + 4] == (total - n & 0xFFFF).to_bytes(2, "big")), -1)
+            self._usual = Usual(found, before, dress, link) if link >= 0 else None
+        return self._known(pos, stop, last, data, total, found, dress, clear)
+
+    def _known(
+        self, pos: int, stop: int, last: int, data: bytes, total: int, geometry: Geometry, dress: str, clear: bool
+    ) -> Block:
+        """The block of a packet with a head, buf[pos:stop], and rows up to `last`."""
+        buf = self._buf
         self._past.packet(data, total)
-        line = self.line
-        self.line = line + rows + (1 if buf.find(b"\n", pos) == stop - 1 else buf.count(b"\n", pos, stop))
-        self._pos = last
-        block = Block(PACKET, line, buf[pos:last], stop - pos)
-        block.data = data
+        block = Block(PACKET, self.line, buf[pos:last], stop - pos)
+        block.data, block.clear, block.dress = data, clear, dress
         block.stride, block.layout = geometry.stride, geometry.layout
-        block.dress = self._vocabulary.dress[name]
-        block.clear = clear
+        self.line += (len(data) + ROW - 1 >> 4) + (1 if buf.find(b"\n", pos) == stop - 1 else buf.count(b"\n", pos, stop))
+        self._pos = last
         return block
 
     def _piece(self, match: Match[bytes], kind: str) -> Optional[Piece]:

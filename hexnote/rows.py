@@ -53,7 +53,7 @@ class Geometry:
 
     __slots__ = (
         "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
-        "_both", "_short_shapes",
+        "_both", "_short_shapes", "_lead",
     )
 
     def __init__(self, line: bytes, off: int, layout: Layout) -> None:
@@ -72,6 +72,7 @@ class Geometry:
         self._batches: Dict[int, Struct] = {}
         self._both: Dict[int, Struct] = {}
         self._short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
+        self._lead = [line[place : place + 1] * 512 for place in range(off)]
 
     @staticmethod
     def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
@@ -99,6 +100,32 @@ class Geometry:
             if quick is not None:
                 return quick
         return self._read(buf, pos, end, count, rest)
+
+    def packet(self, buf: bytes, pos: int, link: int) -> Optional[Tuple[bytes, int]]:
+        """(bytes, where the text goes on): the rows of a packet that begin at `pos`, from offset 0 to its length.
+
+        For that is taken what stands where IPv4 has it behind `link` bytes. None if any of the rows is not as it
+        must be: what is given is what `read` gives for these rows.
+        """
+        stride, cols = self.stride, self.layout.cols
+        row, column = divmod(link + 2, ROW)
+        at = pos + row * stride
+        try:
+            total = int(buf[at + cols[column] : at + cols[column] + 2] + buf[at + cols[column + 1] : at + cols[column + 1] + 2], 16)
+        except ValueError:
+            return None
+        count, size = divmod(link + total, ROW)
+        stop = pos + count * stride
+        end = stop + self.txt + size + self.tail if size else stop
+        if count > _BATCH or end > len(buf) or (size and buf[end - 1] != 10):
+            return None
+        quick = self._quick(buf, pos, end, count, end - stop)
+        if quick is None or quick[0] or not quick[3]:
+            return None
+        for place, sign in enumerate(self._lead):
+            if buf[pos + place : end : stride] != sign[: count + 1 if size else count]:
+                return None
+        return quick[1], end
 
     def _quick(self, buf: bytes, pos: int, end: int, count: int, rest: int) -> Optional[Tuple[int, bytes, int, bool]]:
         """The same, if all of the rows are as they must be and have a text; else None."""
