@@ -19,7 +19,9 @@ from hexnote.model import Plain, Record
 
 __all__ = ["KeyLog", "Keys"]
 
-CLIENT_HELLO, SERVER_HELLO, END_OF_EARLY_DATA, CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 1, 2, 5, 16, 20, 24
+CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, END_OF_EARLY_DATA = 1, 2, 4, 5
+CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 16, 20, 24
+SESSION_TICKET = 35
 EARLY, HANDSHAKE, APPLICATION = 0, 1, 2
 
 # Records that may have been lost in one gap; bytes of handshake kept.
@@ -80,6 +82,7 @@ class Keys:
         self._client = b""  # the client random of the handshake in progress
         self._server = b""
         self._session_id = b""
+        self._ticket = b""  # that the client showed (RFC 5077)
         self._offered: Sequence[int] = ()
         self._version: Optional[int] = None
         self._code: Optional[int] = None  # the negotiated suite
@@ -111,6 +114,8 @@ class Keys:
             lead = 4 if self._version == 0x0300 else 6
             self._premaster = self._log.premaster(bytes(buf[lead : lead + 8]))
             self._until = len(self._transcript)
+        elif kind == NEW_SESSION_TICKET and self._version is not None and self._version < 0x0304:
+            self._log.remember(bytes(buf[10:]), self._master())
         elif not inside or not self._is13():
             return
         elif kind == KEY_UPDATE and way.suite is not None:
@@ -128,6 +133,7 @@ class Keys:
             self._session_id = bytes(buf[39:at])
             size = buf[at] << 8 | buf[at + 1]
             self._offered = [buf[i] << 8 | buf[i + 1] for i in range(at + 2, min(at + 2 + size, len(buf) - 1), 2)]
+            self._ticket = _extension(buf, at + 2 + size, SESSION_TICKET)
         except IndexError:
             return
         self._premaster = None
@@ -190,13 +196,11 @@ class Keys:
         if self._version is None:
             way.why = "the ServerHello, which names the cipher suite, is not in the trace"
             return
-        master = self._log.master(self._client, self._session_id)
         suite = self._suite_of(self._code or 0)
         if suite is None:
             way.why = f"cipher suite 0x{self._code or 0:04x} is not known here"
             return
-        if master is None:
-            master = self._from_premaster(suite)
+        master = self._master()
         if master is None:
             way.why, way.lacks = self._absent(""), True
             return
@@ -205,6 +209,19 @@ class Keys:
             way.opener = opener12(suite, self._version, self._behind, master, self._client, self._server, side)
         except Unsupported as error:
             way.why = str(error)
+
+    def _master(self) -> Optional[bytes]:
+        """The master secret of this handshake: the log's, or that of the session which it resumes."""
+        if not self._client:
+            return None
+        master = self._log.master(self._client, self._session_id)
+        suite = self._suite_of(self._code or 0)
+        if master is None and suite is not None:
+            master = self._from_premaster(suite)
+        if master is None:
+            master = self._log.session(self._ticket) or self._log.session(self._session_id)
+        self._log.remember(self._session_id, master)
+        return master
 
     def _from_premaster(self, suite: Suite) -> Optional[bytes]:
         """The master secret out of a premaster secret, if the log has that."""
@@ -431,6 +448,17 @@ class Keys:
             suite = self._suite_of(code)
             if suite is not None and digest_size(suite.hash) == size:
                 yield suite
+
+
+def _extension(buf: bytes, at: int, wanted: int) -> bytes:
+    """The body of an extension of a ClientHello whose compression methods begin at `at`; b"" where it has none."""
+    at += 3 + buf[at]
+    while at + 4 <= len(buf):
+        kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
+        if kind == wanted:
+            return bytes(buf[at + 4 : at + 4 + size])
+        at += 4 + size
+    return b""
 
 
 def suites(rows: Mapping[int, Sequence[str]]) -> Callable[[int], Optional[Suite]]:

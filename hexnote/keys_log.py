@@ -14,6 +14,7 @@ from typing import Dict, List, Optional, Tuple
 # Lines longer than this are no secrets; so many secrets are kept, and so many bytes of a log are read.
 _LINE = 2048
 _MOST = 1 << 20
+_SESSIONS = 4096
 _BYTES = 1 << 30
 
 # What all tries in vain of a run may cost: bytes decrypted, and what each try costs besides.
@@ -42,6 +43,7 @@ class KeyLog:
         self._read = 0  # bytes of the file taken in
         self._rest = b""  # an incomplete last line
         self._masters: Dict[bytes, bytes] = {}  # client random -> master secret
+        self._resumable: Dict[bytes, bytes] = {}  # session ID or ticket -> master secret
         self._sessions: Dict[bytes, bytes] = {}  # session ID -> master secret
         self._traffic: Dict[Tuple[str, bytes], bytes] = {}  # (label, client random) -> secret
         self._more(True)
@@ -52,6 +54,17 @@ class KeyLog:
         if found is None and self._more():
             found = self._masters.get(random) or self._sessions.get(session_id)
         return found
+
+    def remember(self, name: bytes, master: Optional[bytes]) -> None:
+        """A session that may be resumed: by its ID, or by a ticket (RFC 5077)."""
+        if name and master is not None:
+            if len(self._resumable) >= _SESSIONS:
+                del self._resumable[next(iter(self._resumable))]
+            self._resumable[name] = master
+
+    def session(self, name: bytes) -> Optional[bytes]:
+        """The master secret of a session that was seen in full."""
+        return self._resumable.get(name) if name else None
 
     def premaster(self, begins: bytes) -> Optional[bytes]:
         """The premaster secret whose encrypted form begins with these 8 bytes."""

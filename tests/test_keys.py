@@ -288,6 +288,19 @@ def test_lines_that_are_no_secrets_are_counted(folder: str) -> None:
     assert log.master(b"\xab" * 32, b"") == b"\xcd" * 48
 
 
+@pytest.mark.parametrize("name", ["tls12_ticket_resume_openssl", "tls12_sessionid_resume_openssl"])
+def test_a_resumed_session_has_the_master_secret_of_the_first(name: str, folder: str) -> None:
+    path = os.path.join(CORPUS, name)
+    if not os.path.exists(path + ".keylog"):
+        pytest.skip("the corpus is absent")
+    whole = objects(load(path + ".X.txt"), path + ".keylog")
+    one = os.path.join(folder, "one.log")
+    lines = [line for line in load(path + ".keylog").splitlines() if line.startswith(b"CLIENT_RANDOM")]
+    with open(one, "wb") as file:
+        file.write(lines[0] + b"\n")
+    assert len(lines) == 2 and contents(objects(load(path + ".X.txt"), one)) == contents(whole)
+
+
 @pytest.mark.parametrize("extended", [True, False])
 @pytest.mark.parametrize("version", VERSIONS[:3], ids=lambda v: v.name)
 def test_premaster_secrets(version: ssl.TLSVersion, extended: bool, folder: str) -> None:
