@@ -388,7 +388,7 @@ class Past:
         """Whether lines of digits may go on: with a label seen just now, or behind such lines."""
         if current is None:
             return False
-        return self._joins(current, 0) if current.bare else current.row == "whole" and not self._apart
+        return current.stream and self._joins(current, 0) if current.bare else current.row == "whole" and not self._apart
 
     def place(self, piece: Piece) -> int:
         """The dump offset of a line that has none and begins a block: it may go on with the last one."""
