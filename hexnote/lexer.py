@@ -543,6 +543,9 @@ class Lexer:
         expected = known.total - draft.next if known is not None and known.total else 0
         if draft.row == "bare" and draft.head and draft.next % ROW == 0:
             return read_bare(groups, dress, draft.next, b"", expected)
+        if draft.row == "whole" and draft.label is None:
+            piece = read_bare(groups, dress, draft.next, b"", 0)
+            return piece._replace(kind="whole") if piece is not None and piece.layout.text < 0 and len(piece.data) > 1 else None
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None
 

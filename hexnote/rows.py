@@ -270,7 +270,7 @@ _CLOSED = regex(
 _WORD = regex(rb"[0-9A-Fa-f]{4}")
 _CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
 _AGAIN = regex(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
-_CODE = regex(rb"(?:0x|\\x)([0-9A-Fa-f]{2})")
+_CODE = regex(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 

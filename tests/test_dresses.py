@@ -368,6 +368,77 @@ def test_bytes_of_a_log(kind: str) -> None:
         assert all(block.message == (kind in ("msg", "curl")) for block in got)
 
 
+def flow_rows(make: Any, head: Any, tail: bytes = b"\n") -> bytes:
+    """The packets of flow.pcap in a dress of rows."""
+    return b"".join(head(n, frame) + rows(make, frame) + tail for n, frame in enumerate(frames(os.path.join(FORMATS, "flow.pcap"))))
+
+
+def netscreen() -> bytes:
+    return flow_rows(
+        lambda at, row: f"              {row.hex(' '):<47}     {text_of(row)}\n".encode(),
+        lambda n, frame: (
+            f"6843828.{n}: trust({'io'[n % 2]}) len={len(frame)}:{frame[6:12].hex()}->{frame[:6].hex()}/0800\n"
+            f"              192.168.1.103 -> 93.184.216.34/6\n              vhl=45, tos=00, id={n}, frag=4000, ttl=64\n"
+        ).encode())
+
+
+def ios_xe() -> bytes:
+    words = lambda row: " ".join(row.hex().upper()[i : i + 8] for i in range(0, 2 * len(row), 8))  # noqa: E731
+    return flow_rows(lambda at, row: f"  {at:04X}:  {words(row):<35}   {text_of(row)}\n".encode(), lambda n, frame: b"%d\n" % n)
+
+
+def scapy() -> bytes:
+    return flow_rows(lambda at, row: f"{at:04x}  {row.hex(' ').upper():<47}  {text_of(row)}\n".encode(), lambda n, frame: b"")
+
+
+def fortimail() -> bytes:
+    return flow_rows(
+        lambda at, row: f"{at:06x}\t {row.hex(' '):<47}\t{text_of(row)}\n".encode(),
+        lambda n, frame: b"2026-11-21 06:51:00.123456 port1 in 192.168.1.103.43690 -> 93.184.216.34.443: psh 1 ack 2\n")
+
+
+@corpus
+@pytest.mark.parametrize("make", [netscreen, ios_xe, scapy, fortimail])
+def test_packets_in_other_dresses(make: Any) -> None:
+    assert bare(told(make())) == bare(told(file(FORMATS, "X.txt")))
+
+
+def ngrep() -> bytes:
+    out = b"interface: eth0 (10.0.0.0/255.255.255.0)\n####\n"
+    for data, ends in ((CLIENT, "10.0.0.1:43690 -> 10.0.0.2:443"), (SERVER, "10.0.0.2:443 -> 10.0.0.1:43690")):
+        out += f"T {ends} [AP] #3\n".encode()
+        out += rows(lambda at, row: f"  {row[:8].hex(' '):<23}   {row[8:].hex(' '):<23}   {text_of(row)}\n".encode(), data) + b"#\n"
+    return out
+
+
+@corpus
+def test_ngrep() -> None:
+    assert bare(told(ngrep())) == bare(told(file(FORMATS, "X.txt")))
+
+
+STREAMS_OF_BYTES: Dict[str, Any] = {
+    "gdb": lambda: b"(gdb) x/74xb buf\n" + rows(lambda at, row: f"0x{0x7ffe4000 + at:x} <buf+{at}>:\t".encode()
+                                              + "\t".join(f"0x{c:02x}" for c in row).encode() + b"\n", CLIENT, 8),
+    "u-boot": lambda: rows(lambda at, row: f"{0x80004000 + at:08x}: {row.hex(' '):<47}    {text_of(row)}\n".encode(), CLIENT),
+    "Format-Hex 5": lambda: b"           00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F\n\n" + rows(
+        lambda at, row: f"{at:08X}   {row.hex(' ').upper():<47}  {text_of(row)}\n".encode(), CLIENT),
+    "Format-Hex 7": lambda: b"          ------ ----------------------------------------------- -----\n" + rows(
+        lambda at, row: f"{at:016X} {row.hex(' ').upper():<47} {text_of(row)}\n".encode(), CLIENT),
+    "blanks": lambda: CLIENT.hex(" ").encode() + b"\n",
+    "colons": lambda: b"    " + CLIENT.hex(":").upper().encode() + b"\n",
+    "rows alone": lambda: b"The hello:\n\n" + rows(lambda at, row: row.hex(" ").encode() + b"\n", CLIENT) + b"\nWhat is wrong?\n",
+    "a string": lambda: b"my $hello = pack('H*', '" + CLIENT.hex().encode() + b"');\n",
+}
+
+
+@corpus
+@pytest.mark.parametrize("name", sorted(STREAMS_OF_BYTES))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_bytes_of_a_stream_in_other_dresses(name: str, end: bytes) -> None:
+    text = STREAMS_OF_BYTES[name]().replace(b"\n", end)
+    assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")), "client")
+
+
 @pytest.mark.parametrize("command", [
     "hexdump -C", "hexdump -v -C", "hexdump", "xxd", "xxd -g1", "xxd -u", "xxd -p", "xxd -i", "od -t x1", "od -A x -t x1",
     "od -A x -t x1z", "od -A d -t x1", "od -x",
