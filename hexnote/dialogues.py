@@ -34,12 +34,12 @@ _EARLY = 4096
 
 
 class Row(NamedTuple):
-    """A row of the table: its steps are (side, whether it tells the dialogue, the words)."""
+    """A row of the table: its steps are (side, whether it tells the dialogue, the words, the format of what is no text)."""
 
     name: str
     title: str
     kind: str
-    steps: Tuple[Tuple[int, bool, Pattern[bytes]], ...]
+    steps: Tuple[Tuple[int, bool, Pattern[bytes], str], ...]
 
 
 class Dialogues:
@@ -63,7 +63,8 @@ def _row(line: str) -> Row:
     made = []
     for step in steps:
         who, words = step.split(" ", 1)
-        made.append((0 if who[0] == "C" else 1, who.endswith("!"), re.compile(words.encode("ascii"), re.I | re.M)))
+        form = who.partition("=")[2]
+        made.append((0 if who[0] == "C" else 1, who[1:2] == "!", re.compile(words.encode("ascii"), re.I | re.M), form))
     return Row(name, title, kind, tuple(made))
 
 
@@ -89,6 +90,7 @@ class Dialogue:
 
     def __init__(self, table: Dialogues) -> None:
         self.told = Preface()
+        self.form = ""  # the format of what was heard last, where it begins with known words that are no text
         self._said_name = ""  # the name that was told last
         self._table = table
         self._speaker = -1  # who spoke last
@@ -106,7 +108,7 @@ class Dialogue:
     def hear(self, side: int, offset: int, data: bytes) -> int:
         """Bytes in clear that an end sends at `offset` of its stream; how many of them are returned: behind those, TLS
         may begin with any record."""
-        self._turn = side != self._speaker
+        self._turn, self.form = side != self._speaker, ""
         if self._turn:
             self._speaker, self._said, self._from = side, b"", offset
             for each in self._rows.values():
@@ -139,7 +141,9 @@ class Dialogue:
                 names = row.steps[step][1]
                 step = heard.step = step + 1
                 self._match(row, heard, names, place)
-        if self._ready is None or self._ready[0] != side:
+                if row.steps[step - 1][3] and self.told.name == row.name and found.start() + self._from == offset:
+                    self.form = row.steps[step - 1][3]
+        if side or self._ready is None or self._ready[0]:
             return len(data)
         cut = self._ready[1] - offset
         if not 0 < cut <= len(data):

@@ -89,10 +89,14 @@ class Messages:
             made = self._made[name] = self._decoder(name)
         return made
 
-    def clear(self, protocol: str, data: bytes) -> List[Field]:
-        """The fields of bytes of another protocol: its lines, where they are text."""
+    def clear(self, protocol: str, data: bytes, form: str = "") -> List[Field]:
+        """The fields of bytes of another protocol: those of a format, where it has one, else its lines, where it is text."""
         if not protocol:
             return [(self.other, 0, len(data), 0, -1)]
+        if form:
+            out: List[Field] = []
+            self.get(form)(data, 0, len(data), Context(), out, 0, -1)
+            return out
         ranges = lines(data)
         node = self._clear.get((protocol, bool(ranges)))
         if node is None:

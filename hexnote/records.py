@@ -471,7 +471,7 @@ class Reader:
             told.clear[self.side] += hi - lo
             if len(told.words[self.side]) < 64:
                 told.words[self.side] += data[: 64 - len(told.words[self.side])]
-            fields, note = self.messages.clear(told.name, data), self.dialogue.heading()
+            fields, note = self.messages.clear(told.name, data, self.dialogue.form), self.dialogue.heading()
         part = Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=note)
         if self.broken:
             part.problems.append((0, min(5, hi - lo), self.broken))

@@ -116,7 +116,7 @@ class Schema:
         found: List[str] = []
         homes: Dict[str, str] = {}
         codes: Dict[int, str] = {}
-        for folder in ("tls", "tls/extensions"):
+        for folder in ("tls", "tls/extensions", "prefaces"):
             for name in self._listing(folder):
                 file = f"{folder}/{name}"
                 try:
@@ -160,9 +160,10 @@ class Schema:
                 return found
         words = snake(name).split("_")
         for size in range(len(words), 0, -1):
-            definitions = self.file(f"tls/{'_'.join(words[:size])}.tls")
-            if definitions is not None and name in definitions:
-                return definitions[name]
+            for folder in ("tls", "prefaces"):
+                definitions = self.file(f"{folder}/{'_'.join(words[:size])}.tls")
+                if definitions is not None and name in definitions:
+                    return definitions[name]
         return None
 
     def extension(self, code: int) -> Optional[Extension]:

@@ -26,7 +26,7 @@ def made() -> List[str]:
     lines = [_line(NAME, resources.mark(LANGUAGE, *ordered(grammars)), compiled(grammars))]
     presentation = resources.text("presentation.lark")
     schema = Schema(presentation, resources.read, resources.listing, {}, lambda node, width=0: node)
-    for folder in ("tls", "tls/extensions"):
+    for folder in ("tls", "tls/extensions", "prefaces"):
         for name in resources.listing(folder):
             file = f"{folder}/{name}"
             text = resources.text(file)

@@ -52,7 +52,7 @@ def test_captures(name: str) -> None:
     assert starts(found) == dict(zip(("client", "server"), CORPUS[name]))
     clear = [o for o in of(found, "field") if o.get("buffer", "").startswith("other:")]
     protocol = clear[0]["path"].split(".")[0]
-    assert protocol in name.replace("_", "-") or protocol == "http-connect" or protocol == "postgresql"
+    assert protocol in {"connect_proxy_python": "http_connect", "starttls_postgres_openssl": "postgresql"}.get(name, name)
     assert sum(o["length"] for o in clear) == sum(CORPUS[name])
 
 
@@ -85,17 +85,17 @@ DIALOGUES: List[Tuple[str, Said]] = [
     ("mysql", [(S, MYSQL_GREETING), (C, bytes.fromhex("2000000185ae7f00000000012d") + bytes(23))]),
     ("rdp", [(C, bytes.fromhex("030000130ee000000000000100080003000000")),
              (S, bytes.fromhex("030000130ed000001234000200080002000000"))]),
-    ("http-connect", [(C, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), (S, b"HTTP/1.1 200 OK\r\n\r\n")]),
-    ("http-connect", [(C, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (S, b"HTTP/1.1 407 Auth\r\nContent-Length: 0\r\n\r\n"),
+    ("http_connect", [(C, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), (S, b"HTTP/1.1 200 OK\r\n\r\n")]),
+    ("http_connect", [(C, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (S, b"HTTP/1.1 407 Auth\r\nContent-Length: 0\r\n\r\n"),
                       (C, b"CONNECT a:443 HTTP/1.1\r\nProxy-Authorization: x\r\n\r\n"), (S, b"HTTP/1.0 200 OK\r\n\r\n")]),
-    ("http-upgrade", [(C, b"OPTIONS * HTTP/1.1\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n"),
+    ("http_upgrade", [(C, b"OPTIONS * HTTP/1.1\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n"),
                       (S, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n\r\n")]),
     ("socks5", [(C, b"\5\1\0"), (S, b"\5\0"), (C, b"\5\1\0\3\1a\1\xbb"), (S, b"\5\0\0\1\0\0\0\0\0\0")]),
     ("socks5", [(C, b"\5\2\0\2"), (S, b"\5\2"), (C, b"\1\1a\1b"), (S, b"\1\0"), (C, b"\5\1\0\1\1\2\3\4\1\xbb"),
                 (S, b"\5\0\0\1\0\0\0\0\0\0")]),
     ("socks4", [(C, b"\4\1\1\xbb\1\2\3\4me\0"), (S, b"\0\x5a\0\0\0\0\0\0")]),
-    ("proxy-v1", [(C, b"PROXY TCP6 ::1 ::1 1 443\r\n")]),
-    ("proxy-v2", [(C, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(range(12)))]),
+    ("proxy_v1", [(C, b"PROXY TCP6 ::1 ::1 1 443\r\n")]),
+    ("proxy_v2", [(C, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(range(12)))]),
 ]  # fmt: skip
 
 
@@ -162,12 +162,35 @@ def test_kin_of_tls_in_udp(body: bytes, said: str) -> None:
     assert not of(objects(rows), "record")
 
 
-@pytest.mark.parametrize("protocol", ["proxy-v1", "proxy-v2", "mysql"])
+@pytest.mark.parametrize("protocol", ["proxy_v1", "proxy_v2", "mysql"])
 def test_hello_in_the_same_segment(protocol: str) -> None:
     said = dict(DIALOGUES)[protocol]
     joined = [*said[:-1], (C, said[-1][1] + HELLO), (S, ANSWER)]
     found = told(joined)
     assert starts(found)["client"] == len(said[-1][1])
+
+
+@pytest.mark.parametrize("protocol, wanted", [
+    ("proxy_v2", {"proxy_v2.family": 0x11, "proxy_v2.source": "0.1.2.3", "proxy_v2.destination_port": 0x0A0B}),
+    ("postgresql", {"postgresql.request_code": 80877103, "postgresql.answer": "S"}),
+    ("socks4", {"socks4.command": 1, "socks4.user": "me\0", "socks4.address": "0.0.0.0", "socks4.code": 90}),
+    ("rdp", {"rdp.type": 0xD0, "rdp.length": 19}),
+])  # fmt: skip
+def test_what_is_no_text(protocol: str, wanted: Dict[str, Any]) -> None:
+    """Formats of their own, and their leaves cover all."""
+    said = dict(DIALOGUES)[protocol]
+    clear = [o for o in of(told([*said, (C, HELLO), (S, ANSWER)]), "field") if o.get("buffer", "").startswith("other:")]
+    got = {o["path"]: o["value"] for o in clear}
+    assert {path: got.get(path) for path in wanted} == wanted
+    assert sum(o["length"] for o in clear) == sum(len(data) for _, data in said)
+    assert len(clear) > 2
+
+
+def test_names_of_a_proxy_request() -> None:
+    clear = [o for o in of(told([*DIALOGUES[-5][1], (C, HELLO), (S, ANSWER)]), "field") if o.get("buffer", "").startswith("other:")]
+    named = {o["path"]: o["name"] for o in clear if o["name"]}
+    assert named["socks5.command"] == "connect" and named["socks5.reply"] == "succeeded"
+    assert {o["path"]: o["value"] for o in clear}["socks5.domain"] == "a"
 
 
 def test_unknown_preface() -> None:

@@ -20,7 +20,7 @@ from hexnote.schema_pack import pack, unpack
 from hexnote.tables import made
 
 GRAMMARS = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
-FILES = [f"{folder}/{name}" for folder in ("tls", "tls/extensions") for name in resources.listing(folder)]
+FILES = [f"{folder}/{name}" for folder in ("tls", "tls/extensions", "prefaces") for name in resources.listing(folder)]
 
 
 @pytest.fixture(scope="module")
