@@ -304,13 +304,13 @@ class Story:
                 what = words.plain("record.opened", names=", ".join(section.names[:2]))
             elif named and len(what) + sum(map(len, section.names)) < 46:
                 what += f": {', '.join(section.names)}"
-            id = f"{prefix}.r{first.number}"
+            id = forest.address(f"{prefix}.r{first.number}")
             if first is last:
                 title = words.plain("record.title", side=side, number=first.number, what=what)
             else:
                 title = words.plain("records.title", side=side, first=first.number, last=last.number, what=what)
         else:
-            id = f"{prefix}.o{section.offset}"
+            id = forest.address(f"{prefix}.o{section.offset}")
             title = words.plain("other.title", side=side, size=words.count(section.length, "byte"))
         return SectionPart(id, section, title, self._lead(section, facts), *self._bytes(section, forest, prefix, id),
                            self._facts(section, facts, tale))
@@ -383,6 +383,7 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
     packets = connection.packets
     spoken = [p.number for p in packets if begin.get(p.number)]
     closing = _closing(connection, begin, spoken)
+    first = {s.side: s.offset for s in reversed(made) if s.records}  # where each side's records begin
     steps: List[Step] = []
     waiting: List[Packet] = []
     rounds = 0
@@ -409,7 +410,7 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
             if closing is not None and packet.number >= closing and lead.phase == ALERT:
                 step = enter("", "close")
             else:
-                step = enter(lead.side, _phase(lead, made))
+                step = enter(lead.side, _phase(lead, first))
         elif closing is not None and packet.number >= closing:
             step = enter("", "close")
         elif not steps or (spoken and packet.number < spoken[0]):
@@ -427,7 +428,7 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
             step.events.append((each, None))
         waiting = []
         for section in read.get(packet.number, []):
-            phase = "close" if step.phase == "close" and section.phase == ALERT else _phase(section, made)
+            phase = "close" if step.phase == "close" and section.phase == ALERT else _phase(section, first)
             step = enter("" if phase == "close" else section.side, phase)
             step.sections.append(section)
             step.events.append((packet, section))
@@ -437,10 +438,10 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
     return steps
 
 
-def _phase(section: Section, made: Sequence[Section]) -> str:
-    """Bytes that are no record, before the first record: something else speaks first."""
-    if section.others and not any(s.records and s.offset < section.offset for s in made if s.side == section.side):
-        return "preface" if any(s.records for s in made) else "other"
+def _phase(section: Section, first: Dict[str, int]) -> str:
+    """The phase of a section. `first`: where each side's records begin; what stands before it is something else speaking."""
+    if section.others and section.offset <= first.get(section.side, section.offset):
+        return "preface" if first else "other"
     return section.phase
 
 
@@ -487,14 +488,15 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
     """The lines of the table and of the ladder for a step."""
     sides: Dict[str, List[str]] = {"client": [], "server": []}
     arrows: List[Tuple[str, str, str, bool]] = []
+    shown = {id(part.section): part.id for part in step.parts if isinstance(part, SectionPart)}
     for packet, section in step.events:
         if section is not None:
-            id = next((p.id for p in step.parts if isinstance(p, SectionPart) and p.section is section), step.id)
+            target = shown.get(id(section), step.id)
             text = readable(section)[:_QUOTED] if section.others else ""
             size = words.count(section.length, "byte")
             strange = f'"{text}"' if text else words.plain("other.title", side="", size=size).strip(": ")
             label = ", ".join(section.names) or strange
-            arrows.append((section.side, label, id, section.sealed))
+            arrows.append((section.side, label, target, section.sealed))
         else:
             flags = [name for letter, name in (("S", "SYN"), ("F", "FIN"), ("R", "RST")) if letter in packet.flags]
             if "S" in packet.flags and "A" in packet.flags:
@@ -505,13 +507,13 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
                 arrows.append((packet.side, ", ".join(flags), step.id, False))
     merged: List[Arrow] = []
     times = 1
-    for side, label, id, sealed in arrows:
+    for side, label, target, sealed in arrows:
         if merged and merged[-1].side == side and merged[-1].label.split(" × ")[0] == label:
             times += 1
             merged[-1] = merged[-1]._replace(label=f"{label} × {times}")
         else:
             times = 1
-            merged.append(Arrow(side, label, id, sealed, step.number))
+            merged.append(Arrow(side, label, target, sealed, step.number))
     tale.arrows += merged[:40]
     for arrow in merged[:40]:
         sides[arrow.side].append(arrow.label)

@@ -204,7 +204,7 @@ class Forest:
         stack: List[Tuple[Field, Entry]] = []
         for field in unit.fields:
             entry = Entry(field, field.label, "group" if field.group else _kind(field))
-            entry.id = self._address(f"{prefix}.{field.path}")
+            entry.id = self.address(f"{prefix}.{field.path}")
             while stack and not (stack[-1][0].depth < field.depth or _item(stack[-1][0], field)):
                 stack.pop()
             (stack[-1][1].kids if stack else roots).append(entry)
@@ -221,7 +221,8 @@ class Forest:
             self._dress(entry)
         return made
 
-    def _address(self, wanted: str) -> str:
+    def address(self, wanted: str) -> str:
+        """An address that is not taken yet: the one that is wanted, or that one with a number."""
         wanted = wanted.replace(" ", "_")
         times = self.used[wanted] = self.used.get(wanted, 0) + 1
         return wanted if times == 1 else f"{wanted}~{times}"

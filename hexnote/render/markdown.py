@@ -1,7 +1,7 @@
 """A walkthrough in GitHub's dialect of Markdown.
 
 What comes from a trace stands in code spans and code blocks, or is escaped sign by sign. The text keeps to the default
-rules of markdownlint, but for one: tables and code spans can be wider than 80 columns (MD013).
+rules of markdownlint; `make test-browser` holds it to them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BLOCK = re.compile(r"`{3}|~{3}|[>|]|(?:[-+*]|#{1,6}|=+|-+|\d{1,9}[.)])\Z")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$^])")
 _PLAIN = re.compile(r"(?!.*www\.)[A-Za-z0-9 ,'().=×-]*\Z")
 _NAMED = re.compile(r"\b[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+\b")  # TLS_RSA_WITH_..., server_hello: shown as code
-# The text column and the digits of a row.
+# Where the first digit of a row stands.
 _DIGITS = 9
 
 
@@ -99,11 +99,16 @@ def wrap(text: str, indent: str = "", first: Optional[str] = None) -> str:
     out: List[str] = []
     lead = indent if first is None else first
     for paragraph in text.split("\n\n"):
-        words = [w for w in paragraph.split(" ") if w]
+        words: List[str] = []
+        for word in paragraph.split(" "):
+            if words and _BLOCK.match(word):
+                words[-1] += f" {word}"  # never at the beginning of a line
+            elif word:
+                words.append(word)
         line = lead
         fresh = True
         for word in words:
-            if not fresh and len(line) + 1 + len(word) > _WIDTH and not _BLOCK.match(word):
+            if not fresh and len(line) + 1 + len(word) > _WIDTH:
                 out.append(line)
                 line, fresh = indent, True
             line += word if fresh else f" {word}"
@@ -119,6 +124,7 @@ class Markdown(Document):
     def document(self, reports: List[Report]) -> str:
         """The whole text."""
         words = self.words
+        self._headings: Dict[str, int] = {}  # that were used
         stories = self.stories(reports)
         count = sum(len(story.tales) for story in stories)
         files = ", ".join(name(r) for r in reports)
@@ -140,9 +146,12 @@ class Markdown(Document):
         words = self.words
 
         def headed(text: str) -> str:
-            return escape(self.headed(stories, tale, text))
+            made = escape(self.headed(stories, tale, text))
+            times = self._headings[made] = self._headings.get(made, 0) + 1
+            return made if times == 1 else f"{made} ({times})"
 
-        slugs = {step.id: _slug(headed(f"{words.plain('step', number=step.number)}: {step.title}")) for step in tale.steps}
+        steps = {step.id: headed(f"{words.plain('step', number=step.number)}: {step.title}") for step in tale.steps}
+        slugs = {id: _slug(title) for id, title in steps.items()}
         found = [self._finding(f) for f in tale.findings]
         found += [wrap(said(words.say("finding.more", count=n, code=c))) for c, n in tale.more]
         title = tale.title if len(stories) < 2 else f"{name(story.report)}: {tale.title}"
@@ -150,7 +159,7 @@ class Markdown(Document):
             "markdown/connection.md", title=escape(title), intro="\n\n".join(wrap(said(s)) for s in tale.intro),
             findings=_joined(found), table_title=headed(words.words["table.title"]),
             table_why=wrap(said(words.say("table.why"))), table=self._table(tale, slugs), diagram=_mermaid(tale, words.words),
-            steps="\n\n".join(self._step(step, headed) for step in tale.steps),
+            steps="\n\n".join(self._step(step, steps[step.id], headed) for step in tale.steps),
         )
 
     def _table(self, tale: Tale, slugs: Dict[str, str]) -> str:
@@ -167,9 +176,8 @@ class Markdown(Document):
             arrow.step == step.number for arrow in tale.arrows))]
         return "\n".join(rows) if tale.arrows else ""
 
-    def _step(self, step: Step, headed: Callable[[str], str]) -> str:
+    def _step(self, step: Step, title: str, headed: Callable[[str], str]) -> str:
         words = self.words
-        title = headed(f"{words.plain('step', number=step.number)}: {step.title}")
         names = ", ".join(step.names)
         return words.form(
             "markdown/step.md", title=title, why="\n\n".join(wrap(said(s)) for s in step.why),
