@@ -31,6 +31,7 @@ from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
+from hexnote.words import Exchange, Words, describe_act
 
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
@@ -150,6 +151,8 @@ class Trace:
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
         self.headless = Headless(self.flows, self.dumps.summary, locate)
+        names = self.rooms.schema.names
+        self.words = Words(lambda: resources.text("words/words.lark"), lambda name: dict(names(name)))
         self.timed = getattr(self.renderer, "timed", False)  # the renderer tells each packet's time
         schema = self.rooms.schema
         self.teller = Teller(
@@ -186,6 +189,8 @@ class Trace:
             self._end_flow(flow, deliveries)
         for fragment in self.headless.finish():
             self._end_flow(fragment, [])
+        for number, exchange in ((self.flows.new_number(), exchange) for exchange in self.words.told()):
+            self._told(exchange, number)
 
     def _say(self, findings: List[Finding]) -> None:
         """Findings that belong to no connection's end."""
@@ -196,6 +201,8 @@ class Trace:
     def _item(self, item: Any) -> None:
         if isinstance(item, Prose):
             self.renderer.prose(item)
+            if not self.words.over:
+                self.words.prose(item.text, item.line)
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
         else:
@@ -212,6 +219,10 @@ class Trace:
         self._close_packet()
         self.owner.found = True
         self.count += 1
+        if block.data:
+            self.words.bytes()
+        elif not self.words.over:
+            self.words.prose(block.text, block.line)
         packet = self.packet = Packet(self.count, block.line)
         packet.base = block.offset
         packet.dress = block.dress
@@ -507,6 +518,29 @@ class Trace:
         self._note_errors(findings)
         # A connection that is over may still be asked for, but it need not remember anything.
         connection.session, connection.readers, connection.story = None, (), None
+
+    def _told(self, exchange: Exchange, number: int) -> None:
+        """A connection of which only words tell: the same findings as far as they hold, with lines and no bytes."""
+        self.owner.found = True
+        connection = Connection(number)
+        connection.ends, connection.pseudo = exchange.ends, True
+        story = self.teller.begin(connection, lambda side, lo, hi: ())
+        story.packets = [True, True]
+        findings: List[Finding] = []
+        for act in exchange.acts:
+            findings += self.doctor.step(story, self.teller.said(story, act))
+        self.teller.close(story, connection, ())
+        closing, connection.verdict, connection.certificate_line = self.doctor.end(story, [])
+        findings = [finding._replace(at=(), lines=exchange.lines) for finding in findings + closing]
+        told = getattr(self.renderer, "told", None)
+        if told is not None:
+            told(connection, exchange.acts)
+        else:
+            for act in exchange.acts:
+                self.renderer.remark(describe_act(act))
+        self.renderer.finish(connection, findings)
+        self._note_errors(findings)
+        connection.story = None
 
     def _late(self, connection: Connection, flow: Flow, deliveries: List[Delivery], findings: List[Finding]) -> None:
         """Bytes of earlier packets that became readable without a new packet, and holes."""

@@ -154,6 +154,40 @@ class Teller:
             return self._rest(story, part, packet)
         return None
 
+    def said(self, story: Story, act: Any) -> Step:
+        """A record or message that a trace in words tells of, as a step without places; `act` is one of `words`."""
+        side = act.side
+        if act.type == 23 and act.name == "":
+            step = Step("data", side, act.frame or 0)
+            step.size = step.last = act.length or 0
+            step.lengths = [act.length] if act.length else []
+            story.data_records[side] += 1
+        elif act.encrypted:
+            step = Step("sealed", side, act.frame or 0)
+            step.size = act.length or 0
+            step.finished = act.type == 22 and story.courses != [] and story.courses[-1].finished[side] is None
+        elif act.type == 22:
+            step = Step("message", side, act.frame or 0)
+            step.name = act.name
+            step.size = act.length or 0
+            if act.name in _READ:
+                self._read(story, step)
+            if act.name == "server_hello" and (act.version or 0x0304) < 0x0304:
+                # TLS 1.3 says TLS 1.2 in its records, and 1.0 in those of first hellos: only older ones are believed.
+                story.version = act.version if act.version in (0x0300, 0x0301, 0x0302) else None
+                story.suite = act.suite
+            self._first(story, step)
+        else:
+            step = Step(_CONTENT.get(act.type, "record"), side, act.frame or 0)
+            step.size = act.length or 0
+            step.level, step.description = act.level, act.description
+        step.type = act.type if step.kind != "message" else None
+        step.version = act.version
+        self._add(story, step)
+        if step.name == "server_hello" and story.courses:
+            story.courses[-1].version, story.courses[-1].suite = story.version, story.suite
+        return step
+
     def _add(self, story: Story, step: Step) -> Step:
         steps = story.steps
         steps.append(step)

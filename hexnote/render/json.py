@@ -114,6 +114,23 @@ class Json:
         for finding in findings:
             self._finding(finding)
 
+    def told(self, connection: Connection, acts: Sequence[Any]) -> None:
+        """Records and messages of which only words tell: what the words do not have is null."""
+        for act in acts:
+            whose = f'"stream":{connection.number},"from":"{SIDES[act.side]}"'
+            if act.first:
+                size = None if act.length is None else act.length + 5
+                self.out.append(
+                    f'{{"kind":"record",{whose},"offset":null,"length":{_number(size)},"format":"tls","type":{act.type},'
+                    f'"version":{_number(act.version)},"encrypted":{"true" if act.encrypted or act.type == 23 else "false"},'
+                    f'"missing":{_number(size)},"line":{act.line}}}\n'
+                )
+            if act.type == 22 and act.name and not act.encrypted:
+                self.out.append(
+                    f'{{"kind":"message",{whose},"offset":null,"length":null,"type":{_number(act.code)},"name":{_text(act.name)},'
+                    f'"missing":null,"line":{act.line}}}\n'
+                )
+
     def end(self) -> None:
         """The input ends."""
         self._release()

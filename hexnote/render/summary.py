@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from hexnote.model import (
     ARRAY,
@@ -52,6 +52,7 @@ class Sheet:
 
     def __init__(self) -> None:
         self.lines: List[str] = []
+        self.words = False  # nothing but words tells of it
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
         self.packet = [0, 0]  # the packet of the first of them
@@ -130,6 +131,18 @@ class Summary:
             if len(kept) < _MOST:
                 kept.append(finding)
 
+    def told(self, connection: Connection, acts: Sequence[Any]) -> None:
+        """Records and messages of which only words tell; lines take the place of packets."""
+        sheet = self._sheet(connection)
+        for act in acts:
+            kind = CONTENT_TYPES.get(act.type, f"type {act.type}")
+            what = (f"encrypted {kind}" if act.type != 23 else kind) if act.encrypted else act.name or kind
+            if act.description >= 0:
+                what += f", description {act.description}"
+            size = f", {act.length} bytes" if act.length is not None and act.first else ""
+            self._line(sheet, act.side, what + size, act.line)
+        sheet.words = True
+
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
         """A connection is over: print it."""
         sheet = self.sheets.pop(connection.number, None) or Sheet()
@@ -138,7 +151,7 @@ class Summary:
         ends = f": client {client}, server {server}" if client else ": no headers, so no addresses"
         self.out.append(f"connection {connection.number}{ends}\n")
         if not self.diagnose:
-            self.out.append(f"{'packet':>7}  {'client':<{self.half}} | server\n")
+            self.out.append(f"{'line' if sheet.words else 'packet':>7}  {'client':<{self.half}} | server\n")
             self.out.extend(sheet.lines)
         for text, indent in verdict_lines(connection):
             self._say(text, indent)
