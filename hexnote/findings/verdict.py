@@ -125,7 +125,9 @@ def certificate_line(story: Story) -> str:
         move = "the client's, unless its issuer is not among the authorities that the server lists" if asked is not None and \
             asked.facts.authorities else "the client's"
     else:
-        said.append(f"sent {_where(sent)}: {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}")
+        known = sent.facts.count or sent.facts.complete
+        what = f": {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}" if known else ", how many is not told"
+        said.append(f"sent {_where(sent)}{what}")
         if proved is not None:
             said.append(f"proved (CertificateVerify) {_where(proved)}")
             alert = course.alert
@@ -136,7 +138,8 @@ def certificate_line(story: Story) -> str:
         else:
             said.append("proof not in the trace")
             move = "not to be told"
-    return f"{lead}{'; '.join(said)} -> whose move: {move}"
+    # Words have no places.
+    return f"{lead}{'; '.join(said)} -> whose move: {move}".replace(" ;", ";").replace(" :", ":").replace(" ,", ",")
 
 
 def _listed(story: Story, sent: Step, asked: Optional[Step]) -> str:
