@@ -13,6 +13,7 @@ MARK = ";|"
 _OWN_PREFIX = MARK + "  0x0000:  "
 _OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
 _PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
+_PLAIN = bytes(range(32, 127))
 
 
 class Carets:
@@ -68,7 +69,10 @@ class Shape:
         else:
             for r in block.rows or ():
                 self.starts.append(r.offset)
-                table = tables(block.text[r.start : r.end][: r.layout.cols[0]], r.layout) if r.size else None
+                cols, table = r.layout.cols, None
+                # Between the bytes, what is wider or narrower than a column (a tab, UTF-8) would shift the carets.
+                if r.size and not block.text[r.start + cols[0] : r.start + cols[-1]].translate(None, _PLAIN):
+                    table = tables(block.text[r.start : r.start + cols[0]], r.layout)
                 self.tables.append(table)
                 self.odd = self.odd or table is None
 
