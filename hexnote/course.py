@@ -96,6 +96,11 @@ def _message(story: Story, step: Step) -> None:
         course = Course()
         story.courses.append(course)
     course.last = step
+    if step.format == "ssl2" and name != "client_hello":
+        # SSL 2.0 itself: a handshake of its own, of which only the version is followed.
+        if name == "server_hello":
+            course.version = 0x0002
+        return
     course.rank[side] = max(course.rank[side], ranked(step))
     if name == "hello_retry_request":
         course.retry = course.retry or step

@@ -11,6 +11,7 @@ Both yield Findings and change nothing.
 
 from __future__ import annotations
 
+import os
 import re
 from importlib import import_module
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
@@ -34,6 +35,8 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "change_cipher_spec": ("client_certificate",),
 }
 
+# Whether a module that fails ends the run.
+STRICT = bool(os.environ.get("HEXNOTE_STRICT"))
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
 
@@ -82,6 +85,15 @@ AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
 PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 
 
+def _ask(found: List[Finding], ask: Callable[..., Any], *about: Any) -> None:
+    """Add what a module says. One that fails must cost neither the others nor the annotation; tests want to know."""
+    try:
+        found += ask(*about)
+    except Exception:
+        if STRICT:
+            raise
+
+
 class Doctor:
     """Serves all connections of a trace."""
 
@@ -104,7 +116,7 @@ class Doctor:
             return []
         found: List[Finding] = []
         for ask in asked:
-            found += ask(story, step)
+            _ask(found, ask, story, step)
         if found:
             self.note(story, found)
         return found
@@ -131,14 +143,15 @@ class Doctor:
                 ask = self._end.get(name)
                 if ask is None:
                     ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
-                found += ask(story)
+                _ask(found, ask, story)
         found.sort(key=rank)
         self.note(story, found)
         if self._verdict is None:
             self._verdict = import_module("hexnote.findings.verdict")
         verdict: Verdict = self._verdict.verdict(story, story.told)
-        line: str = self._verdict.certificate_line(story)
-        return found, verdict, line
+        lines: List[Any] = []
+        _ask(lines, self._verdict.certificate_line, story)
+        return found, verdict, "".join(lines)
 
 
 # ------------------------------------------------------------------ pages

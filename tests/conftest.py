@@ -8,6 +8,7 @@ from typing import Callable, Iterator, List, NamedTuple
 
 import pytest
 
+os.environ["HEXNOTE_STRICT"] = "1"  # a diagnosis that fails fails its test
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(ROOT, "samples")
 SHARED = os.environ.get("HEXNOTE_SHARED") or os.path.join(os.path.dirname(ROOT), "shared")

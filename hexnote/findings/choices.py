@@ -100,6 +100,10 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             yield from _refused(story, course, step)
     elif step.name == "client_hello":
         yield from _offer(story, step)
+    elif step.name == "server_hello" and step.format == "ssl2":
+        yield finding(story, "obsolete-version", "warning", "unknown", "proven",
+                      "the server answers in SSL 2.0, which was broken in 1995 and is forbidden since 2011",
+                      "nothing: the ServerHello is there", f"switch TLS 1.2 or 1.3 on: {try_client(story, '-tls1_2')}", step.places)
     elif step.name == "server_hello" and step.facts is not None:
         yield from _answer(story, course, step)
     elif step.name == "hello_retry_request" and step.facts is not None:

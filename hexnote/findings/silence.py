@@ -51,8 +51,8 @@ def end(story: Story) -> Iterator[Finding]:
     if story.pseudo or not story.courses:
         return
     course = story.courses[0]
-    if course.hello is None or course.complete:
-        return
+    if course.hello is None or course.complete or course.version == 0x0002:
+        return  # where SSL 2.0 ends its handshake does not show
     if not story.seen[1] and not any(s.side and s.kind not in ("SYN", "FIN", "RST") for s in story.steps):
         yield from _unanswered(story, course, course.hello)
     else:
@@ -125,7 +125,7 @@ def awaited(course: Course) -> Tuple[str, int]:
         if course.retry is not None and course.hello is course.first_hello:
             return "another ClientHello", 0
         return "the ServerHello", 1
-    if not course.answer.facts.complete and course.last is course.answer:
+    if course.answer.facts is not None and not course.answer.facts.complete and course.last is course.answer:
         return "the rest of the ServerHello", 1
     if course.version == 0x0304:
         return ("the encrypted rest of the flight", 1) if course.finished[1] is None else ("the Finished", 0)
