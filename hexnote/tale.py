@@ -218,7 +218,8 @@ class Story:
             ticket = first and last == "server" and connection.version == 0x0304
             return "data.server.13" if ticket else f"data.{last or 'both'}", hellos
         if "client_hello" in names:
-            return ("client_hello.again" if hellos else "client_hello"), hellos + 1
+            asked = any(step.kind == "hello_retry" for step in self._before[-2:])
+            return f"client_hello{'.retry' if asked else '.again' if hellos else ''}", hellos + 1
         if "hello_retry_request" in names:
             return "hello_retry", hellos
         if "server_hello" in names:

@@ -23,6 +23,11 @@ class Entry:
     __slots__ = ("field", "id", "label", "hex", "number", "words", "kind", "doc", "rfc", "kids", "places", "index", "last",
                  "same", "alias", "listed")  # fmt: skip
 
+    @property
+    def sealed(self) -> bool:
+        """Whether it is what nobody can read without a key."""
+        return self.field is not None and self.field.node.type in _SEALED
+
     def __init__(self, field: Optional[Field], label: str, kind: str) -> None:
         self.field = field
         self.id = ""  # its address in the document

@@ -169,7 +169,7 @@ def _folded(lines: List[Line]) -> List[Row]:
             hidden = lines[i + _KEPT : j - 1]
             out += lines[i : i + _KEPT]
             entry = runs[0].entry
-            kept = entry is not None and not entry.same and len(hidden) <= _MOST
+            kept = entry is not None and not entry.same and not entry.sealed and len(hidden) <= _MOST
             out.append(Fold(hidden[0].offset, hidden[-1].offset, len(hidden), tuple(hidden) if kept else ()))
             out += lines[j - 1 : j]
         else:
