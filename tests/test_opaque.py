@@ -31,8 +31,9 @@ OPAQUE: Dict[str, str] = {
         "signature y_signature proof authenticator verify_data md5_hash sha_hash binders PskBinderEntry confirmation"
     ),
     "a hash": (
-        "SHA1Hash sha1_hash sha256_hash hash hash_value digest binding_hash issuer_key_hash root_hash record_digest log_id "
-        "certificate_association_data NodeHash consistency_path inclusion_path renegotiated_connection response"
+        "SHA1Hash sha1_hash sha224_hash sha256_hash sha384_hash sha512_hash hash hash_value digest binding_hash issuer_key_hash "
+        "root_hash record_digest log_id certificate_association_data NodeHash consistency_path inclusion_path "
+        "renegotiated_connection response"
     ),
     "a ticket or cookie": "ticket identity cookie certificate_request_context stateless_reset_token",
     "a name that means something to its maker alone": (
