@@ -149,9 +149,14 @@ def renderer(name: str, options: Options, view: View) -> Any:
         except ValueError as error:
             raise UsageError(f"--field {options.field}: {error}") from None
     if name in ("worksheet", "answers"):
+        how = (options.level or 3, 1 if options.seed is None else options.seed, name == "answers")
+        if options.to == "html" or (options.to is None and (options.output or "").lower().endswith((".html", ".htm"))):
+            from hexnote.render.worksheet_html import WorksheetHtml
+
+            return WorksheetHtml(_wording(options), *how)
         from hexnote.render.worksheet import Worksheet
 
-        return Worksheet(options.level or 3, 1 if options.seed is None else options.seed, name == "answers")
+        return Worksheet(*how)
     if name == "grade":
         from hexnote.render.worksheet import Carried
 
@@ -186,14 +191,19 @@ def renderer(name: str, options: Options, view: View) -> Any:
     return Text(width, options.depth == "full", options.headers, view.palette)
 
 
-def _document(name: str, options: Options) -> Any:
-    """The renderer of a document. Raises UsageError where the templates that were asked for cannot be used."""
+def _wording(options: Options) -> Any:
+    """The templates of documents. Raises UsageError where those that were asked for cannot be used."""
     from hexnote.wording import Wording, WordingError
 
     try:
-        words = Wording(options.template)
+        return Wording(options.template)
     except WordingError as error:
         raise UsageError(str(error)) from None
+
+
+def _document(name: str, options: Options) -> Any:
+    """The renderer of a walkthrough."""
+    words = _wording(options)
     deep = options.depth == "full"
     if name == "markdown":
         from hexnote.render.markdown import Markdown

@@ -46,7 +46,8 @@ TABLE = (
            SECTIONS[0], job=True),
     Option("redact", ("--redact",), "", "the trace with stand-ins for addresses, names, keys and data: it may be sent out",
            SECTIONS[0], job=True),
-    Option("worksheet", ("--worksheet",), "", "exercises from the trace, as Markdown", SECTIONS[0], job=True),
+    Option("worksheet", ("--worksheet",), "", "exercises from the trace, as Markdown, or a page with --to html", SECTIONS[0],
+           job=True),
     Option("answers", ("--answers",), "", "the key to the worksheet: answers, bytes, and the way to them", SECTIONS[0], job=True),
     Option("grade", ("--grade",), "", "marks filled worksheets; each carries its trace", SECTIONS[0], job=True),
     Option("check", ("--check",), "", "an article with dumps in it: which of its statements do its bytes bear out?", SECTIONS[0],
@@ -217,6 +218,8 @@ def parse(argv: Sequence[str]) -> Options:
             value = waiting.pop()
         setattr(made, option.key, _checked(option, name, value))
     jobs = {o.key: name for o, name in given if o.job and not (o.key == "to" and made.to == "text")}
+    if jobs.keys() & {"worksheet", "answers"} and made.to in ("markdown", "html"):
+        jobs.pop("to", None)  # a sheet may be either
     if len(jobs) > 1:
         raise UsageError(f"{' and '.join(jobs.values())} are two jobs: run hexnote once for each")
     return made

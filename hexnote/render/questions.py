@@ -206,9 +206,8 @@ def payload(report: Report, dice: Dice) -> Optional[Question]:
         f"0x{packet.start:04x}",
         (),
         [place],
-        f"{(str(packet.link) + ' bytes of link header, ') if packet.link else ''}{packet.ip} bytes of IP header and "
-        f"{packet.tcp} of TCP "
-        f"header: {(packet.link or 0)} + {packet.ip} + {packet.tcp} = {packet.start} = 0x{packet.start:04x}.",
+        f"{f'{packet.link} bytes of link header, ' if packet.link else ''}{packet.ip} bytes of IP header and {packet.tcp} of TCP "
+        f"header: {f'{packet.link} + ' if packet.link else ''}{packet.ip} + {packet.tcp} = {packet.start} = 0x{packet.start:04x}.",
     )
 
 
