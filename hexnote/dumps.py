@@ -164,7 +164,9 @@ class Reader:
         take = self._machine.feed
         for token in lexer.tokens():
             take(token.type, token)
-            if out:
+            if len(out) == 1:
+                yield out.pop()
+            elif out:
                 yield from out
                 out.clear()
         lexer.closing = False

@@ -328,7 +328,7 @@ class Trace:
             self.renderer.lost(self.logged.close(), flow.connection)
             self.logged = None
         elif packet is not None and flow is not None:
-            deliveries = flow.close_packet(packet)
+            deliveries = flow.close_packet(packet)  # mostly none
             if deliveries:
                 findings: List[Finding] = []
                 self._late(self._connection(flow), flow, deliveries, findings)

@@ -109,7 +109,7 @@ class Stream:
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
         "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
-        "queue", "queued", "cost", "recent", "_ack", "_mark", "_holes", "_probe", "_floating", "_stray",
+        "queue", "queued", "cost", "recent", "ack", "_mark", "_holes", "_probe", "_floating", "_stray",
     )  # fmt: skip
 
     def __init__(self, side: int, key: Tuple[bytes, bytes], events: List[Event], bounds: Bounds) -> None:
@@ -138,7 +138,7 @@ class Stream:
         self.queued = 0  # bytes in it
         self.cost = 0  # of them, for Bounds
         self.recent: List[_Seen] = []  # bytes handed on last, for Bounds
-        self._ack = -1  # last acknowledgement number of the other end
+        self.ack = -1  # last acknowledgement number of the other end
         self._mark = (-1, 0)  # end of an acknowledged gap, and `segments` when it was first known to be one
         self._holes: List[Tuple[int, int]] = []  # given up: what comes for them is late
         self._probe = -1  # stream offset of the byte sent last into a closed window
@@ -159,14 +159,14 @@ class Stream:
 
     def acknowledge(self, number: int) -> None:
         """The other end has sent this acknowledgement number."""
-        if number != self._ack:
-            self._ack = number
+        if number != self.ack:
+            self.ack = number
             self._acknowledge()
 
     def _acknowledge(self) -> None:
-        if self.base is None or self._ack < 0:
+        if self.base is None or self.ack < 0:
             return
-        offset = self.offset_of(self._ack)
+        offset = self.offset_of(self.ack)
         if self.acked < offset < self.next + FAR:
             self.acked = offset
             if self.queue:

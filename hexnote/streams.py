@@ -25,6 +25,7 @@ TLS_PORTS = frozenset((
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
 _NOWHERE = (b"", b"")  # key of packets without addresses
+_NOTHING: List[Delivery] = []  # not to be added to
 
 
 # Connections that were told as ended and are still known, so that what comes late is told apart from a new one.
@@ -76,7 +77,11 @@ class Flow:
     def close_packet(self, packet: Packet) -> List[Delivery]:
         """No more of the packet will be shown. What it did not show of its payload is a certain hole,
         given up when something stands behind it; returned is what that settles, most often nothing."""
-        return self.streams[packet.side].close(packet)
+        stream = self.streams[packet.side]
+        if packet is stream.current and packet.captured == packet.end - packet.start:
+            stream.current = None  # all of it was shown
+            return _NOTHING
+        return stream.close(packet)
 
     def finish(self) -> List[Delivery]:
         """The connection is over: all that waits in both directions, all gaps given up. Segments that
@@ -142,7 +147,7 @@ class Flows:
         packet.stream = flow.connection.number
         packet.side = stream.side
         stream.window = packet.window
-        if packet.ack is not None:
+        if packet.ack is not None and packet.ack != stream.peer.ack:
             stream.peer.acknowledge(packet.ack)
         stream.place(packet, plain)
         if (stream.fin is not None or not plain) and not flow.connection.closed:
