@@ -13,6 +13,7 @@ from re import compile as regex
 from typing import Callable, Deque, List, Optional, Tuple, Union
 
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
+from hexnote.patterns import Late
 from hexnote.rows import BLANKS, ROW, Geometry, Piece
 
 TOP = 65536 + 64  # no packet has an offset from here on
@@ -22,10 +23,10 @@ PIECE = 1024  # a stream's rows are told in blocks of so many bytes
 _KEPT = 128  # pieces of one packet that are remembered
 
 # What authors write in the place of rows that they leave out.
-_ELISION = regex(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
+_ELISION = Late(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
 # A line that looks as a row does, whatever its digits have become.
-_ROWLIKE = regex(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
-_HEXLIKE = regex(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
+_ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
+_HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = regex(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 

@@ -12,6 +12,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 from hexnote.drafts import Draft, Known, Label, Past
 from hexnote.model import PACKET, Block, Item, Layout, Prose
+from hexnote.patterns import Late
 from hexnote.rows import ROW, Geometry, Piece, more_rows, moved, read_bare, read_row, read_whole
 from hexnote.washing import dirty, wash
 
@@ -39,10 +40,10 @@ class Token:
 
 
 # The last line of a dump that ends with its length.
-_TOTAL = regex(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
+_TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
 
 # How a line of hex begins.
-_HEX = regex(rb"[ \t>]{0,20}(?:0x)?[0-9A-Fa-f]{4}(?:[: \t]{0,4}[0-9A-Fa-f]{2}){16}")
+_HEX = Late(rb"[ \t>]{0,20}(?:0x)?[0-9A-Fa-f]{4}(?:[: \t]{0,4}[0-9A-Fa-f]{2}){16}")
 
 _HEAD = Token("HEAD")
 _END = Token("END")

@@ -14,6 +14,7 @@ from struct import Struct
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.model import Layout
+from hexnote.patterns import Late
 
 ROW = 16  # bytes in a whole row
 _BATCH = 128  # rows read by one Struct
@@ -264,13 +265,13 @@ class Geometry:
 
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|\"',;<\\\xe2])")
 # What may stand behind a row that was put into a table, a string, a page: blanks are gone.
-_CLOSED = regex(
+_CLOSED = Late(
     rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[a-z]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
 )
-_WORD = regex(rb"[0-9A-Fa-f]{4}")
-_CUT = regex(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
-_AGAIN = regex(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
-_CODE = regex(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
+_WORD = Late(rb"[0-9A-Fa-f]{4}")
+_CUT = Late(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
+_AGAIN = Late(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
+_CODE = Late(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 

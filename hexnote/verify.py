@@ -7,10 +7,10 @@ against the headers. What is found depends on the packet at hand and on those be
 from __future__ import annotations
 
 from re import IGNORECASE
-from re import compile as regex
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from hexnote.model import EXCERPT, PACKET, Block, Finding, Packet, Summary
+from hexnote.patterns import Late
 from hexnote.quick import QUICK
 
 Summarize = Callable[[bytes], Optional[Summary]]
@@ -31,12 +31,12 @@ _OFFLOAD = "a capture on the sender itself, whose network card makes the checksu
 
 # An address that was made unreadable: of four or eight parts some are letters that stand for nothing.
 _PART = r"(?:[0-9a-f]{0,4}|[x*#?_]{1,4}|[0-9]{1,2}[x*#?]{1,2})"
-_MASKED = regex(_PART + "(?:[.:]" + _PART + "){3,7}", IGNORECASE)
-_LETTERS = regex(r"([a-z])\.([a-z])\.([a-z])\.([a-z])", IGNORECASE)
-_WORDS = regex(r"redact|masked|hidden|anonym|removed|x{3}|\*{2}|^[\[<].*[\]>]$", IGNORECASE)
-_IPV4 = regex(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_MASKED = Late(_PART + "(?:[.:]" + _PART + "){3,7}", IGNORECASE)
+_LETTERS = Late(r"([a-z])\.([a-z])\.([a-z])\.([a-z])", IGNORECASE)
+_WORDS = Late(r"redact|masked|hidden|anonym|removed|x{3}|\*{2}|^[\[<].*[\]>]$", IGNORECASE)
+_IPV4 = Late(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 # What logs say of the size of the block that follows.
-_DECLARED = regex(rb"=> ([0-9]{1,7}) \(0x|(?:SSL data|data|header), ([0-9]{1,7}) bytes \(0x|\blength = ([0-9]{1,7})\b|"
+_DECLARED = Late(rb"=> ([0-9]{1,7}) \(0x|(?:SSL data|data|header), ([0-9]{1,7}) bytes \(0x|\blength = ([0-9]{1,7})\b|"
                   rb"\b(?:written|got)=([0-9]{1,7})\b")
 
 

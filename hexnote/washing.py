@@ -7,20 +7,21 @@ that carets go under the user's own text.
 from __future__ import annotations
 
 from re import Match
-from re import compile as regex
 from typing import Dict, List, Tuple
+
+from hexnote.patterns import Late
 
 # What a line must hold to be worth washing.
 _TAG = rb"</?(?:br|p|pre|code|div|span|font|td|tr|li|tt|[bi])(?: [^<>\n]{0,200})?/?>"
 # Every branch begins with a character of its own, which makes the search quick.
-_DIRT = regex(
+_DIRT = Late(
     rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
     # blanks of an older coding; quoted-printable; a page's source
     rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|x1b|xa0|033|e\[)|\^\[\["
 )
-_TAGGED = regex(rb"(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG)  # before the row, that is: a text column may hold anything
+_TAGGED = Late(rb"(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG)  # before the row, that is: a text column may hold anything
 
-_SIGN = regex(
+_SIGN = Late(
     rb"(?P<gone>(?:\\u001b|\\x1b|\\033|\\e|\^\[)\[[0-9;]{0,20}[A-Za-z]"
     rb"|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
     rb"|\x1b[^\r\n]?"

@@ -12,7 +12,7 @@ from conftest import ROOT
 PACKAGE = os.path.join(ROOT, "hexnote")
 
 # A room is a module, or a module and the parts it is made of (by how their names begin), which nobody else imports.
-NOUNS = {"model", "spans", "quick"}
+NOUNS = {"model", "spans", "quick", "patterns"}
 PARTS: Dict[str, Tuple[str, ...]] = {
     "dumps": ("drafts", "language", "lexer", "rows", "washing"),
     "streams": ("stitch",),
