@@ -194,7 +194,6 @@ KEYS: Dict[str, List[str]] = {
     "explicit": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"],
     "ed25519": ["-algorithm", "ED25519"],
     "ed448": ["-algorithm", "ED448"],
-    "mldsa": ["-algorithm", "ML-DSA-65"],
 }  # fmt: skip
 # OpenSSL's names of curves, and those of RFC 8422.
 CURVES = {"prime256v1": "secp256r1"}

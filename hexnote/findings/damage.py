@@ -1,8 +1,8 @@
 """Pages of what other rooms find: in the dump, in the packets, in the streams, in the record layer.
 
 malformed (error)
-    meaning: Bytes break the format of TLS: a length goes past its frame, a bound is broken, bytes are left over. Reading
-        went on where it could.
+    meaning: Bytes break the format of TLS: a length goes past its frame, a bound is broken, bytes are left over, no record
+        begins where one should. Reading went on where it could.
     known by: The formats of the RFCs, as grammars/tls has them.
     causes: A defect of the sender; a byte that was changed on the way or mistyped in the dump; hostile input.
     try: See whether the checksum is right. If it is, look at what made the message; its receiver should answer
