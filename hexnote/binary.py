@@ -55,6 +55,8 @@ def enough(head: bytes) -> bool:
     """Whether `head`, the first bytes of an input, says what it is, whatever follows."""
     if len(head) >= _WINDOW:
         return True
+    if 0 in head[:4]:
+        return False
     return b"\n" in head and not any(kind.magic.startswith(head) for kind in KINDS)
 
 
@@ -63,7 +65,7 @@ def kind(head: bytes) -> Optional[Kind]:
     for known in KINDS:
         if head.startswith(known.magic):
             return known
-    if head.startswith(_MARKS) or (0 in head[:2] and wide(head[:_WINDOW])):
+    if head.startswith(_MARKS) or (0 in head[:4] and wide(head[:_WINDOW])):
         return None
     line = head[: head.find(b"\n", 0, _WINDOW) + 1 or _WINDOW]
     if 0 not in line:

@@ -12,19 +12,23 @@ from typing import Any, List
 
 # A text without LF in its first so many bytes, but with two CRs, has CR at the ends of its lines.
 _LOOK = 4096
+LOOK = 512  # so many tell UTF-16 without a byte order mark, where a NUL stands among the first four
 _SWAP = bytes(23 - c if c in (10, 13) else c for c in range(256))
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def wide(head: bytes) -> str:
-    """The coding of UTF-16 text that has no byte order mark, "" of anything else: each second byte is 0."""
-    end = head.find(b"\n") + 1 or len(head)
-    low, high = head[0:end:2], head[1:end:2]
-    if len(high) < 8:
+    """The coding of UTF-16 text that has no byte order mark, "" of anything else: nearly each second byte is 0.
+
+    `head`: the first LOOK bytes, or all that there are.
+    """
+    first, second = head[0:LOOK:2], head[1:LOOK:2]
+    most, least = len(second) * 3 // 4, len(second) // 20
+    if len(second) < 8:
         return ""
-    if not high.strip(b"\0") and 0 not in low:
+    if second.count(0) > most and first.count(0) <= least:
         return "utf-16-le"
-    return "utf-16-be" if not low.strip(b"\0") and 0 not in high else ""
+    return "utf-16-be" if first.count(0) > most and second.count(0) <= least else ""
 
 
 class Coding:
@@ -69,16 +73,16 @@ class Coding:
         """Tells the coding by the bytes held; whether that can be done."""
         held = self._held
         name = _MARKS.get(held[:2], "")
-        if not name and 0 in held[:2]:
-            if not last and b"\n" not in held and len(held) < _LOOK:
+        if not name and 0 in held[:4]:
+            if not last and len(held) < LOOK:
                 return False
-            name = wide(held[:_LOOK])
+            name = wide(held)
         if name:
             self.name = name
             self._decoder = codecs.getincrementaldecoder(name)("surrogatepass")
             self._encoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
             return True
-        if not last and (held in (b"", b"\xff", b"\xfe") or (b"\n" not in held and len(held) < _LOOK)):
+        if not last and (len(held) < 4 or (b"\n" not in held and len(held) < _LOOK)):
             return False
         self.name = "cr" if b"\n" not in held[:_LOOK] and held.count(b"\r", 0, _LOOK) > 1 else "plain"
         return True

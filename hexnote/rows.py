@@ -269,7 +269,7 @@ _CLOSED = Late(
     rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[a-z]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
 )
 _WORD = Late(rb"[0-9A-Fa-f]{4}")
-_CUT = Late(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\].{0,8})?")  # a group that was cut in the midst of a byte
+_CUT = Late(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\\xe2].{0,8})?")  # a group that was cut in the midst of a byte
 _AGAIN = Late(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
 _CODE = Late(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
@@ -433,7 +433,7 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         after = line[cols[size - 1] + 2 :]
         text = after.lstrip(b" \t")
         gap = len(after) - len(text)
-        if _CLOSED.fullmatch(text):
+        if _CLOSED.fullmatch(text.translate(None, BLANKS)):
             text = b""
         gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
         if gaps[-1] > 1 and len(text) == size:
@@ -444,6 +444,10 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         return ends[-1], True
     if len(cols) == ROW:
         return ROW, True
+    # A text that was cut off says what the first bytes say.
+    begun = [size for size in ends if _begins(line[cols[size - 1] + 2 :].translate(None, BLANKS), data[:size])]
+    if len(begun) == 1:
+        return begun[0], True
     # The widest gap parts them, if it is wider than those within the hex.
     chosen, widest = len(cols), 0
     for size, gap in zip(ends, gaps):
@@ -452,6 +456,12 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
     if not widest and expected in ends:
         return expected, True
     return chosen, widest > 0 and len(line[cols[chosen - 1] + 2 :].strip(BLANKS)) <= chosen
+
+
+def _begins(text: bytes, data: bytes) -> bool:
+    """Whether a text is the beginning of what a column says beside the bytes, and says something."""
+    return len(text.strip(b".")) > 1 and any(
+        data.translate(table).replace(b" ", b"").startswith(text) for table in (GRAPHIC, PRINTED))
 
 
 def agrees(text: bytes, data: bytes) -> bool:

@@ -17,7 +17,7 @@ _TAG = rb"</?(?:br|p|pre|code|div|span|font|td|tr|li|tt|[bi])(?: [^<>\n]{0,200})
 _DIRT = Late(
     rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
     # blanks of an older coding; quoted-printable; a page's source
-    rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|x1b|xa0|033|e\[)|\^\[\["
+    rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|u20|x1b|xa0|033|e\[)|\^\[\["
 )
 _TAGGED = Late(rb"(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG)  # before the row, that is: a text column may hold anything
 
@@ -25,7 +25,7 @@ _SIGN = Late(
     rb"(?P<gone>(?:\\u001b|\\x1b|\\033|\\e|\^\[)\[[0-9;]{0,20}[A-Za-z]"
     rb"|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
     rb"|\x1b[^\r\n]?"
-    rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|" + _TAG +
+    rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|" + _TAG +
     rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20|=09"
     rb"|\xa0(?<![\x80-\xf4]\xa0))"
     rb"|(?P<equals>=3D)"
