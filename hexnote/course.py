@@ -16,6 +16,8 @@ _NAMED: Dict[str, str] = {
     "server_key_exchange": "key_exchange", "certificate_request": "request", "server_hello_done": "done",
     "client_key_exchange": "client_key", "new_session_ticket": "ticket",
 }
+# Handshakes of one connection that are told apart.
+MOST = 64
 _ORDERED = frozenset(("message", "change_cipher_spec", "data"))
 # A Finished of TLS 1.3 under a hash of 256 or 384 bits, encrypted: 4 + 32 or 48, content type, tag of 8 or 16.
 _SHORTEST_FINISHED = 4 + 32 + 1 + 8
@@ -89,7 +91,10 @@ def _message(story: Story, step: Step) -> None:
     if name == "client_hello":
         if course is None or not _goes_on(course):
             course = Course()
-            story.courses.append(course)
+            if len(story.courses) < MOST:
+                story.courses.append(course)
+            else:
+                story.courses[-1] = course
         course.first_hello = course.first_hello or step
         course.hello = step
     elif course is None:

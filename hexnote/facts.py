@@ -68,10 +68,8 @@ def client_hello(buf: Any) -> Hello:
         hi = lo + 2 + size
         _start(buf, made, lo)
         made.suites = _numbers(buf, lo + 2, hi)
-        made.ranges["suites"] = (lo + 2, hi)
         count = buf[hi]
         made.compressions = tuple(buf[hi + 1 : hi + 1 + count])
-        made.ranges["compressions"] = (hi + 1, hi + 1 + count)
         _extensions(buf, hi + 1 + count, made)
     except (_Short, Hole, IndexError, error):
         pass
@@ -87,9 +85,7 @@ def server_hello(buf: Any) -> Hello:
         _start(buf, made, lo)
         made.suites = (suite,)
         made.retry = made.random == RETRY_RANDOM
-        made.ranges["suites"] = (lo, lo + 2)
         made.compressions = (buf[lo + 2],)
-        made.ranges["compressions"] = (lo + 2, lo + 3)
         _extensions(buf, lo + 3, made)
     except (_Short, Hole, IndexError, error):
         pass
@@ -101,7 +97,17 @@ def _start(buf: Any, made: Hello, end: int) -> None:
     made.version = buf[4] << 8 | buf[5]
     made.random = buf[6:38]
     made.session_id = buf[39:end]
-    made.ranges = {"version": (4, 6), "random": (6, 38), "session_id": (39, end)}
+
+
+def _ranges(made: Hello, client: bool) -> Dict[str, Range]:
+    """Where the fixed parts of a hello stand, from their sizes."""
+    at = 39 + len(made.session_id)
+    suites = (at + 2, at + 2 + 2 * len(made.suites)) if client else (at, at + 2)
+    behind = suites[1] + client
+    return {
+        "version": (4, 6), "random": (6, 38), "session_id": (39, at), "suites": suites,
+        "compressions": (behind, behind + len(made.compressions)),
+    }  # fmt: skip
 
 
 def _extensions(buf: Any, pos: int, made: Hello) -> None:
@@ -130,6 +136,8 @@ def _extensions(buf: Any, pos: int, made: Hello) -> None:
 
 def _extension(buf: Any, made: Hello, name: str, client: bool) -> Any:
     """What one extension says, under its name in Hello; None where it is not there, or damaged."""
+    if name == "ranges":
+        return _ranges(made, client)
     known = _READ.get(name)
     span = made.extensions.get(known[0]) if known is not None else None
     if known is None or span is None:
@@ -224,6 +232,7 @@ def ssl2_hello(buf: Any) -> Hello:
     """A ClientHello in SSL 2.0 form, without the record's header (RFC 5246 appendix E.2)."""
     made = Hello()
     made.ssl2 = True
+    made.ranges = {}
     try:
         made.version = buf[1] << 8 | buf[2]
         made.ranges["version"] = (1, 3)

@@ -510,6 +510,14 @@ class Step:
 class Story:
     """The compact history of a connection: what findings read. Bounded, whatever the connection's length."""
 
+    # There may be one for each of thousands of connections.
+    __slots__ = (
+        "number", "steps", "dropped", "told", "stray", "messages", "courses", "hello", "answer", "names", "reads",
+        "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
+        "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
+        "acked", "gaps", "snapped", "version", "suite",
+    )  # fmt: skip
+
     def __init__(self, number: int) -> None:
         self.number = number
         self.steps: List[Step] = []
@@ -614,6 +622,12 @@ class Hello:
     What stands in extensions is read when it is asked for: most hellos are asked for little.
     """
 
+    __slots__ = (
+        "complete", "version", "random", "session_id", "suites", "compressions", "extensions", "ssl2", "retry", "ranges", "_read",
+        "versions", "groups", "shares", "schemes", "server_name", "protocols", "ticket", "identities", "selected_identity",
+        "renegotiation",
+    )  # fmt: skip
+
     # In extensions:
     versions: Optional[Tuple[int, ...]]  # supported_versions: offered, or the one chosen
     groups: Optional[Tuple[int, ...]]  # supported_groups
@@ -625,9 +639,10 @@ class Hello:
     identities: Optional[Tuple[Tuple[bytes, int], ...]]  # pre_shared_key: (identity, obfuscated age)
     selected_identity: Optional[int]
     renegotiation: Optional[bytes]  # renegotiation_info
+    ranges: Dict[str, Range]  # where a fact stands: "version", "suites", "random" ...
 
     def __init__(self, read: Optional[Callable[[Hello, str], Any]] = None) -> None:
-        """`read` brings what stands in extensions, by its name here."""
+        """`read` brings what stands in extensions, and `ranges`, by its name here."""
         self.complete = False  # it was read to its end
         self.version = 0  # its version field
         self.random = b""
@@ -637,14 +652,13 @@ class Hello:
         self.extensions: Dict[int, Range] = {}  # type -> where its body stands
         self.ssl2 = False  # in SSL 2.0 form
         self.retry = False  # a HelloRetryRequest
-        self.ranges: Dict[str, Range] = {}  # where a fact stands: "version", "suites", "random" ...
         self._read = read
 
     def __getattr__(self, name: str) -> Any:
         """What was not read yet."""
-        if name.startswith("_") or self._read is None and name not in Hello.__annotations__:
+        if name not in Hello.__annotations__:
             raise AttributeError(name)
-        value = self._read(self, name) if self._read is not None else None
+        value = self._read(self, name) if self._read is not None else {} if name == "ranges" else None
         setattr(self, name, value)
         return value
 

@@ -20,6 +20,8 @@ LENGTHS = 64
 MESSAGE_BYTES, STORY_BYTES, ALL_BYTES = 1 << 16, 1 << 18, 32 << 20
 # TLS 1.3 allows records of 2^14 + 256 bytes (RFC 8446 section 5.2), those before it 2^14 + 2048.
 _LONG = 16384 + 256
+# Of an alert, a heartbeat or another short record.
+BODY_BYTES = 64
 # Chains are the same in most connections of a trace: so many are shared.
 SHARED = 64
 
@@ -266,7 +268,7 @@ class Teller:
                     step.level = 1 if step.description in (0, 90) else 2
         step.missing = record.missing
         step.header = header
-        step.data = buf if len(buf) <= MESSAGE_BYTES else b""
+        step.data = buf[:BODY_BYTES] if isinstance(buf, bytes) else b""
         step.buffer = part.buffer
         step.places = self._places(story, part, record.offset, record.offset + record.length)
         return self._add(story, step)

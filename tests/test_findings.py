@@ -269,6 +269,11 @@ def test_an_end_before_the_handshake_is_done() -> None:
     assert "handshake-incomplete" not in refused and "fatal-alert" in refused
     late = full(finish=False).fin(0).say(SERVER, alert(2, 40)).codes()
     assert "handshake-incomplete" in late
+    newest = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+    newest.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+    told = newest.say(CLIENT, sealed(DATA, 19)).rst(CLIENT).findings()
+    assert "as long as an alert" in next(f["text"] for f in told if f["code"] == "handshake-incomplete")
+    assert "reset-mid-handshake" not in {f["code"] for f in told}
 
 
 def test_ends() -> None:

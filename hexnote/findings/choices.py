@@ -96,7 +96,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     if course is None:
         return
     if step.kind == "alert":
-        if step.level == 2 and course is story.courses[0]:
+        if course.alert is step and course is story.courses[0]:
             yield from _refused(story, course, step)
     elif step.name == "client_hello":
         yield from _offer(story, step)

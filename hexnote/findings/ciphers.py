@@ -50,7 +50,7 @@ _SEALED, _SEALED13 = _PLAIN + 2048, _PLAIN + 256
 def at(story: Story, step: Step) -> Iterator[Finding]:
     """By bytes where a record header should stand: one whose length no version allows."""
     data = step.data
-    if step.side and not story.courses or len(data) < 5 or not story.courses:
+    if len(data) < 5 or not story.courses or any(s.kind == "hole" and s.side == step.side for s in story.steps):
         return
     size = data[3] << 8 | data[4]
     if 20 <= data[0] <= 24 and data[1] == 3 and data[2] <= 4 and size > _SEALED:

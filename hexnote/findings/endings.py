@@ -118,7 +118,8 @@ def _alert13(story: Story, step: Step) -> bool:
 def _own(story: Story, reset: Step) -> bool:
     """Whether the sender of a RST had closed before, by FIN or alert."""
     return any(
-        s.side == reset.side and _when(s) <= reset.packet and (s.kind == "FIN" or s.type == 21 and s.kind in ("alert", "sealed"))
+        s.side == reset.side and _when(s) <= reset.packet
+        and (s.kind == "FIN" or s.type == 21 and s.kind in ("alert", "sealed") or s.kind == "data" and _alert13(story, s))
         for s in story.steps
     )
 
@@ -143,7 +144,7 @@ def _injected(story: Story, reset: Step) -> Optional[Finding]:
     own, other = story.ipid[reset.side], story.ipid[1 - reset.side]
     if reset.ipid and own and other:
         near, far = _apart(reset.ipid, other), _apart(reset.ipid, own)
-        if near < far and near <= _NEAR:
+        if near <= _NEAR and far > 4 * near + 16:  # ends on one host may share a count
             why.append(f"its IP identification ({reset.ipid}) is nearer to the count of the {SIDES[1 - reset.side]} ({other}) "
                        "than to "
                        f"the {side}'s own ({own})")

@@ -18,6 +18,8 @@ from typing import Iterator, Optional
 
 from hexnote.model import SIDES, Finding, Step, Story, finding, plural
 
+_BACK = 64  # steps in which a request is looked for
+
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
     """By a heartbeat in clear, or encrypted."""
@@ -48,14 +50,14 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
 
 def _probe(story: Story, answer: Step) -> Optional[Step]:
     """The last heartbeat request of the other end that claims too much."""
-    for step in reversed(story.steps):
+    for step in reversed(story.steps[-_BACK:]):
         if step.kind == "heartbeat" and step.side != answer.side and isinstance(step.data, bytes) and step.data[:1] == b"\1":
             return step if len(step.data) >= 3 and step.data[1] << 8 | step.data[2] > step.size - 3 else None
     return None
 
 
 def _hidden(story: Story, step: Step) -> Iterator[Finding]:
-    asked = next((s for s in reversed(story.steps[:-1]) if s.kind == "sealed" and s.type == 24 and s.side != step.side), None)
+    asked = next((s for s in reversed(story.steps[-_BACK:-1]) if s.kind == "sealed" and s.type == 24 and s.side != step.side), None)
     if asked is not None and step.size > 2 * asked.size + 256:
         yield finding(story, "heartbleed", "error", SIDES[step.side], "likely",
                       f"the {SIDES[step.side]} answers an encrypted heartbeat of {asked.size} bytes with one of {step.size}: some "

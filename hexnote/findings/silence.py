@@ -91,7 +91,10 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     if any(s.kind == "other" and s.side and course.answer is None for s in story.steps):
         return  # another protocol's answer
     ended: Optional[Step] = None
+    hidden: Optional[Step] = None  # in TLS 1.3, a record as long as an alert where a Finished should be
     for step in story.steps:
+        if course.version == 0x0304 and step.kind == "data" and course.finished[step.side] is None and step.last in (19, 11):
+            hidden = ended = ended or step
         if step.kind == "FIN" and ended is None:
             ended = step
         elif step.kind == "RST" or step.kind == "alert" and step.level == 2:
@@ -101,7 +104,10 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     last = course.last
     seen = f"the last message was the {SIDES[last.side]}'s {_name(last)}" if last is not None else "no message was whole"
     what, side = awaited(course)
-    how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else "the trace ends"
+    if hidden is not None:
+        how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, as long as an alert, and the connection ended"
+    else:
+        how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else "the trace ends"
     by = "unknown" if ended is None else SIDES[ended.side] if ended.side == side else "unknown"
     yield finding(story, "handshake-incomplete", "warning", by, "proven",
                   f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",

@@ -36,7 +36,8 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     outcome, sentence = _outcome(story)
     cause = _cause(told)
     if cause is None:
-        return Verdict(f"{sentence}.", outcome, "", "nobody")
+        good = " Nothing wrong was found." if outcome in ("full", "resumed", "psk") else ""
+        return Verdict(f"{sentence}.{good}", outcome, "", "nobody")
     what = cause.text.split("; usual causes: ")[0].split("; the Finished takes ")[0]
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}"
