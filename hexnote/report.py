@@ -387,6 +387,7 @@ class Connection:
         self.verdict = ""  # how it ended and why, in one sentence
         self.certificate_line = ""  # whose certificate was shown, in one line
         self.preface = ""  # what stands before TLS
+        self.told: List[str] = []  # what is said of it where the trace shows no bytes, but tells in words
         self.packets: List[Packet] = []
         self.records: List[Record] = []  # in the order in which they became complete
         self.messages: List[Message] = []
@@ -461,6 +462,7 @@ class Collector:
         self._over = {}
         self._begun = {}
         self._raw = {}
+        self._told: List[str] = []  # sentences before any packet
         self._packet = None
 
     def prose(self, item: model.Prose) -> None:
@@ -508,12 +510,15 @@ class Collector:
         """Sentences between packets."""
         if text and self._packet is not None:
             self._packet.remarks.append(text)
+        elif text:
+            self._told.append(text)
         self._findings(findings)
 
     def finish(self, connection: model.Connection, findings: Sequence[Finding]) -> None:
         """A connection is over."""
         mine = self._connection(connection)
         mine.closed = connection.closed
+        mine.told, self._told = self._told, []
         session = connection.session
         if session is not None:
             mine.version, mine.suite, mine.key_exchange = session.version, session.suite, session.key_exchange

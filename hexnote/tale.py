@@ -130,7 +130,7 @@ class Story:
         self._before: List[Step] = []  # steps of the connection that are told
         self.count = count  # entries so far, those of earlier traces included
         for connection in report.connections:
-            if connection.packets:
+            if connection.packets or connection.told:
                 self.tales.append(self._tale(connection, f"{prefix}c{connection.number}"))
 
     # ---------------------------------------------------------------- one connection
@@ -142,7 +142,8 @@ class Story:
             tale.title = words.plain(
                 "connection.title", number=connection.number, client=connection.client, server=connection.server)
         else:
-            tale.title = words.plain("connection.title.bare", number=connection.number)
+            kind = "connection.title.bare" if connection.packets else "connection.title.words"
+            tale.title = words.plain(kind, number=connection.number)
         made = sections(connection)
         tale.steps = _steps(connection, made)
         facts = Facts(connection, words)
@@ -169,7 +170,7 @@ class Story:
         if connection.client:
             say(words.say("connection.one", client=connection.client, server=connection.server))
         else:
-            say(words.say("connection.bare"))
+            say(words.say("connection.bare" if connection.packets else "connection.words"))
         for text in (connection.preface, connection.verdict, connection.certificate_line):
             if text:
                 say(Said("$text", {"text": text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")}))
@@ -178,6 +179,9 @@ class Story:
             if parts:
                 say(words.say("connection.agreed", suite=facts.suite, parts=parts,
                               version=VERSIONS.get(connection.version, f"version {connection.version:#06x}")))
+        tale.intro += [Said("$text", {"text": f"{text[0].upper()}{text[1:]}."}) for text in connection.told]
+        if not connection.packets:
+            return
         say(words.say("connection.size", packets=words.count(len(connection.packets), "packet"),
                       records=words.count(len(connection.records), "record")))
 
@@ -192,8 +196,9 @@ class Story:
             if shown[finding.code] > _BOXES:
                 continue
             where = {place[0] for place in finding.at}
-            # What was found at the end and rests on several packets is about the whole.
-            number = at_packet.get(id(finding)) or (where.pop() if len(where) == 1 else 0)
+            # What was found at the end and is a mere note, or rests on several packets, is about the whole.
+            alone = len(where) == 1 and finding.severity != "note"
+            number = at_packet.get(id(finding)) or (where.pop() if alone else 0)
             if number in here:
                 boxes.setdefault(number, []).append(finding)
             else:
@@ -225,7 +230,7 @@ class Story:
         if "server_hello" in names:
             if connection.version == 0x0304:
                 return "server_hello.13", hellos
-            if "certificate" in names or "server_hello_done" in names:
+            if "certificate" in names:
                 return "server_hello", hellos
             return "server_hello.resumed" if "change_cipher_spec" in names else "server_hello.bare", hellos
         if "client_key_exchange" in names:
@@ -303,7 +308,9 @@ class Story:
             what = first.description.split(", plaintext")[0]
             if first.inside is not None and section.names:
                 what = words.plain("record.opened", names=", ".join(section.names[:2]))
-            elif named and len(what) + sum(map(len, section.names)) < 46:
+            elif first.finished:
+                what = f"{what.replace('encrypted handshake, ', '')}: {section.names[0]}"
+            elif named and len(what) + sum(map(len, section.names)) < 50:
                 what += f": {', '.join(section.names)}"
             id = forest.address(f"{prefix}.r{first.number}")
             if first is last:
@@ -322,9 +329,12 @@ class Story:
         if section.records and section.records[0].format == "tls" and facts.once("record.first"):
             out.append(self.words.say("record.first"))
         names = [m.name for m in section.messages] or [section.key]
+        version = facts.connection.version
         for name in dict.fromkeys(names):
             if name == "certificate" and section.side == "client":
                 name = "certificate.client"
+            if name == "application_data" and version == 0x0304:
+                name = "application_data.13"
             if name == "finished" and section.messages:
                 name = "finished.open"
             key = f"message.{name}.why"

@@ -59,7 +59,8 @@ class Facts:
     def _clock(self, message: Message) -> Optional[Said]:
         """The time in a random, where it may be one."""
         field = message.field("gmt_unix_time")
-        if field is None or field.raw is None or "random rather" in field.sentence:
+        old = 0 < (self.connection.version or 0) < 0x0303  # newer stacks put random bytes there
+        if field is None or field.raw is None or not old or "random rather" in field.sentence:
             return None
         return self.words.say("fact.clock", time=field.sentence.split(" = ")[-1].split(" (")[0])
 
@@ -131,7 +132,7 @@ class Facts:
             if bits and (bits + 7) // 8 == secret.length:
                 return [self.words.say("fact.rsa", size=size, bits=bits)]
             return [self.words.say("fact.rsa.alone", size=size)]
-        if "dh" in self.connection.key_exchange:
+        if self.connection.key_exchange.startswith(("dhe", "ecdhe")):
             return [self.words.say("fact.dh")]
         return []
 

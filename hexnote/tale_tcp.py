@@ -134,7 +134,9 @@ class Tcp:
         if other in self.fin and got == self.fin[other] + 1:
             return words.say("packet.ack.fin", size=self._bytes(self.fin[other]), **named)
         behind = max(self.sent[other], self.fin.get(other, -1) + 1)
-        if before == got and behind > got:
+        # Something is missing for certain where later bytes came, or a FIN behind bytes that did not.
+        gap = self._pieces[other] or self.fin.get(other, 0) > self.whole[other]
+        if before == got and behind > got and gap:
             self.repeated[side] = True
             return words.say("packet.ack.repeat", size=self._bytes(got), side=named["side"])
         if self.repeated[side] and before is not None and got > before:

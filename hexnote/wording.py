@@ -16,8 +16,8 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 # The templates that there are; the last two are taken as they stand.
 FORMS = (
     "markdown/page.md", "markdown/connection.md", "markdown/step.md", "markdown/packet.md", "markdown/record.md",
-    "markdown/finding.md", "html/page.html", "html/reading.html", "html/connection.html", "html/step.html", "html/packet.html",
-    "html/record.html", "html/finding.html", "html/style.css", "html/script.js",
+    "markdown/finding.md", "html/page.html", "html/reading.html", "html/connection.html", "html/words.html", "html/step.html",
+    "html/packet.html", "html/record.html", "html/finding.html", "html/style.css", "html/script.js",
 )  # fmt: skip
 
 

@@ -162,8 +162,8 @@ def test_every_byte_of_a_record_has_an_explanation(name: str) -> None:
                                 assert run.entry is not None, (part.title, hex(line.offset), run)
                                 seen += run.end - run.start
                 numbers.append(part.section.offset)
-        assert numbers
-    assert seen > 40
+        assert numbers or not tale.connection.packets
+    assert seen > 40 or not story.report.packets
 
 
 class Page(HTMLParser):

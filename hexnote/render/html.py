@@ -82,7 +82,7 @@ class Html(Document):
         tales = [(story, tale) for story in stories for tale in story.tales]
         files = ", ".join(name(r) for r in reports)
         lead = said(words.say(self.lead(stories), file=files, count=len(tales)))
-        body = [self._reading()] if tales else []
+        body = [self._reading()] if any(tale.steps for _, tale in tales) else []
         for story in stories:
             body += [self._finding(f) for f in story.findings]
             body += [self._tale(stories, story, tale) for tale in story.tales]
@@ -130,6 +130,11 @@ class Html(Document):
         words = self.words
         found = [self._finding(f) for f in tale.findings]
         found += [said(words.say("finding.more", count=n, code=c)) for c, n in tale.more]
+        if not tale.steps:
+            return words.form(
+                "html/words.html", id=esc(tale.id), title=esc(self.headed_title(stories, story, tale)),
+                intro="".join(said(s) for s in tale.intro), findings="".join(found),
+            )
         return words.form(
             "html/connection.html", id=esc(tale.id), title=esc(self.headed_title(stories, story, tale)),
             intro="".join(said(s) for s in tale.intro), findings="".join(found), table_title=esc(words.words["table.title"]),

@@ -128,11 +128,12 @@ class Markdown(Document):
         stories = self.stories(reports)
         count = sum(len(story.tales) for story in stories)
         files = ", ".join(name(r) for r in reports)
+        shown = any(tale.steps for story in stories for tale in story.tales)
         lead = words.say(self.lead(stories), file=files, count=count)
         made = words.form(
             "markdown/page.md", title=escape(words.words["title" if count < 2 else "title.many"]), lead=wrap(said(lead)),
-            reading_title=escape(words.words["reading.title"]),
-            reading=wrap("\n\n".join(said(words.say(key)) for key in ("reading", "reading.marks"))),
+            reading_title=escape(words.words["reading.title"]) if shown else "",
+            reading=wrap("\n\n".join(said(words.say(key)) for key in ("reading", "reading.marks"))) if shown else "",
             connections="\n\n".join(self._trace(stories, story) for story in stories),
         )
         return _tidy(made)
@@ -157,8 +158,9 @@ class Markdown(Document):
         title = tale.title if len(stories) < 2 else f"{name(story.report)}: {tale.title}"
         return words.form(
             "markdown/connection.md", title=escape(title), intro="\n\n".join(wrap(said(s)) for s in tale.intro),
-            findings=_joined(found), table_title=headed(words.words["table.title"]),
-            table_why=wrap(said(words.say("table.why"))), table=self._table(tale, slugs), diagram=_mermaid(tale, words.words),
+            findings=_joined(found), table_title=headed(words.words["table.title"]) if tale.steps else "",
+            table_why=wrap(said(words.say("table.why"))) if tale.steps else "",
+            table=self._table(tale, slugs), diagram=_mermaid(tale, words.words),
             steps="\n\n".join(self._step(step, steps[step.id], headed) for step in tale.steps),
         )
 
@@ -394,6 +396,8 @@ def _tidy(text: str) -> str:
             fenced = not fenced
         if not fenced:
             line = line.rstrip()
+        if line in ("#", "##", "###", "####"):
+            continue  # a heading that has nothing to head
         if not line and not fenced and (not out or not out[-1]):
             continue
         prose = not fenced and len(line) > _WIDTH and line[0] not in "|#-> ["
