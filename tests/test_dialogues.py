@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 from handshakes import CLIENT, SERVER, Wire, client_hello, dump, message, record, server_hello
-from support import annotate, load, objects, of, shared_path
+from support import annotate, load, objects, of, shared_path, strip, untiled
 
 HELLO = record(22, client_hello(), 0x0301)
 ANSWER = record(22, server_hello()) + record(22, message(14, b""))
@@ -235,3 +235,31 @@ def test_no_tls_in_random_bytes() -> None:
         said = [(s, b"\x99" + d if s == side else d) for s, d in said]
         said.append((rng.randrange(2), rng.randbytes(30) + HEADERS + rng.randbytes(30)))
         assert starts(told(said)) == {}
+
+
+def test_damaged_dialogues() -> None:
+    """Bytes changed, cut, doubled, lost: every byte still belongs to one leaf, and the text comes out again."""
+    rng = random.Random(11)
+    for _ in range(60):
+        wire = Wire()
+        if rng.randrange(5):
+            wire.open()
+        at = [0, 0]
+        size = rng.choice((1, 2, 5, 40, 1460))
+        for side, data in [*rng.choice(DIALOGUES)[1], (C, HELLO), (S, ANSWER)]:
+            raw = bytearray(data)
+            for _ in range(rng.choice((0, 0, 1, 3))):
+                place = rng.randrange(len(raw) + 1)
+                if rng.randrange(3):
+                    raw[place : place + rng.randrange(3)] = rng.randbytes(rng.randrange(4))
+                else:
+                    raw[place:place] = raw[:place]
+            side = side if rng.randrange(30) else 1 - side
+            for cut in range(0, len(raw), size):
+                piece = bytes(raw[cut : cut + size])
+                if rng.randrange(50):
+                    wire.send(side, piece, at[side])
+                at[side] += len(piece)
+        text = dump(wire.packets)
+        assert strip(annotate(text)) == text
+        assert not untiled(objects(text))
