@@ -1,8 +1,12 @@
-"""With the quick ways off (HEXNOTE_SLOW=1) every room goes its general way, and the output is the same bytes."""
+"""With the quick ways off (HEXNOTE_SLOW=1) every room goes its general way, and the output is the same bytes.
+
+Over samples, dresses, captures, damaged forms of them, and the beginning of the benchmark's traces.
+"""
 
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import subprocess
 import sys
@@ -43,4 +47,18 @@ def test_general_and_quick_ways_agree(part: int) -> None:
     chosen = paths()[part::2]
     quick, slow = digests(False, chosen), digests(True, chosen)
     assert len(quick) > 2 * len(chosen)
+    assert slow == quick
+
+
+def test_they_agree_on_the_benchmark(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(os.path.join(ROOT, "bench"))
+    import make_traces
+
+    folder = str(tmp_path)
+    chosen = []
+    for name, count in (("M", 10_000 if WHOLE else 800), ("D", 300)):
+        chosen.append(os.path.join(folder, f"{name}.txt"))
+        make_traces.write(folder, name, itertools.islice(make_traces.packets(folder, name), count), count)
+    quick, slow = digests(False, chosen), digests(True, chosen)
+    assert len(quick) >= 4
     assert slow == quick
