@@ -36,8 +36,9 @@
     return names.join(' \u203a ');
   }
 
-  // Says in the bar at the foot of the page what a field says.
-  function tell(li) {
+  // Says in the bar at the foot of the page what a field says; `passing`: only while the pointer is there, which is
+  // nothing to be read aloud.
+  function tell(li, passing) {
     if (!inspector) {
       inspector = document.createElement('div');
       inspector.id = 'inspector';
@@ -54,6 +55,7 @@
       document.body.append(inspector);
     }
     inspector.hidden = !li;
+    inspector.firstChild.setAttribute('aria-live', passing ? 'off' : 'polite');
     if (!li) { return; }
     var lines = [], line = function (cls, text) {
       var p = document.createElement('p');
@@ -82,7 +84,17 @@
   document.addEventListener('pointerover', function (event) {
     if (event.pointerType === 'touch') { return; }
     var b = event.target.closest('.dump b'), li = event.target.closest('.fields li[data-n]');
-    if (b) { light(field(b.dataset.n)); } else if (li) { light(li); } else if (lit.length) { light(chosen); }
+    if (b) {
+      light(field(b.dataset.n));
+      tell(field(b.dataset.n), true);
+    } else if (event.target.closest('#inspector')) {
+      return;
+    } else if (li) {
+      light(li);
+    } else if (lit.length) {
+      light(chosen);
+      tell(chosen, true);
+    }
   });
 
   document.addEventListener('click', function (event) {
