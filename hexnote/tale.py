@@ -13,8 +13,8 @@ from hexnote.report import Connection, Message, Packet, Record, Report, Unit
 from hexnote.tale_entries import Buffers, Entry, Forest, clean
 from hexnote.tale_facts import Facts
 from hexnote.tale_rows import Row, Rows
-from hexnote.tale_sections import ALERT, DATA, Section, by_packet, sections
-from hexnote.tale_tcp import Tcp
+from hexnote.tale_sections import ALERT, DATA, Section, by_packet, camel, sections
+from hexnote.tale_tcp import Tcp, sentence
 from hexnote.wording import Said, Wording
 
 _ROUNDS = 4  # steps of data that are told one by one
@@ -173,13 +173,13 @@ class Story:
             say(words.say("connection.bare" if connection.packets else "connection.words"))
         for text in (connection.preface, connection.verdict, connection.certificate_line):
             if text:
-                say(Said("$text", {"text": text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")}))
+                say(Said("$text", {"text": sentence(text)}))
         if connection.version is not None and facts.suite:
             parts = _suite_parts(facts.suite)
             if parts:
                 say(words.say("connection.agreed", suite=facts.suite, parts=parts,
                               version=VERSIONS.get(connection.version, f"version {connection.version:#06x}")))
-        tale.intro += [Said("$text", {"text": f"{text[0].upper()}{text[1:]}."}) for text in connection.told]
+        tale.intro += [Said("$text", {"text": sentence(text)}) for text in connection.told]
         if not connection.packets:
             return
         say(words.say("connection.size", packets=words.count(len(connection.packets), "packet"),
@@ -343,7 +343,8 @@ class Story:
                 if text:
                     out.append(self.words.say(key, text=text))
             elif self.words.has(key) and facts.once(key):
-                out.append(self.words.say(key))
+                lead = f"`{camel(name.split('.')[0])}`: " if len(section.messages) > 1 else ""
+                out.append(Said(lead + self.words.words[key], {}))
         return out
 
     def _bytes(self, section: Section, forest: Forest, prefix: str, id: str) -> Tuple[List[Row], List[Entry]]:
@@ -364,6 +365,10 @@ class Story:
     def _facts(self, section: Section, facts: Facts, tale: Tale) -> List[Said]:
         words = self.words
         out: List[Said] = []
+        if len(section.messages) > 1 and len(section.records) == 1 and facts.once("fact.several"):
+            out.append(words.say("fact.several", count=len(section.messages)))
+        if len(section.records) > 1 and facts.once("fact.split"):
+            out.append(words.say("fact.split", count=len(section.records)))
         units: Sequence[Unit] = section.messages or section.records
         for unit in units:
             out += facts.of(unit)

@@ -12,6 +12,11 @@ _HALF = 1 << 31
 _WHOLE = 1 << 32
 
 
+def sentence(text: str) -> str:
+    """Words as a sentence: a capital at its beginning, a full stop at its end."""
+    return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "!", "?")) else ".")
+
+
 class Tcp:
     """Tells the packets of one connection, in their order."""
 
@@ -42,7 +47,7 @@ class Tcp:
         out: List[Said] = []
         side = packet.side
         if side is None:
-            return [Said("$text", {"text": text}) for text in packet.remarks], False
+            return [Said("$text", {"text": sentence(text)}) for text in packet.remarks], False
         dull = False
         if "S" in packet.flags:
             out.append(self._syn(packet))
@@ -101,7 +106,7 @@ class Tcp:
                                      link=words.plain("review.link", link=packet.link) + " " if packet.link else ""))
         elif packet.captured:
             out.append(words.say("packet.placed") if packet.offset is not None and packet.seq is not None else
-                       Said("$text", {"text": "; ".join(packet.remarks)}))
+                       Said("$text", {"text": sentence("; ".join(packet.remarks))}))
         if 0 < packet.captured < packet.payload:
             out.append(words.say("packet.cut", shown=self._bytes(packet.captured), size=size,
                                  are=words.words["is" if packet.captured == 1 else "are"]))

@@ -123,6 +123,24 @@ def test_its_33_suites_in_order(kind: str) -> None:
         assert at > 0, f"suite {number}, {code}"
 
 
+# The second trace: one record over five packets of which most bytes were left out.
+EXCERPT = [
+    "0x19a2, 6562 bytes", "0x000046, 70 bytes", "0x20, 32 bytes", "0x0035 = 53, TLS_RSA_WITH_AES_256_CBC_SHA",
+    "0000 0143 2563 94d7 b750 c385 cc36 3112 ec86 df20 5858 5858 47d5 4036 0000 ccc7, 32 bytes",
+    "0x000c14, 3092 bytes", "0x000c11, 3089 bytes", "0x000528, 1320 bytes", "0x0004a0, 1184 bytes", "0x000240, 576 bytes",
+    "0x0d = 13, certificate_request", "0x000d38, 3384 bytes", "0x01, 1 byte", "0x01 = 1, rsa_sign", "0x0d34, 3380 bytes",
+    "0x0061, 97 bytes", '"VeriSign, Inc."', '"Class 3 Public Primary Certification Authority"',
+    "0x0e = 14, server_hello_done", "0x000000, 0 bytes", "One record holds 4 messages here", "1312 bytes are not in the dump",
+    "Only 20 bytes of these 1428 bytes are in the dump",
+]
+
+
+@pytest.mark.parametrize("kind", ["markdown", "html"])
+def test_the_second_traces_facts(kind: str) -> None:
+    text = plain(walkthrough(kind, "mutual-auth-excerpt.txt"))
+    assert not [fact for fact in EXCERPT if fact not in text]
+
+
 @pytest.mark.parametrize("kind", ["markdown", "html"])
 def test_what_was_wrong_is_not_repeated(kind: str) -> None:
     text = plain(walkthrough(kind))
