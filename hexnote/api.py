@@ -9,7 +9,7 @@
 >>> suite = hello.field("cipher_suite")
 >>> suite.name, suite.value, suite.hex, suite.at
 ('TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 49199, 'c02f', [(6, 96, 98)])
->>> print(hexnote.api.render(report, "summary").splitlines()[0])
+>>> print(hexnote.render(report, "summary").splitlines()[0])
 connection 0: client 10.1.7.20:58150, server 10.1.7.5:443
 
 The dump may be text (`str` or `bytes`), a path (`os.PathLike`), an open file, or any iterable of pieces of text. What

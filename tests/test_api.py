@@ -56,6 +56,17 @@ def test_pcapng_is_bytes() -> None:
     assert api.render(api.annotate(sample("server-auth.txt")), "pcapng").startswith(b"\n\r\r\n")
 
 
+def test_render_is_called_by_its_short_name() -> None:
+    """Whether parts of the package of that name were imported or not."""
+    import hexnote
+
+    report = hexnote.annotate(sample("ssl3.txt"))
+    first = hexnote.render(report, "summary")
+    import hexnote.render.summary
+
+    assert hexnote.render(report, "summary") == first == api.render(report, "summary")  # type: ignore[operator]
+
+
 def test_mistakes() -> None:
     report = api.annotate(b"")
     assert report.connections == [] and api.render(report) == ""
