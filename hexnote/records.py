@@ -40,7 +40,7 @@ _HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
 
 _SIDES = ("client", "server")
 _TDS = 0x12  # type of the TDS packets that hold a handshake
-# With what a direction begins: a hello, or an alert.
+# With what a direction begins: a hello, or an alert. What else looks like a record there has to go on as records do.
 _FIRST = (21, 22)
 
 
@@ -415,7 +415,9 @@ class Reader:
             if len(data) < 5:
                 if data[0] in (20, 21, 22, 23, 24, 0x80) and not (whole and data[0] in (20, 23, 24)):
                     return 0, True
-            elif plausible(data[:5]) and (not whole or data[0] in _FIRST) or (not self.other and plausible_ssl2(data)):
+            elif plausible(data[:5]) and (not whole or data[0] in _FIRST or _fills(data, 0)):
+                return 0, True
+            elif not self.other and plausible_ssl2(data):
                 return 0, True
             elif side and self.session.ssl2 and not self.other and answers_ssl2(data[:5]):
                 return 0, True

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
+from support import load, shared_path
 
 from hexnote.lengths import KNOWN, VERSIONS
 from hexnote.model import Protection
-from hexnote.pipeline import Rooms
+from hexnote.pipeline import Annotator, Rooms
+from hexnote.render.json import Json
 
 ROOMS = Rooms()
 LENGTHS = ROOMS.lengths
@@ -207,3 +210,33 @@ def test_records_of_openssl(version: ssl.TLSVersion) -> None:
                 assert told is not None and told[0] <= size <= told[1], (name, size, length)
     if names:
         assert tried, "no suite of this version could be tried"
+
+
+# ---------------------------------------------------------------- what was in them
+
+# What stands behind the content of a decrypted record.
+_TAIL = {f"plaintext.{name}" for name in ("mac", "padding", "padding_length", "type", "zeros")}
+
+
+@pytest.mark.parametrize("name", [
+    "tls12_3des_tlslite", "tls12_rsa_aes128cbcsha_openssl", "tls12_rsa_aes128ccm_gnutls", "tls10_rsa_aes128_openssl",
+    "tls13_keyupdate_openssl", "reneg_server_aes256gcm_openssl", "rec_mfl512_openssl",
+])  # fmt: skip
+def test_ranges_hold_what_was_decrypted(name: str) -> None:
+    """The capture's keys open its records: each holds as much as its length told."""
+    pytest.importorskip("cryptography")
+    annotator = Annotator(Json(), {"keylog": shared_path("corpus", f"{name}.keylog")})
+    annotator.begin("-")
+    out = annotator.feed(load(shared_path("corpus", f"{name}.X.txt"))) + annotator.close()
+    found = [json.loads(line) for line in out.splitlines()]
+    held: Dict[Tuple[int, str, str], int] = {}
+    for o in found:
+        if o["kind"] == "field" and o.get("buffer", "").startswith("plain:"):
+            for buffer, start, end in o.get("pieces") or [[o["buffer"], o["offset"], o["offset"] + o["length"]]]:
+                key = (o["stream"], o["from"], buffer)
+                held[key] = held.get(key, 0) + (end - start if o["path"] not in _TAIL else 0)
+    sealed = [r for r in found if r["kind"] == "record" and r["encrypted"]]
+    assert sealed
+    for r in sealed:
+        size = held[r["stream"], r["from"], f"plain:{r['offset']}"]
+        assert r["plain"][0] <= size <= r["plain"][1] and r["plain_least"] <= size, r
