@@ -19,7 +19,13 @@ class Pages(Moulds):
     def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> bytes:
         """The block's lines with the notes on `parts` under them; b"" where it takes the general way."""
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
-        if not stride or layout is None or packet.offset is None or text[-1] != 10 or not text.isascii():
+        if not stride or layout is None or packet.offset is None or text[-1] != 10:
+            return b""
+        if len(parts) == 1 and parts[0].kind == BODY:
+            made = self._sole(block, packet, parts[0])
+            if made:
+                return made
+        if not text.isascii():
             return b""
         origin = block.offset + packet.offset - packet.start  # stream offset of the first byte shown
         for part in parts:
@@ -94,3 +100,31 @@ class Pages(Moulds):
                 pieces.append(said)
         pieces.append(page[done:])
         return "".join(pieces).encode("ascii", "backslashreplace")
+
+    def _sole(self, block: Block, packet: Packet, part: Part) -> bytes:
+        """The same for a packet of which (a part of) one encrypted body is all there is to tell: most of a long trace."""
+        node = part.fields[0][0] if part.fields else None
+        if node is None or node.type not in SEALED or part.pieces is not None or part.buffer or packet.offset is None:
+            return b""
+        text, layout, stride, head = block.text, block.layout, block.stride, block.head
+        at = part.lo + packet.start - packet.offset - block.offset
+        if at < 0 or part.lo >= part.hi or layout is None:
+            return b""
+        table = self._table(text[head : head + layout.cols[0]], layout)
+        if table is None:
+            return b""
+        wire = -1
+        if packet.ip is not None and not packet.note:
+            wire = packet.offset + packet.end - packet.start - part.base
+            if wire < 0:
+                wire = 0
+        pieces: List[bytes] = []
+        done = 0
+        below = head + ((at >> 4) + 1) * stride
+        for down, said in self._sealed(table, at & 15, part, wire):
+            stop = below + down * stride
+            pieces.append(text[done:stop])
+            pieces.append(said.encode("ascii", "backslashreplace"))
+            done = stop
+        pieces.append(text[done:])
+        return b"".join(pieces)
