@@ -27,7 +27,11 @@ class Forms:
     def find(self, key: Any, buf: bytes) -> Optional[Form]:
         """The form of a message, where it is known. `key` has all that is asked for outside of its bytes, and how
         many there are."""
-        for form, fixed in self._known.get(key, ()):
+        like = self._known.get(key)
+        if like is None:
+            return None
+        self._known[key] = self._known.pop(key)  # those that were not asked for longest go first
+        for form, fixed in like:
             for start, end, was in fixed:
                 if buf[start:end] != was:
                     break
