@@ -77,6 +77,6 @@ $(READY): setup.cfg setup.py pyproject.toml
 	touch $@
 
 # What takes long to make of the grammars, made once: see hexnote/tables.py. Where it is missing or old, starting takes longer.
-$(TABLES): $(READY) $(wildcard grammars/*.lark grammars/*/* grammars/*/*/*) hexnote/language.py hexnote/lexer.py \
+$(TABLES): $(READY) $(wildcard grammars/*.lark grammars/*/* grammars/*/*/*) hexnote/language.py hexnote/vocabulary.py \
 		$(wildcard hexnote/schema_*.py)
 	$(BIN)/python -m hexnote.tables

@@ -22,7 +22,9 @@ PACKAGE = os.path.join(ROOT, "hexnote")
 
 # The stages, by how the names of the modules begin; the first that fits.
 STAGES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
-    ("text to packets", ("lexer", "rows", "drafts", "dumps", "language", "washing", "strip", "coding")),
+    ("text to packets", (
+        "lexer", "vocabulary", "patterns", "geometry", "rows", "drafts", "dumps", "language", "washing", "strip", "coding",
+    )),
     ("headers, streams", ("layers", "streams", "stitch", "fragments", "headless", "datagrams", "spans")),
     ("checks", ("verify", "checksums")),
     ("records, sessions", ("records", "session", "logged", "lengths", "dialogues", "keys", "plain", "packed")),

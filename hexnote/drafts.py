@@ -12,9 +12,9 @@ from collections import deque
 from re import compile as regex
 from typing import Callable, Deque, List, Optional, Tuple, Union
 
+from hexnote.geometry import BLANKS, ROW, Geometry, Piece
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
 from hexnote.patterns import Late
-from hexnote.rows import BLANKS, ROW, Geometry, Piece
 
 TOP = 65536 + 64  # no packet has an offset from here on
 PROBE = 112  # a packet's length is told by its first bytes, or not at all

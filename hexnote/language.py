@@ -10,7 +10,7 @@ from __future__ import annotations
 from sys import intern
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from hexnote.lexer import Terminal, Vocabulary, nameless
+from hexnote.vocabulary import Terminal, Vocabulary, nameless
 
 # What was made of these texts at build time, by name; None: nothing.
 Made = Callable[..., Any]
@@ -18,7 +18,7 @@ Made = Callable[..., Any]
 START = "text"
 KINDS = ("head", "lead", "label", "aside", "row", "data", "bare", "whole", "note", "star", "run", "summary", "advice")
 NAME = "dumps"  # of the tables among what the build makes
-CODE = ("language", "lexer")  # the modules that they depend on
+CODE = ("language", "vocabulary")  # the modules that they depend on
 
 
 def ordered(grammars: Mapping[str, str]) -> List[str]:
