@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, List, Optional, Tuple
 
-from hexnote.model import LEAF, Node, Value
+from hexnote.model import GROUP, LEAF, Node, Value
 
 # Universal tags (X.680 section 8.4) by number.
 TYPES = {
@@ -352,6 +352,31 @@ def header(name: str, suffix: str = ".header", label: str = "", level: int = 1) 
     lead = (label or name) + ": "
     node.say = lambda raw: lead + header_words(raw)
     return node
+
+
+def _no_words(raw: bytes) -> str:
+    return ""
+
+
+# A DER Name as RFC 4514 writes it; `der` sets it, which knows how to walk one.
+name_words: List[Callable[[bytes], str]] = [_no_words]
+_named: Dict[bytes, str] = {}
+
+
+def named(label: str, type: str = "") -> Node:
+    """A GROUP that is a whole Name (RFC 5280 section 4.1.2.4): its value is its RFC 4514 form."""
+    node = Node(label, GROUP, show="name", type=type, rfc="RFC 4514")
+    node.value = _name_value
+    return node
+
+
+def _name_value(raw: bytes) -> Value:
+    known = _named.get(raw)
+    if known is None:
+        if len(_named) >= 256:
+            _named.clear()
+        known = _named[raw] = name_words[0](raw)
+    return known or None
 
 
 def tag_name(tag: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Tuple
 
-from hexnote.asn1 import header, leaf, oid_bytes
+from hexnote.asn1 import header, leaf, named, oid_bytes
 from hexnote.model import GROUP, Node
 from hexnote.x509 import (
     CHOICE,
@@ -41,6 +41,12 @@ def _time(name: str, label: str, **more: Any) -> Dict[int, Entry]:
     return {0x17: entry, 0x18: entry}
 
 
+def name(label: str) -> Entry:
+    """A Name, whose whole has a value of its own."""
+    kind, after, head, _, child, first = group(label, distinguished(label), 0)
+    return (kind, after, head, named(label), child, first)
+
+
 def _certificate(item: State) -> State:
     """The members of a Certificate."""
     rfc = RFC + "4.1.2."
@@ -64,9 +70,9 @@ def _certificate(item: State) -> State:
         (True, {0xA0: flat("version", State({0x02: version}), suffix=".explicit")}),
         (False, {0x02: serial}),
         (False, {0x30: signature()}),
-        (False, {0x30: group("issuer", distinguished("issuer"), 0)}),
+        (False, {0x30: name("issuer")}),
         (False, {0x30: group("validity", validity)}),
-        (False, {0x30: group("subject", distinguished("subject"), 0)}),
+        (False, {0x30: name("subject")}),
         (False, {0x30: group("subjectPublicKeyInfo", public_key())}),
         *unique,
         (True, {0xA3: extension_list("extensions", item)[1]}),

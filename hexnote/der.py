@@ -33,7 +33,8 @@ def _role(name: str, kind: str) -> Tuple[Node, State]:
         members, first = root(kind)
         # A CHOICE has no element around it.
         state = members if kind == "ResponderID" else State({0x30: flat("header", members, first, "")})
-        known = _ROLES[name + kind] = (Node(name, GROUP, type=kind), state)
+        whole = asn1.named(name, kind) if kind == "Name" else Node(name, GROUP, type=kind)
+        known = _ROLES[name + kind] = (whole, state)
     return known
 
 
@@ -141,6 +142,9 @@ HOOKS: Dict[str, Hook] = {
     "Extensions": extensions,
     "any": any_der,
 }
+
+
+asn1.name_words[0] = lambda raw: read_name(raw)[0]
 
 
 def setup(read: Callable[[str], Optional[str]]) -> None:

@@ -271,3 +271,37 @@ def test_a_post_quantum_key() -> None:
     assert said["tbsCertificate.subjectPublicKeyInfo.algorithm.algorithm"][0].endswith("(ML-DSA-65)")
     # Beyond 2049 a year has four digits (RFC 5280 section 4.1.2.5).
     assert said["tbsCertificate.validity.notAfter"][1] == "2051-01-01T00:00:00Z"
+
+
+def test_names_as_a_whole_are_in_json(odd: bytes) -> None:
+    """The group of an issuer, a subject or a listed authority has the name in RFC 4514's form; no other group has a value."""
+    from handshakes import (
+        CLIENT,
+        HANDSHAKE,
+        SERVER,
+        Wire,
+        certificate_message,
+        client_hello,
+        dump,
+        message,
+        record,
+        server_hello,
+        vector,
+    )
+    from support import objects, of
+
+    facts = der.facts(odd)
+    authority = bytes.fromhex("300c310a300806035504030c0161")
+    asked = message(13, b"\1\1" + b"\0\2\4\1" + vector(2, vector(2, authority)))
+    wire = Wire()
+    wire.open()
+    wire.send(CLIENT, record(HANDSHAKE, client_hello()), 0)
+    stream = b"".join(record(HANDSHAKE, m) for m in (server_hello(), certificate_message(odd), asked))
+    for at in range(0, len(stream), 1400):
+        wire.send(SERVER, stream[at : at + 1400], at)
+    found = {o["path"]: o["value"] for o in of(objects(dump(wire.packets)), "group") if "value" in o}
+    assert found == {
+        "certificate.certificate_list[0].tbsCertificate.issuer": facts.issuer,
+        "certificate.certificate_list[0].tbsCertificate.subject": facts.subject,
+        "certificate_request.certificate_authorities[0]": "CN=a",
+    }

@@ -11,6 +11,7 @@ from hexnote.fields import where as located
 from hexnote.model import (
     BODY,
     END,
+    GROUP,
     LOST,
     MESSAGE,
     PACKET,
@@ -251,7 +252,8 @@ class Json:
             if len(cuts) > 1:
                 where += f'"pieces":{dumps(cuts, separators=(",", ":"))},'
             if group:
-                out.append(f'{{"kind":"group",{whose}{where}"path":"{path}","offset":{offset},"length":{end - start}}}\n')
+                named = _named(node, buf, start, end)
+                out.append(f'{{"kind":"group",{whose}{where}"path":"{path}","offset":{offset},"length":{end - start}{named}}}\n')
             else:
                 self._leaf(node, buf, start, end, f'{whose}{where}"path":"{path}', offset, at)
 
@@ -322,7 +324,7 @@ def _planned(part: Part) -> List[_Planned]:
     for node, group, path, start, end, _, _, _, _, _ in walk(part, None):
         told = f',"length":{end - start}'
         if group:
-            behind = f"{told}}}\n"
+            behind = f"{told}{_named(node, part.buf, start, end)}}}\n"
         elif node.free and not node.bits:
             behind = f'{told},"hex":"'
         else:
@@ -333,6 +335,14 @@ def _planned(part: Part) -> List[_Planned]:
             behind = f'{told},"hex":"{raw.hex()}","value":{shown},"name":{_text(node.title(raw))},"bits":{parts},"at":['
         plan.append((start, end, group, f'"path":"{path}","offset":', behind, node if node.free and not group else None))
     return plan
+
+
+def _named(node: Node, buf: Any, start: int, end: int) -> str:
+    """The value of a structure that has one as a whole, a certificate's names alone; "" for the others."""
+    if node.show != "name" or node.kind != GROUP or end > len(buf) or not (isinstance(buf, bytes) or buf.known(start, end)):
+        return ""
+    value = node.value(buf[start:end])
+    return "" if value is None else f',"value":{dumps(value)}'
 
 
 def _plaintext(record: Record) -> str:
