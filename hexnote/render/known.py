@@ -119,7 +119,7 @@ class Known(Fields):
             kind = node.kind
             if kind == GROUP or start == end:
                 # Nothing to mark: what begins here is named, and taught once.
-                if lo <= start and (index >= 0 or node.doc and id(node) not in taught):
+                if lo <= start and (index >= 0 or node.doc and node.doc not in taught):
                     self._open_group(field, shape, start + shift, notes)
                 continue
             if end <= lo or node.level > level:
@@ -149,7 +149,7 @@ class Known(Fields):
                 notes[row].append(said)
             else:
                 notes[row] = [said]
-            if node.doc and id(node) not in taught:
+            if node.doc and node.doc not in taught:
                 notes[row] += self._doc(node)
 
     def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> str:
@@ -185,7 +185,7 @@ class Known(Fields):
         if lines is None:
             lines = notes[row] = []
         lines.append(self._beside(table, c0, c0 + size if last == row else 16, label, depth, node))
-        if node.doc and id(node) not in self._taught:
+        if node.doc and node.doc not in self._taught:
             lines += self._doc(node)
         if last > row:
             fold = show in LONG and last - row >= FOLD

@@ -25,7 +25,7 @@ class Lines:
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
         self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = own_carets()
-        self._taught: set[int] = set()  # nodes whose teaching note was given
+        self._taught: set[str] = set()  # teaching notes that were given
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
@@ -110,7 +110,7 @@ class Lines:
         return [f"{MARK}{code}{line[2:-1]}{reset}\n" for line in lines] if code else lines
 
     def _doc(self, node: Node, lead: str = "") -> List[str]:
-        self._taught.add(id(node))
+        self._taught.add(node.doc)
         text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
         return self._dye(self._sentence(lead + text, 5), "teaching")
 
