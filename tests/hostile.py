@@ -80,16 +80,19 @@ def carried(stream: bytes, side: int = CLIENT, size: int = 1400) -> Iterator[byt
 
 def traffic(size: int) -> Chunks:
     """What a capture of a busy server looks like: handshakes, some data, the ends; the same ports again and again."""
-    piece = b"".join(chunks(packet for n in range(24) for packet in _visit(51000 + n)))
-    return _repeat(piece, max(1, size // len(piece)))
+    pieces = [b"".join(chunks(packet for n in range(24) for packet in _visit(51000 + n, start))) for start in (0, 1 << 30)]
+    while size > 0:
+        yield pieces[0]
+        yield pieces[1]
+        size -= len(pieces[0]) + len(pieces[1])
 
 
-def _visit(port: int) -> Iterator[bytes]:
-    """One connection from its first packet to its last."""
+def _visit(port: int, start: int) -> Iterator[bytes]:
+    """One connection from its first packet to its last; `start`: its first sequence numbers."""
     told = conversation(port)
-    yield packet(CLIENT, 0, b"", 2, port, ack=0)
-    yield packet(SERVER, 0, b"", 0x12, port)
-    ends = [1, 1]
+    yield packet(CLIENT, start, b"", 2, port, ack=0)
+    yield packet(SERVER, start, b"", 0x12, port, ack=start + 1)
+    ends = [start + 1, start + 1]
     for side, data in ((CLIENT, told.streams[0]), (SERVER, told.streams[1] + _DATA)):
         for at in range(0, len(data), 1400):
             piece = data[at : at + 1400]
