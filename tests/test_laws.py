@@ -180,9 +180,10 @@ def test_nothing_is_kept_from_one_input_to_the_next() -> None:
 @pytest.mark.parametrize("path", TRACES, ids=name)
 @pytest.mark.parametrize("tab", [8, 4])
 def test_carets_stand_under_their_bytes(path: str, tab: int) -> None:
-    count, wrong = misplaced(annotate(load(path)), tab)
+    trace = load(path)
+    count, wrong = misplaced(annotate(trace), tab)
     assert not wrong, "\n".join(wrong[:3])
-    assert count > 10
+    assert count > 10 or not of(objects(trace), "packet")  # a trace in words has no bytes
 
 
 def test_the_checks_can_fail() -> None:
