@@ -562,6 +562,8 @@ def _unsaid(tale: Tale, tcp: Tcp, words: Wording) -> List[Said]:
     connection = tale.connection
     if connection.version is None or connection.version >= 0x0304:
         return []
+    if any(step.phase == ALERT for step in tale.steps):  # a fatal alert ends both directions
+        return []
     out: List[Said] = []
     for side in ("client", "server"):
         records = [r for r in connection.records if r.side == side]
