@@ -518,3 +518,59 @@ def test_nothing_of_the_trace_gets_into_a_command() -> None:
     name = b"x;rm -rf $HOME"
     talk = Talk().say(CLIENT, hs(hello(extensions={0: vector(2, b"\0" + vector(2, name))}))).say(SERVER, alert(2, 40))
     assert not [f for f in talk.findings() if "rm -rf" in f["text"] + f["next"]]
+
+
+# ------------------------------------------------------------------ OpenSSL on the spot
+
+
+@pytest.mark.parametrize("mutual", [False, True], ids=["server", "mutual"])
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_openssl_in_good_order_raises_no_alarm(version: str, mutual: bool, tmp_path: Any) -> None:
+    import ssl
+
+    from cryptography.hazmat.primitives import serialization as pem
+    from talks import _authority
+
+    def store(name: str, subject: str, *chain: bytes) -> str:
+        path = tmp_path / name
+        key = _authority.keys[subject].private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+        path.write_bytes(key + "".join(map(ssl.DER_cert_to_PEM_cert, chain)).encode())
+        return str(path)
+
+    inner = cert("Inner CA", "Root CA")
+    root = ssl.DER_cert_to_PEM_cert(cert("Root CA", "Root CA"))
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    theirs.load_cert_chain(store("server.pem", "www.example.com", cert(*LEAF), inner))
+    ours.load_cert_chain(store("client.pem", "Client One", cert("Client One", "Inner CA"), inner))
+    for context in (theirs, ours):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+        context.load_verify_locations(cadata=root)
+        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # what is made here lacks key identifiers
+    if mutual:
+        theirs.verify_mode = ssl.CERT_REQUIRED
+    pipes = [ssl.MemoryBIO() for _ in range(4)]
+    ends = [ours.wrap_bio(pipes[0], pipes[1], server_hostname="www.example.com"), theirs.wrap_bio(pipes[2], pipes[3], True)]
+    talk = Talk()
+
+    def step(side: int, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except ssl.SSLError:
+            pass
+        data = pipes[1 if side == CLIENT else 3].read()
+        if data:
+            talk.segments(side, data, 1400)
+            pipes[2 if side == CLIENT else 0].write(data)
+
+    for _ in range(4):
+        step(CLIENT, ends[0].do_handshake)
+        step(SERVER, ends[1].do_handshake)
+    step(CLIENT, lambda: ends[0].write(b"GET / HTTP/1.0\r\n\r\n"))
+    step(SERVER, lambda: ends[1].read() and ends[1].write(b"HTTP/1.0 200 OK\r\n\r\n"))
+    step(CLIENT, ends[0].unwrap)
+    step(SERVER, ends[1].unwrap)
+    told = talk.fin(CLIENT, SERVER).findings()
+    assert "full-handshake" in {f["code"] for f in told}
+    assert not [f["code"] + ": " + f["text"] for f in told if f["severity"] != "note"]
+    if version == "TLSv1_2":
+        assert ("client-certificate-sent" if mutual else "client-certificate-not-requested") in {f["code"] for f in told}
