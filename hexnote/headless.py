@@ -40,6 +40,7 @@ class Placed(NamedTuple):
     deliveries: List[Delivery]
     remark: str
     content: int = -1  # content type of bytes that a log shows decrypted, 0: the type itself; -1: they are none
+    bare: bool = False  # the log shows no records at all: its messages are all that is known
 
 
 class _Whole:
@@ -177,6 +178,8 @@ class Conversation:
                 return [], "the log shows it decrypted: on the wire it lies inside the encrypted record", 0
             content = content_of(data, size, self.inner[side])
             how = "" if content > 0 else ", and not read"
+            if not any(self.type):
+                return [], f"the log shows no records, only what they hold{how}", content
             return [], f"the log shows these bytes decrypted: on the wire they are not to be seen{how}", content
         packet.stream, packet.side = self.connection.number, side
         why = "shown also as it is on the wire" if self.wire else "no record that was logged holds it"
@@ -396,6 +399,10 @@ class Headless:
         side = block.side
         if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
             talk.sides = (found, 1 - found) if side == 0 else (1 - found, found)
+        if talk.sides is None and side is not None and block.message and block.data[:1] in (b"\1", b"\2") and content_of(
+            block.data, block.declared or len(block.data), 0
+        ) == _HANDSHAKE:
+            talk.sides = (0, 1) if (block.data[0] == 1) == (side == 0) else (1, 0)
         if side is not None:
             side = talk.sides[side] if talk.sides is not None else side
         elif at == 0:
@@ -403,7 +410,7 @@ class Headless:
         else:
             side = talk.last
         if block.message:
-            return Placed(talk, *talk.log(packet, block, side))
+            return Placed(talk, *talk.log(packet, block, side), bare=not any(talk.type))
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)

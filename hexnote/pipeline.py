@@ -17,7 +17,7 @@ from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
-from hexnote.headless import Headless
+from hexnote.headless import Headless, Placed
 from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.messages import Messages
@@ -259,7 +259,7 @@ class Trace:
             if placed.content < 0:
                 self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
             else:
-                self._logged(block, packet, placed.flow, placed.content, placed.remark)
+                self._logged(block, packet, placed)
         if self.flows.over:
             self._end_flows()
 
@@ -295,14 +295,15 @@ class Trace:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
         self._tell(block, packet, flow, deliveries, "")
 
-    def _logged(self, block: Block, packet: Packet, flow: Flow, content: int, remark: str) -> None:
-        """A block of a log that shows what an encrypted record holds."""
-        connection = self._connection(flow)
+    def _logged(self, block: Block, packet: Packet, placed: Placed) -> None:
+        """A block of a log that shows what a record holds, and not the record."""
+        connection = self._connection(placed.flow)
         packet.start = packet.end = block.offset  # nothing of the stream
         size = max(block.declared or 0, len(block.data))
-        reader = Reader(connection.number, packet.side, Settled(connection.session), self.rooms.messages)
-        self.logged = Logged(packet, content, size, reader, self.rooms.messages)
-        self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), remark)
+        session = connection.session if placed.bare else Settled(connection.session)
+        reader = Reader(connection.number, packet.side, session, self.rooms.messages)
+        self.logged = Logged(packet, placed.content, size, reader, self.rooms.messages)
+        self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), placed.remark)
 
     def _tell_logged(self, block: Block, packet: Packet, connection: Connection, parts: List[Part], remark: str) -> None:
         findings: List[Finding] = []

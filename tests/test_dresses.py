@@ -208,6 +208,32 @@ def test_a_log_of_tls_1_2() -> None:
     assert decrypted(both) == 2 * decrypted(found)
 
 
+def test_a_log_without_records() -> None:
+    """OpenSSL before 1.0.2 logged messages alone: they are all that is known of the connection."""
+    hello = CLIENT[5:]
+    server = b"\2\0\0\x26\3\1" + bytes(32) + b"\0\x00\x2f\0"
+    finished = b"\x14\0\0\x0c" + bytes(range(12))
+    text = b"".join(
+        logged(sign, name, data).replace(b"TLS 1.2, ", b"TLS 1.0 ")
+        for sign, name, data in (
+            (">>>", "Handshake", hello), ("<<<", "Handshake", server), ("<<<", "Handshake", b"\x0e\0\0\0"),
+            (">>>", "ChangeCipherSpec", b"\1"), (">>>", "Handshake", finished), ("<<<", "Alert", b"\2\x14"),
+        ))
+    wanted = [("client", "client_hello", 69), ("server", "server_hello", 42), ("server", "server_hello_done", 4),
+              ("client", "finished", 16), ("server", "alert", 2, 20)]
+    assert decrypted(told(text)) == wanted
+    turned = text.replace(b">>>", b"---").replace(b"<<<", b">>>").replace(b"---", b"<<<")
+    assert decrypted(told(turned)) == wanted
+    assert [o for o in told(text) if o["kind"] == "field" and o["path"] == "server_hello.server_version"][0]["value"] == 0x0301
+
+
+@pytest.mark.parametrize("lead", ["15:29:04.455123 ", "[0-0] ", "15:29:04.455123 [12-x] "])
+@corpus
+def test_what_curl_puts_before_its_lines(lead: str) -> None:
+    text = log("curl").replace(b"=> ", lead.encode() + b"=> ").replace(b"<= ", lead.encode() + b"<= ")
+    assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")))
+
+
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_log_cut_short(cut: int) -> None:
     text = file(FORMATS, "osslmsg.txt") if os.path.isdir(FORMATS) else log("msg")
