@@ -29,6 +29,8 @@ _TRUNCATED = 10
 # Plaintexts of a known length, in bytes. A Finished depends on the version: see `Protection.finished`.
 KNOWN = {"change_cipher_spec": 1, "alert": 2, "hello_request": 4, "empty": 0}
 
+_TOLD = 1024  # protections that are kept
+
 # What is known of a record: its kind ("finished", one of KNOWN, a length of plaintext, "" for anything), and its length
 # without the header.
 Clue = Tuple[Union[str, int], int]
@@ -44,6 +46,7 @@ class Lengths:
         self._read = read
         self._ciphers: Dict[str, List[str]] = {}
         self._macs: Dict[str, List[str]] = {}
+        self._told: Dict[Tuple[Optional[int], Optional[int], bool, bool], Optional[Protection]] = {}
         self._classes: Dict[int, Dict[Protection, List[int]]] = {}
 
     def protection(
@@ -52,7 +55,15 @@ class Lengths:
         """How a suite protects records under a version (0x0303: TLS 1.2). None where the suite or the version is not
         known, or where that version does not have that suite. The two flags are the extensions encrypt_then_mac
         (RFC 7366) and truncated_hmac (RFC 6066 section 7), as agreed; they are ignored where they mean nothing."""
-        found = self._find(suite, version, encrypt_then_mac, truncated)
+        key = (suite, version, encrypt_then_mac, truncated)
+        if key not in self._told:
+            if len(self._told) >= _TOLD:
+                self._told.clear()
+            self._told[key] = self._named(suite, version, encrypt_then_mac, truncated)
+        return self._told[key]
+
+    def _named(self, suite: Optional[int], version: Optional[int], after: bool, truncated: bool) -> Optional[Protection]:
+        found = self._find(suite, version, after, truncated)
         if found is None:
             return None
         mode, mac, tail, each = found

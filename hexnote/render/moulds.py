@@ -25,12 +25,13 @@ _Piece = Tuple[int, Any]
 class Mould:
     """The notes that all messages in a form have in one place, with gaps."""
 
-    __slots__ = ("form", "free", "pieces")
+    __slots__ = ("form", "free", "pieces", "whole")
 
     def __init__(self, form: Form) -> None:
         self.form = form
         self.free: List[Field] = []  # those whose notes fill gaps
         self.pieces: List[_Piece] = []
+        self.whole = False  # there are no gaps
 
 
 class Moulds(Known):
@@ -69,6 +70,8 @@ class Moulds(Known):
             if form.again and taught == len(self._taught):
                 self._keep(key, self._cast(form, shape, delta, part, packet, row))
             return made
+        if mould.whole:
+            return mould.pieces
         fresh: Dict[int, List[str]] = {}
         if mould.free:
             self._told(mould.free, shape, delta, part, packet, fresh)
@@ -120,6 +123,7 @@ class Moulds(Known):
         if self._size > _CAST:
             self._moulds.clear()
             self._size = size
+        mould.whole = all(isinstance(what, str) for _, what in mould.pieces)
         self._moulds[key] = mould
 
     def _cast(self, form: Form, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> Mould:
