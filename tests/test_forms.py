@@ -1,0 +1,59 @@
+"""A message in a form that came before has the fields that decoding it gives."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any, List, Tuple
+
+import pytest
+from conftest import SAMPLES
+from support import load
+
+from hexnote.model import Context
+from hexnote.pipeline import Annotator
+from hexnote.quick import QUICK
+from hexnote.render.text import Text
+
+Call = Tuple[bytes, int, int, str, Tuple[Any, ...]]
+NAMES = ("tls12-rsa.txt", "tls13-full.txt", "client-certificate.txt", "ssl3.txt", "tls13-hello-retry.txt")
+
+
+def context(outside: Tuple[Any, ...]) -> Context:
+    ctx = Context()
+    ctx.version, ctx.key_exchange, ctx.sender, ctx.certificate_type = outside
+    return ctx
+
+
+@pytest.mark.skipif(not QUICK, reason="HEXNOTE_SLOW=1: no form is kept")
+@pytest.mark.parametrize("name", NAMES)
+def test_changed_bytes_do_not_get_the_fields_of_others(name: str) -> None:
+    annotator = Annotator(Text())
+    messages = annotator.rooms.messages
+    seen: List[Call] = []
+    decode = messages.message
+
+    def record(buf: Any, end: int, ctx: Context, kind: int, called: str) -> Any:
+        if isinstance(buf, bytes) and len(buf) >= 4:
+            seen.append((buf, end, kind, called, (ctx.version, ctx.key_exchange, ctx.sender, ctx.certificate_type)))
+        return decode(buf, end, ctx, kind, called)
+
+    messages.message = record  # type: ignore[method-assign]
+    annotator.begin("-")
+    annotator.feed(load(os.path.join(SAMPLES, name)))
+    annotator.close()
+    assert len(seen) > 1
+    rng = random.Random(name)
+    known = 0
+    for buf, end, kind, called, outside in seen:
+        for _ in range(120):
+            changed = bytearray(buf)
+            for _ in range(rng.choice((0, 1, 1, 1, 2, 8))):
+                changed[rng.randrange(1, len(buf))] = rng.choice((0, 1, 2, 0x10, 0xFF, rng.randrange(256)))
+            told, truth = context(outside), context(outside)
+            got = decode(bytes(changed), end, told, kind, called)
+            wanted = messages._message(bytes(changed), end, truth, kind, called)
+            assert list(got) == list(wanted), (called, bytes(changed).hex())
+            assert told.problems == truth.problems and told.message == truth.message
+            known += bool(getattr(got, "again", False))
+    assert known > 50, "no form was met again: this test would not fail"
