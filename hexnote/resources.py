@@ -99,11 +99,19 @@ def listing(folder: str) -> List[str]:
 
 def _zipped(archive: str, parts: List[str]) -> List[str]:
     """The same for a package inside the zip file `archive`."""
-    import zipfile
+    import zipimport
 
+    # The loader has read the archive's directory; to import `zipfile` for it takes a quarter of a short run.
+    known: Any = getattr(zipimport, "_zip_directory_cache", {}).get(archive)
+    if known:
+        names = [name.replace(os.sep, "/") for name in known]
+    else:
+        import zipfile
+
+        with zipfile.ZipFile(archive) as file:
+            names = file.namelist()
     # Zip names use slashes on every system; the package may lie in a folder of the zip.
     inner = os.path.relpath(_HERE, os.path.abspath(archive)).replace(os.sep, "/")
     prefix = "/".join([inner, "grammars", *parts]) + "/"
-    with zipfile.ZipFile(archive) as file:
-        names = [n[len(prefix) :] for n in file.namelist() if n.startswith(prefix)]
-    return sorted(n for n in names if n and "/" not in n)
+    names = [name[len(prefix) :] for name in names if name.startswith(prefix)]
+    return sorted(name for name in names if name and "/" not in name)
