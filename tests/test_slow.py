@@ -10,10 +10,12 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import List
 
 import pytest
 from conftest import ROOT, SAMPLES, SHARED
+from support import load
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))
@@ -62,3 +64,12 @@ def test_they_agree_on_the_benchmark(tmp_path: object, monkeypatch: pytest.Monke
     quick, slow = digests(False, chosen), digests(True, chosen)
     assert len(quick) >= 4
     assert slow == quick
+
+
+def test_they_agree_over_many_connections(tmp_path: Path) -> None:
+    """Quick ways remember what came before: one long trace of all samples and dresses, twice over."""
+    names = [path for path in paths() if not path.endswith("in-words.txt")]
+    text = b"".join(load(path)[:40_000] for path in names if b"\xff\xfe" not in load(path)[:2])
+    long = tmp_path / "long.txt"
+    long.write_bytes(text[:700_000] * 2)
+    assert digests(True, [str(long)]) == digests(False, [str(long)])
