@@ -193,3 +193,11 @@ def test_it_is_text_that_hexnote_reads(hexnote: Any) -> None:
     printed = hexnote("--redact", os.path.join(SAMPLES, "server-auth.txt"))
     assert printed.status == 0 and json.loads(hexnote("--to", "json", "-", stdin=printed.out).out.splitlines()[1])["packet"] == 1
     assert hexnote("--redact", "--keep", "nonsense", os.devnull).status == 2
+
+
+def test_words_without_bytes_tell_the_same() -> None:
+    from test_words import TREE
+
+    new = redact(b"Dear Mr Aldersgate,\n" + TREE)
+    assert story(new) == story(b"Dear Mr Aldersgate,\n" + TREE)
+    assert b"10.0.0." not in new and b"Aldersgate" not in new

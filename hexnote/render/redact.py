@@ -419,13 +419,13 @@ def _told_sum(found: re.Match[bytes], told: Dict[int, int]) -> bytes:
     return found.group() if new is None else found.group(1) + b"%0*x" % (len(found.group(2)), new)
 
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_WORD = re.compile(r"(?<![0-9A-Za-z])[A-Za-z][A-Za-z0-9_]*")
 _GROUP = re.compile(r"(?<![\w.:])[0-9A-Fa-f]{2,}(?![\w.:])")
 
 
 def _is_tools(text: str) -> bool:
     """Whether a line is in a tool's own words, and no row of bytes."""
-    words = _WORD.findall(text)
+    words = _WORD.findall(text.replace("_", " "))
     known = [word for word in words if word.lower() in LINES]
     strange = [word for word in words if word.lower() not in LINES and len(word) > 1]
     return bool(known) and not strange and len(_GROUP.findall(text)) <= 4

@@ -20,6 +20,11 @@ LINES = frozenset(
     send recv sslsocketoutputrecord sslsocketinputrecord java main raw plaintext before encryption padded cipher
     ssl_engine_io ssl_tls.c dumping sent network input 'output
     ether etherheader d tstamp port drops encap https http smtp imap ldap pop3 interfaces filters nosyn more
+    transmission control port sends sent replies responds answers with and a an the empty secure socket layer transport security internet ver src dst
+    content type version length session suite multiple messages opaque spec illegal parameter record_overflow overflow
+    close notify unexpected mac decryption failed decompression failure no bad unsupported revoked expired ca access denied decode
+    decrypt insufficient export restriction inappropriate fallback user canceled canceled renegotiation missing extension
+    unrecognized name obtainable status response hash value psk identity required inner general tls10 tls11 captured
     tsval tsecr sack_perm ws perm eq dsn sni
     flow no such tcpdump snoop od hexdump xxd cat edt lis slot tmm0 slot1 common trunk proc svc be
     """.split()
