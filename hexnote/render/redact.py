@@ -29,6 +29,8 @@ _SECRET = frozenset(("opaque", "hex", "serial", ""))
 _RANDOMS = frozenset(("random", "random_bytes", "gmt_unix_time", "challenge", "connection_id"))
 _TICKETS = frozenset(("ticket", "identity", "cookie", "binder"))
 _INTEGERS = frozenset(("serialNumber", "modulus", "dh_p", "r", "s"))
+# So many bytes between words are the frame of a binary protocol, not what it carries.
+_FRAME = 12
 # Two clocks that agree within a day are clocks.
 _DAY = 86400
 # Whether a word stays.
@@ -208,7 +210,7 @@ class _Redactor:
             if i % 2:
                 made.append(self._words(part, _dialogue_kept))
             else:
-                made.append(part if len(part) <= 8 else self.make.opaque(part))
+                made.append(part if len(part) <= _FRAME else self.make.opaque(part))
         return b"".join(made)
 
     # ---------------------------------------------------------------- bytes that no format explains

@@ -20,7 +20,8 @@ LINES = frozenset(
     send recv sslsocketoutputrecord sslsocketinputrecord java main raw plaintext before encryption padded cipher
     ssl_engine_io ssl_tls.c dumping sent network input 'output
     ether etherheader d tstamp port drops encap https http smtp imap ldap pop3 interfaces filters nosyn more
-    transmission control port sends sent replies responds answers with and a an the empty secure socket layer transport security internet ver src dst
+    transmission control port
+    sends sent replies responds answers with and a an the empty secure socket layer transport security internet ver src dst
     content type version length session suite multiple messages opaque spec illegal parameter record_overflow overflow
     close notify unexpected mac decryption failed decompression failure no bad unsupported revoked expired ca access denied decode
     decrypt insufficient export restriction inappropriate fallback user canceled canceled renegotiation missing extension
