@@ -30,7 +30,7 @@ _RANDOMS = frozenset(("random", "random_bytes", "gmt_unix_time", "challenge", "c
 _TICKETS = frozenset(("ticket", "identity", "cookie", "binder"))
 _INTEGERS = frozenset(("serialNumber", "modulus", "dh_p", "r", "s"))
 # So many bytes between words are the frame of a binary protocol, not what it carries.
-_FRAME = 12
+_FRAME = 16
 # Two clocks that agree within a day are clocks.
 _DAY = 86400
 # Whether a word stays.
