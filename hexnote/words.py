@@ -101,6 +101,8 @@ class Words:
 
     def prose(self, text: bytes, line: int) -> None:
         """Lines that are no dump, from line number `line` on."""
+        if text.isspace():
+            return  # `told` knows by the line numbers where blank lines are
         self._size += len(text)
         if self._size > KEPT:
             self.bytes()
