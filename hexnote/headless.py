@@ -27,6 +27,8 @@ _WAITING = 256
 _FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
+# Link, IP and TCP headers have no more bytes.
+_HEADERS = 200
 # How far apart two readings of a sequence number must lie to be told apart.
 _NEAR = 1 << 28
 # Content types (RFC 8446 section 5.1).
@@ -219,8 +221,12 @@ def content_of(data: bytes, size: int, told: int) -> int:
 class Headless:
     """Finds places. `flows` are the connections; `read` reads a summary line."""
 
-    def __init__(self, flows: Any, read: Callable[[bytes], Optional[Summary]], locate: Callable[[bytes], Tuple[int, int]]) -> None:
+    def __init__(
+        self, flows: Any, read: Callable[[bytes], Optional[Summary]], locate: Callable[[bytes], Tuple[int, int]],
+        measure: Callable[[bytes], int],
+    ) -> None:
         self.flows = flows
+        self.measure = measure  # bytes -> where IP says that the packet ends, 0: nowhere
         self.read = read
         self.locate = locate  # bytes -> (where TLS begins in them or -1, side)
         self.waiting: List[Tuple[Packet, Any]] = []
@@ -230,15 +236,21 @@ class Headless:
         self._names: Dict[Tuple[str, str], bytes] = {}
         # Summary line and key of a connection's first packet: they give names to addresses.
         self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
+        # By direction: the head of its first packet with payload, and its true sequence number.
+        self._printed: Dict[Tuple[Optional[int], int], Tuple[bytes, int]] = {}
         self._starts: Dict[Tuple[Optional[int], int], int] = {}  # dump offset of the payload, by direction
 
     def seen(self, packet: Packet, flow: Any) -> None:
         """A packet with headers came: nothing without any goes on behind it."""
         self.fragment = self.conversation = None
-        if self.waiting and packet.payload:
-            self._starts[packet.stream, packet.side] = packet.start
+        if packet.payload:
+            place = (packet.stream, packet.side)
+            self._starts[place] = packet.start
+            if place not in self._printed and packet.header and packet.seq is not None:
+                self._printed[place] = (packet.header, packet.seq)
             if len(self._starts) > 1024:
                 self._starts.clear()
+                self._printed.clear()
         if packet.header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
             self._first[packet.stream] = (packet.header, packet.key)
 
@@ -273,19 +285,34 @@ class Headless:
             return Placed(None, [], "")
         known = self.flows.find(packet.key)
         packet.seq = self._absolute(known, packet.key, seq, "S" in summary.flags, length)
+        if packet.seq is None:
+            return Placed(None, [], "no headers here, and where its sequence numbers count from is not known")
         if summary.ack is not None:
             packet.ack = self._absolute(known, (dst, src), summary.ack, False, 0)
         stop = block.offset + len(block.data)
-        if not block.data or not block.offset:
-            # No rows, or rows from the packet's first byte on whose headers cannot be read.
-            packet.start, packet.end = (0, length) if not block.data else (stop, stop + length)
+        usual = -1
+        if known is not None:
+            side = 1 if known.streams[1].key == packet.key else 0
+            usual = self._starts.get((known.connection.number, side), -1)
+        if not block.data:
+            packet.start, packet.end = 0, length
+        elif not block.offset:
+            # Rows from the packet's first byte on whose headers cannot be read whole: IP's length says where it ends.
+            end = self.measure(block.data)
+            if not 40 <= end - length <= _HEADERS:
+                return Placed(None, [], "")
+            packet.start, packet.end = end - length, end
+        elif length and usual >= 0 and not block.blanked and stop - length != usual:
+            # More of it may come: payload begins where it does in the other packets of that direction.
+            packet.start, packet.end = usual, usual + length
         elif length and not block.blanked and stop - length > block.offset:
             packet.start, packet.end = stop - length, stop
         else:
             packet.start, packet.end = block.offset, block.offset + length
         flow = self.flows.add(packet)
-        shown = block.data[packet.start - block.offset : packet.end - block.offset] if block.offset else b""
-        deliveries = flow.add(packet, shown, packet.start)
+        first = max(packet.start, block.offset)
+        shown = block.data[first - block.offset : max(packet.end - block.offset, 0)]
+        deliveries = flow.add(packet, shown, first)
         if packet.start > block.offset:
             for delivery in deliveries:
                 delivery.late = True  # where they begin was known at the last row
@@ -307,8 +334,16 @@ class Headless:
             return int(stream.base + stream.next) & 0xFFFFFFFF
         if syn:
             return number
-        # Relative numbers count from the SYN, which is number 0; `base` is the byte after it.
+        # Relative numbers count from the SYN, which is number 0; `base` is the byte after it. Where the trace begins
+        # later they count from elsewhere: another packet of the direction, shown with its bytes, tells from where.
         relative = number - 1
+        printed = self._printed.get((flow.connection.number, int(stream is flow.streams[1]))) if not stream.whole else None
+        if printed is not None:
+            summary = self.read(printed[0])
+            if summary is None or summary.seq is None:
+                return None
+            start = printed[1] if summary.seq == printed[1] else printed[1] - summary.seq
+            relative = (start + number - stream.base + (1 << 31)) % (1 << 32) - (1 << 31)
         absolute = (number - stream.base + (1 << 31)) % (1 << 32) - (1 << 31)
         if abs(absolute - stream.next) < min(abs(relative - stream.next), _NEAR):
             return number

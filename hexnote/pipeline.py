@@ -150,7 +150,7 @@ class Trace:
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
-        self.headless = Headless(self.flows, self.dumps.summary, locate)
+        self.headless = Headless(self.flows, self.dumps.summary, locate, layers.measure)
         names = self.rooms.schema.names
         self.words = Words(lambda: resources.text("words/words.lark"), lambda name: dict(names(name)))
         self.timed = getattr(self.renderer, "timed", False)  # the renderer tells each packet's time

@@ -133,6 +133,19 @@ def sent(found: List[Dict[str, Any]]) -> Sent:
 ALARMS = {"checksum", "length-disagrees", "ascii-disagrees", "unreadable-rows", "retransmission-differs", "summary-disagrees"}
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_streams_of_one_kind(kind: str) -> None:
+    """What the corridor makes of it: no byte of a stream that was not sent there."""
+    for seed, (name, source) in enumerate(SOURCES if WHOLE else SOURCES[1:]):
+        truth = sent(objects(source.encode()))
+        coding = Coding()
+        found = objects(coding.decode(damaged(source, [kind], seed)[0]) + coding.rest())
+        for ends, known in sent(found).items():
+            right = truth.get(ends, {})
+            wrong = [at for at, byte in known.items() if right.get(at) != byte]
+            assert not wrong or {o["code"] for o in found if o["kind"] == "finding"} & ALARMS, (name, ends, wrong[:5])
+
+
 @pytest.mark.parametrize("name", sorted(WRECKS))
 def test_wrecks_are_not_read_wrong_without_a_word(name: str) -> None:
     for seed, (label, source) in enumerate(SOURCES):
