@@ -75,6 +75,7 @@ class Annotate(Job):
                 raise
             raise UsageError("--keylog needs the package cryptography: pip install hexnote[keys]") from None
         gc.freeze()  # what was built so far is not looked at again
+        gc.set_threshold(10_000, 20, 50)  # what connections leave behind in circles goes before it is much
 
     def begin(self, name: str) -> None:
         self._annotator.found = False
