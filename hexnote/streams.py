@@ -110,7 +110,7 @@ def _end(host: Optional[str], port: Optional[int]) -> str:
 class Flows:
     """All connections of a trace, by addresses and ports."""
 
-    def __init__(self, cap: int = 8192, waiting: int = 8 << 20, recent: int = 1 << 20) -> None:
+    def __init__(self, cap: int = 3072, waiting: int = 8 << 20, recent: int = 1 << 20) -> None:
         """At most `cap` connections are remembered. Over all of them, what waits behind gaps is bounded
         by `waiting` bytes, what is kept to compare retransmissions with by `recent`."""
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
