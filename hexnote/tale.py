@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from hexnote.model import VERSIONS, Finding
+from hexnote.model import VERSIONS, Finding, plain_range
 from hexnote.report import Connection, Message, Packet, Record, Report, Unit
 from hexnote.tale_entries import Buffers, Entry, Forest, clean
 from hexnote.tale_facts import Facts
@@ -22,6 +22,8 @@ _FEW = 6  # sections of data of a step that are told one by one,
 _SHOWN = 2  # and how many of them where there are more
 _PACKETS = 8  # packets without anything to tell, of a step, that are listed
 _QUOTED = 30  # signs of bytes that are no TLS, in the table and the ladder
+_RIVALS = ("empty-fragments", "record-splitting")  # either is told in the words of both
+_WHOLE = ("full-handshake", "resumed-session", "external-psk")  # how all of it went: told at the end
 _BOXES = 5  # findings of one code that are shown as boxes
 
 
@@ -64,7 +66,18 @@ class SaidPart(NamedTuple):
 class BoxPart(NamedTuple):
     """A finding at its place."""
 
-    finding: Finding
+    findings: List[Finding]  # that rest on the same bytes
+
+    @property
+    def codes(self) -> str:
+        """What it is called."""
+        return ", ".join(dict.fromkeys(f.code for f in self.findings))
+
+    @property
+    def told(self) -> List[Finding]:
+        """Those of its findings that say something new: rivals for the same bytes name each other."""
+        rival = [f for f in self.findings if f.code in _RIVALS]
+        return [f for f in self.findings if f not in rival[1:]]
 
 
 Part = Union[PacketPart, SectionPart, BulkPart, SaidPart, BoxPart]
@@ -148,7 +161,7 @@ class Story:
         tale.steps = _steps(connection, made)
         facts = Facts(connection, words)
         self._intro(tale, facts)
-        boxes = self._place(tale)
+        boxes = self._place(tale, made)
         tcp = Tcp(connection, words)
         forest = Forest(self._level, self._taught, words, self._buffers)
         hellos = 0
@@ -160,6 +173,7 @@ class Story:
             self._tell(step, tale, facts, tcp, forest, boxes)
             self._before.append(step)
         tale.findings += [f for found in boxes.values() for f in found]
+        _aim(tale)
         for step in tale.steps:
             _draw(step, tale, words)
         return tale
@@ -176,8 +190,10 @@ class Story:
                 say(Said("$text", {"text": sentence(text)}))
         if connection.version is not None and facts.suite:
             parts = _suite_parts(facts.suite)
-            if parts:
-                say(words.say("connection.agreed", suite=facts.suite, parts=parts,
+            if parts and facts.suite in connection.verdict:
+                say(words.say("connection.agreed", parts=parts))
+            elif parts:
+                say(words.say("connection.agreed.named", suite=facts.suite, parts=parts,
                               version=VERSIONS.get(connection.version, f"version {connection.version:#06x}")))
         tale.intro += [Said("$text", {"text": sentence(text)}) for text in connection.told]
         if not connection.packets:
@@ -185,21 +201,24 @@ class Story:
         say(words.say("connection.size", packets=words.count(len(connection.packets), "packet"),
                       records=words.count(len(connection.records), "record")))
 
-    def _place(self, tale: Tale) -> Dict[int, List[Finding]]:
+    def _place(self, tale: Tale, made: Sequence[Section]) -> Dict[int, List[Finding]]:
         """Findings by the packet at which they are shown; those of no packet, and how many are left out, go to the tale."""
         shown: Dict[str, int] = {}
         boxes: Dict[int, List[Finding]] = {}
         here = {packet.number for packet in tale.connection.packets}
+        read: Dict[int, int] = {}  # packet to the one with which its bytes can be read
+        for section in made:
+            for place in section.places:
+                read[place[0]] = max(read.get(place[0], 0), section.seen)
         at_packet = {id(f): p.number for p in tale.connection.packets for f in p.findings}
         for finding in tale.connection.findings:
             shown[finding.code] = shown.get(finding.code, 0) + 1
             if shown[finding.code] > _BOXES:
                 continue
-            where = {place[0] for place in finding.at}
-            # What was found at the end and is a mere note, or rests on several packets, is about the whole.
-            alone = len(where) == 1 and finding.severity != "note"
-            number = at_packet.get(id(finding)) or (where.pop() if alone else 0)
-            if number in here:
+            where = {place[0] for place in finding.at} & here
+            number = at_packet.get(id(finding)) or max(where, default=0)
+            number = max(number, read.get(number, 0))  # when all of its bytes are told
+            if number in here and finding.code not in _WHOLE:
                 boxes.setdefault(number, []).append(finding)
             else:
                 tale.findings.append(finding)
@@ -234,7 +253,9 @@ class Story:
                 return "server_hello", hellos
             return "server_hello.resumed" if "change_cipher_spec" in names else "server_hello.bare", hellos
         if "client_key_exchange" in names:
-            return "client_keys", hellos
+            if connection.key_exchange == "rsa":
+                return "client_keys.rsa", hellos
+            return "client_keys.dh" if _diffie(connection) else "client_keys", hellos
         if names == {"new_session_ticket"}:
             return "ticket", hellos
         if last == "client" and ("finished.13" in names or "finished" in names and connection.version == 0x0304):
@@ -246,7 +267,7 @@ class Story:
     def _title(self, step: Step) -> None:
         words = self.words
         step.title = words.plain(f"step.{step.kind}.title", side=words.words.get(step.side, step.side))
-        step.names = _names(step.sections)
+        step.names = _names(step)
         step.why = [words.say(f"step.{step.kind}.why", side=words.words.get(step.side, step.side))]
 
     # ---------------------------------------------------------------- one step
@@ -260,7 +281,7 @@ class Story:
         last = 0
         for packet, section in step.events:
             if packet.number != last:
-                step.parts += [BoxPart(f) for f in boxes.pop(last, [])]
+                step.parts += boxed(boxes.pop(last, []))
                 last = packet.number
             if section is None:
                 said, dull = tcp.of(packet)
@@ -281,7 +302,7 @@ class Story:
                         bulk.append(section)
                         continue
                 step.parts.append(self._section(section, tale, facts, forest))
-        step.parts += [BoxPart(f) for f in boxes.pop(last, [])]
+        step.parts += boxed(boxes.pop(last, []))
         if step.phase == "close":
             step.parts += [SaidPart(said) for said in _unsaid(tale, tcp, words)]
         if quiet > _PACKETS and step.side:
@@ -333,6 +354,10 @@ class Story:
         for name in dict.fromkeys(names):
             if name == "certificate" and section.side == "client":
                 name = "certificate.client"
+            if name == "certificate_verify" and section.side == "server":
+                name = "certificate_verify.server"
+            if name == "server_key_exchange" and not _diffie(facts.connection):
+                name = "server_key_exchange.other"
             if name == "application_data" and version == 0x0304:
                 name = "application_data.13"
             if name == "finished" and section.messages:
@@ -350,6 +375,7 @@ class Story:
     def _bytes(self, section: Section, forest: Forest, prefix: str, id: str) -> Tuple[List[Row], List[Entry]]:
         """The rows of a section and its entries; a message that was taken apart before is not again."""
         entries = forest.of(section.records, section.others, prefix)
+        _hold(entries, self.words)
         for entry, message in _bodies(entries, section.messages):
             key = (message.name, message.hex)
             if message.length > 256 and "." not in key[1]:
@@ -372,9 +398,10 @@ class Story:
         units: Sequence[Unit] = section.messages or section.records
         for unit in units:
             out += facts.of(unit)
-        held = section.records[0].description.partition(", plaintext ")[2] if len(section.records) == 1 else ""
-        if held and section.records[0].inside is None:
-            out.append(words.say("record.plain", text=held))
+        if section.key == "change_cipher_spec":
+            out += facts.dark()
+        if section.side == "server" and section.key == "finished":
+            out += facts.finished()
         if section.missing:
             size = section.missing
             out.append(words.say("record.missing", size=words.count(size, "byte"), are=words.words["is" if size == 1 else "are"]))
@@ -491,11 +518,12 @@ def _ahead(packet: Packet, packets: Sequence[Packet]) -> bool:
     return False
 
 
-def _names(made: Sequence[Section]) -> List[str]:
-    """What sections hold, each once, with how often."""
+def _names(step: Step) -> List[str]:
+    """What a step holds, each once, with how often: the names of its sections, and what TCP opens or ends in it."""
     counts: Dict[str, int] = {}
-    for section in made:
-        for name in section.names:
+    for packet, section in step.events:
+        for name in section.names if section is not None else _flags(packet):
+            name = name.replace("SYN, ACK", "SYN with ACK")
             counts[name] = counts.get(name, 0) + 1
     return [name if n == 1 else f"{name} × {n}" for name, n in counts.items()]
 
@@ -514,10 +542,8 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
             label = ", ".join(section.names) or strange
             arrows.append((section.side, label, target, section.sealed))
         else:
-            flags = [name for letter, name in (("S", "SYN"), ("F", "FIN"), ("R", "RST")) if letter in packet.flags]
-            if "S" in packet.flags and "A" in packet.flags:
-                flags = ["SYN, ACK"]
-            elif step.phase == "open" and packet.flags == "A":
+            flags = _flags(packet)
+            if not flags and step.phase == "open" and packet.flags == "A":
                 flags = ["ACK"]
             if flags and packet.side:
                 arrows.append((packet.side, ", ".join(flags), step.id, False))
@@ -535,6 +561,18 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
         sides[arrow.side].append(arrow.label)
     if sides["client"] or sides["server"]:
         tale.table.append((step.number, sides["client"], sides["server"]))
+
+
+def _diffie(connection: Connection) -> bool:
+    """Whether each end sends a half of the key exchange."""
+    return connection.key_exchange.partition("_")[0] in ("dh", "ecdh", "dhe", "ecdhe")
+
+
+def _flags(packet: Packet) -> List[str]:
+    """What of a packet's flags opens or ends a connection."""
+    if "S" in packet.flags:
+        return ["SYN, ACK" if "A" in packet.flags else "SYN"]
+    return [name for letter, name in (("F", "FIN"), ("R", "RST")) if letter in packet.flags]
 
 
 # ------------------------------------------------------------------ words
@@ -579,6 +617,49 @@ def readable(section: Section) -> str:
     if not raw or sum(32 <= c < 127 or c in (9, 10, 13) for c in raw) < len(raw) * 0.8:
         return ""
     return clean(raw.decode("latin-1").replace("\r", "").strip().split("\n")[0])
+
+
+def boxed(findings: Sequence[Finding]) -> List[Part]:
+    """Boxes for findings: what rests on the same bytes stands in one."""
+    by_place: Dict[Tuple[object, ...], List[Finding]] = {}
+    for i, finding in enumerate(findings):
+        key: Tuple[object, ...] = (*finding.at, finding.severity) if finding.at else (i,)
+        if finding.code in _RIVALS:  # of one side
+            key = (finding.stream, finding.text.partition("(")[0])
+        by_place.setdefault(key, []).append(finding)
+    return [BoxPart(found) for found in by_place.values()]
+
+
+def _aim(tale: Tale) -> None:
+    """Gives links to where the bytes of a packet are explained their addresses: the section, or its step."""
+    targets: Dict[int, str] = {}
+    for step in tale.steps:
+        shown = {id(part.section): part.id for part in step.parts if isinstance(part, SectionPart)}
+        for section in step.sections:
+            for place in section.places:
+                targets.setdefault(place[0], shown.get(id(section), step.id))
+    for step in tale.steps:
+        for part in step.parts:
+            if isinstance(part, PacketPart):
+                part.said[:] = [
+                    said._replace(values={**said.values, "target": targets.get(part.packet.number, step.id)})
+                    if "target" in said.values else said for said in part.said
+                ]  # fmt: skip
+
+
+def _hold(entries: Sequence[Entry], words: Wording) -> None:
+    """Says of encrypted content how much of it is content, as far as its length tells."""
+    for entry in entries:
+        _hold(entry.kids, words)
+        record = entry.field.unit if entry.field is not None and entry.sealed and entry.kind != "group" else None
+        if not isinstance(record, Record) or record.inside is not None:
+            continue
+        held = plain_range(record.model)
+        if held is None:
+            continue
+        least = min(kind.least(record.length - record.header) for kind in record.model.protection)
+        key = "entry.held.exact" if least == held[1] else "entry.held" if 0 < held[0] < held[1] else "entry.held.same"
+        entry.words += f", {words.plain(key, most=held[1], least=held[0])}"
 
 
 def _bodies(entries: Sequence[Entry], messages: Sequence[Message]) -> List[Tuple[Entry, Message]]:

@@ -61,8 +61,9 @@ def grouped(digits: str) -> str:
     return " ".join(cut[i : i + 4] for i in range(0, len(cut), 4)) + (" ..." if len(digits) > len(cut) else "")
 
 
-def spell(entry: Entry, field: Field, count: str) -> None:
-    """Sets an entry's hex, number and words, out of its field; `count` is its size in words."""
+def spell(entry: Entry, field: Field, count: str, positive: str) -> None:
+    """Sets an entry's hex, number and words, out of its field; `count` is its size in words, `positive` says why a DER
+    INTEGER begins with a byte of zeros."""
     raw, node = field.raw, field.node
     label = field.label
     if raw is None:
@@ -76,6 +77,8 @@ def spell(entry: Entry, field: Field, count: str) -> None:
             entry.label = said[: said.index(" = ")]
         entry.hex = grouped(field.hex)
         entry.words = count
+        if label == "modulus" and raw[:1] == b"\0" and raw[1:2] >= b"\x80":
+            entry.words += f", {positive}"
         return
     said = node.say(raw)
     if said.startswith(label + " = "):
@@ -276,7 +279,7 @@ class Forest:
                 entry.words = f"{name}, {size}"
                 entry.kids = [k for kid in entry.kids for k in (kid.kids if kid.kind == "group" and kid.label == name else [kid])]
         else:
-            spell(entry, field, size)
+            spell(entry, field, size, self.words.words["entry.positive"])
             if node.kind == ARRAY and field.path.endswith("]") and many > 1:
                 number = int(field.path[field.path.rindex("[") + 1 : -1]) + 1
                 entry.label, entry.listed = self.words.plain("entry.item", number=number, count=many), True
@@ -285,8 +288,11 @@ class Forest:
         if node.doc and id(node) not in self.taught:
             self.taught[id(node)] = True
             entry.doc, entry.rfc = node.doc, node.rfc
-        for kid in entry.kids:
+        for i, kid in enumerate(entry.kids):
             self._dress(kid, len(entry.kids) if field.group and node.kind == ARRAY else 0)
+            before = entry.kids[i - 1] if i else entry
+            if before.kind == "length" and kid.label.partition("[")[0] + " length" == before.label:
+                before.label = f"{kid.label} length"  # an item's, not its list's
 
 
 def _item(group: Field, field: Field) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, List, Optional
 
-from hexnote.model import VERSIONS
+from hexnote.model import VERSIONS, Protection
 from hexnote.report import Connection, Field, Message, Record, Unit
 from hexnote.wording import Said, Wording
 
@@ -49,7 +49,10 @@ class Facts:
         say, out = self.words.say, [self.words.say("fact.ssl2")]
         specs = record.field("client_hello.cipher_specs")
         if specs is not None:
-            out.append(say("fact.ssl2.suites", size=self.words.count(specs.length, "byte"), count=specs.length // 3))
+            offered = [f.value for f in record.fields if not f.group and ".cipher_specs[" in f.path and isinstance(f.value, int)]
+            old = sum(value > 0xFFFF for value in offered)
+            out.append(say("fact.ssl2.suites", size=self.words.count(specs.length, "byte"), count=specs.length // 3,
+                           new=len(offered) - old, old=old))
         return out
 
     def _client_hello(self, message: Message) -> Iterable[Optional[Said]]:
@@ -78,6 +81,8 @@ class Facts:
                 out.append(say("fact.version.same", version=name) if offered == version else
                            say("fact.version", offered=VERSIONS.get(offered, hex(offered)), version=name))
             out.append(self._suite(hello, message))
+        if version == 0x0304:
+            out += self.dark()
         out.append(self._clock(message))
         theirs, mine = message.field("server_hello.session_id"), hello.field("client_hello.session_id") if hello else None
         if theirs is not None and theirs.length and theirs.raw is not None:
@@ -121,8 +126,40 @@ class Facts:
         if not chain or not subject:
             return []
         if len(chain) == 1:
-            return [self.words.say("fact.chain.one", subject=subject)]
-        return [self.words.say("fact.chain", count=len(chain), subject=subject) if message.side == "server" else None]
+            out: List[Optional[Said]] = [self.words.say("fact.chain.one", subject=subject)]
+        else:
+            out = [self.words.say("fact.chain", count=len(chain), subject=subject) if message.side == "server" else None]
+        issuer = _leaf_name(message, chain[0].path, "issuer")
+        if message.side == "server" and issuer and self.once("fact.claim"):
+            out.append(self.words.say("fact.claim", subject=subject, issuer=issuer))
+            proof = self._proof()
+            out.append(self.words.say(f"fact.claim.{proof}") if proof else None)
+        return out
+
+    def _proof(self) -> str:
+        """Where the server proves that its certificate is its own: "13" (CertificateVerify), "dh" (ServerKeyExchange), "rsa"
+        (its Finished, as the client's secret was encrypted for it), "" (elsewhere, or not known)."""
+        if self.connection.version == 0x0304:
+            return "13"
+        return {"dhe": "dh", "ecdhe": "dh", "rsa": "rsa"}.get(self.connection.key_exchange, "")
+
+    def _server_key_exchange(self, message: Message) -> Iterable[Optional[Said]]:
+        signed = any(f.label == "signature" and f.length for f in message.fields)
+        return [self.words.say("fact.proof.signed") if signed and self._proof() == "dh" and self._leaf is not None else None]
+
+    def finished(self) -> List[Said]:
+        """What the server's Finished proves."""
+        proved = self._leaf is not None and self._proof() == "rsa" and self.once("fact.proof.finished")
+        return [self.words.say("fact.proof.finished")] if proved else []
+
+    def dark(self) -> List[Said]:
+        """What encryption hides, where it begins."""
+        if "_NULL_" in self.suite or not self.once("fact.dark"):
+            return []
+        out = [self.words.say("fact.dark")]
+        if self.connection.key_exchange == "rsa" and self._leaf is not None:
+            out.append(self.words.say("fact.dark.rsa"))
+        return out
 
     def _client_key_exchange(self, message: Message) -> Iterable[Optional[Said]]:
         secret = message.field("encrypted_pre_master_secret")
@@ -154,19 +191,29 @@ class Facts:
         held = kinds[0].plain(size) if len(kinds) == 1 else None
         if held is None or not self.once(f"room.{record.side}"):
             return []
+        empty = self._empty(kinds[0], held[0])
+        if not self.once(f"room.{kinds[0][1:]}"):  # the other side's was worked out
+            return empty
         how, most = kinds[0], held[1]
         words = self.words.count(size, "byte")
         if how.block == 1:
             return [self.words.say("fact.aead", extra=how.nonce + how.mac + how.inner, size=words, most=most)]
-        out = [self.words.say("fact.mac", mac=how.mac, block=self.words.count(how.block, "byte"), size=words, most=most)]
-        if how.version <= 0x0301 and held[0] == 0 and self.once("fact.empty"):
-            out.append(self.words.say("fact.empty", version=VERSIONS.get(how.version, "")))
-        return out
+        parts = [n for n in (size, how.nonce, how.mac, 1) if n]
+        least = self.words.plain("fact.mac.least", least=held[0]) if 0 < held[0] < most else ""
+        out = [self.words.say("fact.mac", mac=how.mac, block=self.words.count(how.block, "byte"), size=words, most=most,
+                              sum=" - ".join(map(str, parts)), least=least)]
+        return out + empty
+
+    def _empty(self, how: Protection, least: int) -> List[Said]:
+        """What a record of the least length was sent for."""
+        if how.block > 1 and how.version <= 0x0301 and least == 0 and self.once("fact.empty"):
+            return [self.words.say("fact.empty", version=VERSIONS.get(how.version, ""))]
+        return []
 
 
-def _leaf_name(message: Message, path: str) -> str:
-    """The common name of a certificate's subject, or the whole of what names it first."""
-    names: List[Field] = [f for f in message.fields if f.path.startswith(path + ".") and ".subject." in f.path and not f.group]
+def _leaf_name(message: Message, path: str, whose: str = "subject") -> str:
+    """The common name of a certificate's subject (or issuer), or what names it last."""
+    names: List[Field] = [f for f in message.fields if f.path.startswith(path + ".") and f".{whose}." in f.path and not f.group]
     best = [f for f in names if f.label == "commonName" and isinstance(f.value, str)]
     best = best or [f for f in names if isinstance(f.value, str) and f.node.show == "text"]
     return str(best[-1].value) if best else ""

@@ -95,7 +95,8 @@ class Tcp:
             if early:
                 have = self.whole[side]
                 here = words.plain("packet.early.some" if have else "packet.early.none", size=self._bytes(have))
-                out.append(words.say("packet.early", first=first + 1, last=behind, side=self._word(side), size=size, have=here))
+                out.append(words.say("packet.early", first=first + 1, last=behind, side=self._word(side), size=size, have=here,
+                                     target=""))
             else:
                 out.append(words.say("packet.data", size=size, first=first + 1, last=behind, side=self._word(side)))
             self._take(side, first, behind)
@@ -105,7 +106,8 @@ class Tcp:
                 out.append(words.say("packet.begins", offset=f"0x{packet.start:04x}", ip=packet.ip, tcp=packet.tcp,
                                      link=words.plain("review.link", link=packet.link) + " " if packet.link else ""))
         elif packet.captured:
-            out.append(words.say("packet.placed") if packet.offset is not None and packet.seq is not None else
+            placed = words.say("packet.placed.cut", offset=f"0x{packet.start:04x}") if packet.start else words.say("packet.placed")
+            out.append(placed if packet.offset is not None and packet.seq is not None else
                        Said("$text", {"text": sentence("; ".join(packet.remarks))}))
         if 0 < packet.captured < packet.payload:
             out.append(words.say("packet.cut", shown=self._bytes(packet.captured), size=size,
@@ -143,7 +145,8 @@ class Tcp:
         gap = self._pieces[other] or self.fin.get(other, 0) > self.whole[other]
         if before == got and behind > got and gap:
             self.repeated[side] = True
-            return words.say("packet.ack.repeat", size=self._bytes(got), side=named["side"])
+            following = words.plain("packet.ack.next", next=got + 1) if got > 0 else words.plain("packet.ack.next.first")
+            return words.say("packet.ack.repeat", next=following, side=named["side"])
         if self.repeated[side] and before is not None and got > before:
             self.repeated[side] = False
             return words.say("packet.ack.gap", size=self._bytes(got), side=named["side"])

@@ -168,15 +168,16 @@ def _near(name: str, names: Mapping[str, str]) -> str:
 
 # ------------------------------------------------------------------ marks
 
-# Words of a sentence: code, emphasis, a reference to an RFC, a place, or other text.
+# Words of a sentence: code, a link within the document, emphasis, a place, or other text.
 _MARK = re.compile(
-    r"`(?P<code>[^`]*)`|\*(?P<em>[^*]+)\*|\$(?:\$|(?P<place>[a-z][a-z0-9_]*)|\{(?P<braced>[a-z][a-z0-9_]*)\})"
+    r"`(?P<code>[^`]*)`|\[(?P<link>[^\]]+)\]\(\$(?P<target>[a-z]+)\)|\*(?P<em>[^*]+)\*|\$(?:\$|(?P<place>[a-z][a-z0-9_]*)|\{(?P<braced>[a-z][a-z0-9_]*)\})"
 )
 _RFC = re.compile(r"RFC (\d{3,5})(?:,? (section|appendix) ([A-Z0-9]+(?:\.[0-9]+)*))?")
 
 
 def marks(text: str) -> List[Tuple[str, str]]:
-    """A sentence cut at its marks: (kind, text), kind one of "text", "code", "em", "place"."""
+    """A sentence cut at its marks: (kind, text), kind one of "text", "code", "em", "place", "link" (the name of the place
+    that holds its address, a blank, its words)."""
     out: List[Tuple[str, str]] = []
     at = 0
     for match in _MARK.finditer(text):
@@ -185,6 +186,8 @@ def marks(text: str) -> List[Tuple[str, str]]:
         at = match.end()
         if match.group("code") is not None:
             out.append(("code", match.group("code")))
+        elif match.group("link") is not None:
+            out.append(("link", f"{match.group('target')} {match.group('link')}"))
         elif match.group("em") is not None:
             out.append(("em", match.group("em")))
         else:
@@ -193,6 +196,22 @@ def marks(text: str) -> List[Tuple[str, str]]:
     if at < len(text):
         out.append(("text", text[at:]))
     return out
+
+
+# A command of ours, with its options: those that have a value have it.
+_COMMAND = re.compile(
+    r"\bopenssl s_client\b(?: -(?:(?:connect|servername|starttls|alpn|cert|key|CAfile) [^\s;,)]{0,250}[^\s;,).]|[a-zA-Z0-9_]+\b))*"
+)
+
+
+def commands(text: str) -> List[Tuple[str, bool]]:
+    """A text cut at the commands in it: (text, whether it is one)."""
+    out: List[Tuple[str, bool]] = []
+    at = 0
+    for match in _COMMAND.finditer(text):
+        out += [(text[at : match.start()], False), (match.group(), True)]
+        at = match.end()
+    return [piece for piece in [*out, (text[at:], False)] if piece[0]]
 
 
 def references(text: str) -> List[Tuple[str, str]]:

@@ -14,7 +14,7 @@ from support import annotator, load, sample, shared_path
 
 from hexnote.render.html import Html
 from hexnote.render.markdown import Markdown
-from hexnote.wording import Wording, WordingError, marks, references
+from hexnote.wording import Wording, WordingError, commands, marks, references
 
 TUTORIAL = "server-auth.txt"
 
@@ -61,11 +61,11 @@ FACTS = [
     # the hello in the form of SSL 2.0; the payload begins at 0x34 (the tutorial does not say that the header is shorter now)
     "payload begins at 0x0034: 20 bytes of IP header and 32 of TCP header",
     "0x808c, 140 bytes", "0x01 = 1, client_hello", "0x0301, TLS 1.0 (3.1)", "0x0063, 99 bytes",
-    "three bytes each: 33 suites", "0x0000, 0 bytes", "0x0020, 32 bytes", "high bit",
+    "three bytes each: 33 suites", "begin with 00, 26 of them", "7 are suites of SSL 2.0 itself", "0x0000, 0 bytes", "0x0020, 32 bytes", "high bit",
     "fb38 cd42 50d8 4a97 5ecf 7554 9d9c 898d 1113 b314 1567 505b d7b9 273e 3e4b 257a",
     "RFC 5246 appendix E.2", "server acknowledges 142 bytes",
     # out of order
-    "came too early: bytes 1419 to 1718 of the server's stream", "says once more that it has 0 bytes",
+    "came too early: bytes 1419 to 1718 of the server's stream", "says once more that it still waits for the very first byte",
     "bytes 1 to 1418 of the server's stream", "the bytes of packet 6 that came too early can be read",
     "has everything now, 1718 bytes",
     # ServerHello: 70, not 69 as elsewhere in the tutorial
@@ -81,6 +81,11 @@ FACTS = [
     "0x0659, 1625 bytes", "0x0b = 11, certificate", "0x000655, 1621 bytes", "0x000652, 1618 bytes",
     "0x000325, 805 bytes", "0x000327, 807 bytes", '"www.google.com"', '"Thawte SGC CA"', "2007-05-03 15:34:58 UTC",
     "2008-05-14 23:18:11 UTC", "The chain has 2 certificates",
+    # a certificate is a claim; with RSA it is proved where the secret that was encrypted for it has been used
+    "certificate that names www.google.com, signed by Thawte SGC CA. Anybody can send a copy of it",
+    "will be proved by its Finished", "Here the server proves who it is: to have these keys, it had to get at the secret",
+    "The client makes up the secret and sends it encrypted", "whoever gets it, even years later, can read all",
+    "129 bytes, one more than its bits fill",
     # ServerHelloDone
     "0x0004, 4 bytes", "0x0e = 14, server_hello_done", "0x000000, 0 bytes", "it is the client's turn",
     # the client's answer
@@ -91,9 +96,11 @@ FACTS = [
     "0x0030, 48 bytes", "By its place this is the Finished", "So far no byte of an application has passed",
     "server acknowledges 340 bytes",
     # data
-    "0x17 = 23, application_data", "MAC of 20 bytes", "of these 32 bytes at most 11 are data",
+    "0x17 = 23, application_data", "MAC of 20 bytes", "of these 32 bytes at most 11 are data: 32 - 20 - 1 = 11",
+    "at most 27 of them content (12 where padded no more than needed)",
+    "at most 411 of them content (396 where padded no more than needed)",
     # two of the four records are most likely empty, which the tutorial puts down to the MAC
-    "most likely empty", "has overtaken 437 bytes", "says once more that it has 1777 bytes",
+    "most likely empty", "has overtaken 437 bytes", "says once more that it still waits for byte 1778 of the stream",
     "Only 69 bytes of these 437 bytes are in the dump", "0x01b0, 432 bytes", "368 bytes are not in the dump",
     "acknowledges 2214 bytes of the server's and the FIN behind them",
     # the end
@@ -144,8 +151,58 @@ def test_the_second_traces_facts(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["markdown", "html"])
 def test_what_was_wrong_is_not_repeated(kind: str) -> None:
     text = plain(walkthrough(kind))
-    for wrong in ("69 bytes)", "31 suites", "RFC 4346", "= 69 bytes", "first entry"):
+    for wrong in ("69 bytes)", "31 suites", "RFC 4346", "= 69 bytes", "first entry", "knows now whom", "its part of the key",
+                  "half of the key", "shows no headers", "without a gap", "or fewer", "nothing more can be said", "2 on: openssl"):
         assert wrong not in text
+
+
+# What proves who the server is depends on the key exchange; words of the walkthrough, and words that would be wrong there.
+PROOFS = {
+    "tls12-rsa.txt": (["makes up the secret and sends it encrypted", "will be proved by its Finished", "to have these keys"],
+                      ["ServerKeyExchange, which it signs", "its half of the"]),
+    "tls12-ecdhe.txt": (["its half of the key exchange", "proved by ServerKeyExchange, which it signs", "it signed this half"],
+                        ["makes up the whole", "even years later", "by its Finished"]),
+    "tls13-full.txt": (["in CertificateVerify the server proves it", "This is where encryption begins"],
+                       ["makes up the whole", "even years later", "which it signs"]),
+    "tls12-ticket-resumption.txt": (["its half of the key exchange"], ["even years later"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["markdown", "html"])
+@pytest.mark.parametrize("name", sorted(PROOFS))
+def test_where_the_server_proves_who_it_is(kind: str, name: str) -> None:
+    text = plain(walkthrough(kind, name))
+    right, wrong = PROOFS[name]
+    assert not [words for words in right if words not in text] and not [words for words in wrong if words in text]
+
+
+@pytest.mark.parametrize("name", [TUTORIAL, "tls12-ecdhe.txt", "tls13-full.txt", "client-certificate.txt"])
+def test_carets_end_where_fields_end_and_every_number_stands_under_a_row(name: str) -> None:
+    for block, listed in re.findall(r"```text\n(.*?)\n```\n\n(-.*?)(?=\n\n\S|\Z)", walkthrough("markdown", name), re.S):
+        under = [int(n) for line in block.split("\n") if re.match(r"[ \d]+\Z", line) for n in line.split()]
+        numbers = [int(n) for n in re.findall(r"^ *- (\d+): ", listed, re.M)]
+        assert numbers == list(range(1, len(numbers) + 1)) and set(under) == set(numbers)
+    text = walkthrough("markdown")
+    # type, version, length of a record, then the first field of what is in it (RFC 5246 section 6.2.1)
+    assert "1603 0100 4a02 0000 4603 0147      ....J...F..G\n" + " " * 19 + "^ ^^^^ ^^^^ ^^ ^^^^^^ ^^^^ ^^" in text
+
+
+@pytest.mark.parametrize("kind", ["markdown", "html"])
+def test_a_command_is_one_piece_of_code(kind: str) -> None:
+    command = "openssl s_client -connect 64.233.169.99:443 -tls1_2"
+    assert (f"`{command}`" if kind == "markdown" else f"<code>{command}</code>") in walkthrough(kind).replace("\n> ", " ")
+    for label in ("certificate_list length", "certificate_list[0] length", "certificate_list[1] length"):
+        assert walkthrough(kind).count(f"`{label}`" if kind == "markdown" else f">{label}<") == 1
+    assert commands("a openssl s_client -reconnect against one; b.") == [
+        ("a ", False), ("openssl s_client -reconnect", True), (" against one; b.", False)]  # fmt: skip
+
+
+def test_before_the_steps_stands_the_verdict_alone() -> None:
+    text = walkthrough("markdown")
+    assert "\n>" not in text[: text.index("### Step 1")]
+    found = text[text.index("### What else was found") :]
+    assert found.count("(32, 48, 32,") == 1 and "**Note, empty-fragments, record-splitting.**" in found
+    assert "In this step: Alert (encrypted), FIN, RST × 2." in text and "In this step: FIN, application data." in text
 
 
 def test_each_step_says_why_before_what() -> None:
@@ -370,7 +427,7 @@ def test_every_sentence_is_said_somewhere() -> None:
             if name.endswith(".py"):
                 with open(os.path.join(ROOT, "hexnote", folder, name), encoding="utf-8") as file:
                     source += file.read()
-    made = ("step.", "message.", "unit.", "ui.kind.", "finding.", "fact.session.")
+    made = ("step.", "message.", "unit.", "ui.kind.", "finding.", "fact.session.", "fact.claim.")
     for name in Wording().words:
         assert any(f"{quote}{name}{quote}" in source for quote in ('"', "'")) or name.startswith(made), name
 

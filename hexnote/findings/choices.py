@@ -103,7 +103,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     elif step.name == "server_hello" and step.format == "ssl2":
         yield finding(story, "obsolete-version", "warning", "unknown", "proven",
                       "the server answers in SSL 2.0, which was broken in 1995 and is forbidden since 2011",
-                      "nothing: the ServerHello is there", f"switch TLS 1.2 or 1.3 on: {try_client(story, '-tls1_2')}", step.places)
+                      "nothing: the ServerHello is there",
+                      f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}", step.places)
     elif step.name == "server_hello" and step.facts is not None:
         yield from _answer(story, course, step)
     elif step.name == "hello_retry_request" and step.facts is not None:
@@ -145,7 +146,7 @@ def _answer(story: Story, course: Course, step: Step) -> Iterator[Finding]:
         better = f", though the client offered up to {_version(_highest(hello))}" if hello is not None and who == "server" else ""
         yield finding(story, "obsolete-version", "warning", who, "proven",
                       f"the two ends agree on {_version(version)}, which is no longer safe{better}",
-                      "nothing: the ServerHello says so", f"switch TLS 1.2 or 1.3 on: {try_client(story, '-tls1_2')}",
+                      "nothing: the ServerHello says so", f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}",
                       story.where(step, *answer.ranges["version"]))
     why = _weak(story, answer.suites[0])
     if why:

@@ -14,10 +14,10 @@ from typing import List, Mapping, Optional, Sequence
 from hexnote.model import Finding
 from hexnote.render.document import Document, name
 from hexnote.report import Report
-from hexnote.tale import Arrow, BoxPart, BulkPart, PacketPart, Part, SaidPart, SectionPart, Step, Story, Tale
+from hexnote.tale import Arrow, BoxPart, BulkPart, PacketPart, Part, SaidPart, SectionPart, Step, Story, Tale, boxed
 from hexnote.tale_entries import Entry, clean
 from hexnote.tale_rows import Fold, Gap, Line, Row, Turn
-from hexnote.wording import Said, Wording, marks, references
+from hexnote.wording import Said, Wording, commands, marks, references
 
 _RUNGS = 150  # lines of a ladder that are drawn
 _LONG = 3000  # fields from which on what is out of sight is not laid out
@@ -42,6 +42,9 @@ def _inline(text: str, values: Mapping[str, str]) -> str:
         elif kind == "code":
             filled = "".join(values.get(t, "") if k == "place" else t for k, t in marks(piece))
             out += f"<code>{esc(filled)}</code>"
+        elif kind == "link":
+            target, _, shown = piece.partition(" ")
+            out += f'<a href="#{esc(values.get(target, ""))}">{esc(shown)}</a>'
         elif kind == "em":
             out += f"<em>{esc(piece)}</em>"
         else:
@@ -50,8 +53,12 @@ def _inline(text: str, values: Mapping[str, str]) -> str:
 
 
 def linked(text: str) -> str:
-    """Text whose references to RFCs are links."""
-    return "".join(f'<a href="{esc(url)}" rel="noreferrer">{esc(t)}</a>' if url else esc(t) for t, url in references(text))
+    """Text whose references to RFCs are links, and whose commands are code."""
+    out = ""
+    for piece, command in commands(text):
+        out += f"<code>{esc(piece)}</code>" if command else "".join(
+            f'<a href="{esc(url)}" rel="noreferrer">{esc(t)}</a>' if url else esc(t) for t, url in references(piece))
+    return out
 
 
 def shell(words: Wording, title: str, lead: str, contents: str, body: str, made: str, long: bool = False) -> str:
@@ -84,8 +91,10 @@ class Html(Document):
         lead = said(words.say(self.lead(stories), file=files, count=len(tales)))
         body = [self._reading()] if any(tale.steps for _, tale in tales) else []
         for story in stories:
-            body += [self._finding(f) for f in story.findings]
             body += [self._tale(stories, story, tale) for tale in story.tales]
+            if story.findings and story.tales:
+                body.append(f"<h2>{esc(words.words['found.title.trace'])}</h2>")
+            body += self._boxes(story.findings)
         title = words.words["title" if len(tales) < 2 else "title.many"]
         made = f"<p>{_inline(words.words['ui.made'], {'file': files})}</p>"
         return shell(words, title, lead, self._contents(stories), "\n".join(body), made, stories[-1].count > _LONG)
@@ -120,7 +129,9 @@ class Html(Document):
             f'<button type="button" data-fold="{to}" hidden>{esc(words.words[key])}</button> '
             for to, key in (("open", "ui.unfold"), ("close", "ui.fold"))
         )
-        text = said(words.say("reading")) + said(words.say("reading.links"))
+        listed = said(words.say("reading.glossary")).replace("<p>", "<li>").replace("</p>", "</li>")
+        glossary = f'<h3>{esc(words.words["reading.glossary.title"])}</h3><ul class="glossary">{listed}</ul>'
+        text = said(words.say("reading")) + said(words.say("reading.links")) + glossary
         legend = f'<ul class="legend" aria-label="{esc(words.words["ui.kinds"])}">{kinds}</ul><p class="tools">{tools}</p>'
         return words.form("html/reading.html", title=esc(words.words["reading.title"]), text=text, legend=legend)
 
@@ -128,7 +139,7 @@ class Html(Document):
 
     def _tale(self, stories: List[Story], story: Story, tale: Tale) -> str:
         words = self.words
-        found = [self._finding(f) for f in tale.findings]
+        found = self._boxes(tale.findings)
         found += [said(words.say("finding.more", count=n, code=c)) for c, n in tale.more]
         if not tale.steps:
             return words.form(
@@ -137,7 +148,8 @@ class Html(Document):
             )
         return words.form(
             "html/connection.html", id=esc(tale.id), title=esc(self.headed_title(stories, story, tale)),
-            intro="".join(said(s) for s in tale.intro), findings="".join(found), table_title=esc(words.words["table.title"]),
+            intro="".join(said(s) for s in tale.intro), findings="".join(found),
+            found_title=f'<h3>{esc(words.words["found.title"])}</h3>' if found else "", table_title=esc(words.words["table.title"]),
             table_why=said(words.say("table.why")), ladder=self._ladder(tale), table=self._table(tale),
             steps="\n".join(self._step(step) for step in tale.steps),
         )
@@ -170,7 +182,7 @@ class Html(Document):
                 facts="".join(said(s) for s in part.facts),
             )
         if isinstance(part, BoxPart):
-            return self._finding(part.finding)
+            return self._box(part)
         if isinstance(part, SaidPart):
             return said(part.said)
         assert isinstance(part, BulkPart)
@@ -191,7 +203,16 @@ class Html(Document):
             f'<tbody>{"".join(rows)}</tbody></table></div></details>'
         )
 
-    def _finding(self, finding: Finding) -> str:
+    def _boxes(self, findings: Sequence[Finding]) -> List[str]:
+        return [self._box(part) for part in boxed(findings) if isinstance(part, BoxPart)]
+
+    def _box(self, part: BoxPart) -> str:
+        """Findings on the same bytes, in one box."""
+        told = part.told
+        made = "".join(self._finding(finding, part.codes if len(told) == 1 else "") for finding in told)
+        return made if len(told) == 1 else f'<div class="same">{made}</div>'
+
+    def _finding(self, finding: Finding, codes: str) -> str:
         words = self.words
         advice: List[str] = []
         if finding.severity != "note":
@@ -201,7 +222,7 @@ class Html(Document):
             if finding.next:
                 advice.append(said(words.say("finding.next", text=finding.next)))
         return words.form(
-            "html/finding.html", severity=esc(finding.severity), code=esc(finding.code),
+            "html/finding.html", severity=esc(finding.severity), code=esc(codes or finding.code),
             label=esc(words.words.get(f"finding.{finding.severity}", finding.severity)),
             text=linked(finding.text[:1].upper() + finding.text[1:] + "."),
             advice=f'<div class="advice">{"".join(advice)}</div>' if advice else "",

@@ -7,15 +7,15 @@ rules of markdownlint; `make test-browser` holds it to them.
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from hexnote.model import Finding
 from hexnote.render.document import Document, name
 from hexnote.report import Report
-from hexnote.tale import BoxPart, BulkPart, PacketPart, Part, SaidPart, SectionPart, Step, Story, Tale
+from hexnote.tale import BoxPart, BulkPart, PacketPart, Part, SaidPart, SectionPart, Step, Story, Tale, boxed
 from hexnote.tale_entries import Entry, clean
 from hexnote.tale_rows import Fold, Gap, Line, Row, Turn
-from hexnote.wording import Said, Wording, marks, references
+from hexnote.wording import Said, Wording, commands, marks, references
 
 _WIDTH = 80
 # A line must not begin with these: it would be a list, a heading, a quotation, a fence or a table.
@@ -62,6 +62,9 @@ def _piece(kind: str, text: str, values: Mapping[str, str]) -> str:
     if kind == "code":
         filled = "".join(values.get(t, "") if k == "place" else t for k, t in marks(text))
         return code(filled)
+    if kind == "link":
+        target, _, shown = text.partition(" ")
+        return f"[{escape(shown)}]({values.get(target, '')})"
     if kind == "em":
         return f"*{escape(text)}*"
     return _prose(text)
@@ -82,7 +85,11 @@ def _keep(text: str) -> str:
 
 def linked(text: str) -> str:
     """A text of ours or of the formats (a note, a finding), its values perhaps from the trace; RFCs linked."""
-    return "".join(f"[{escape(t)}]({url})" if url else _coded(t) for t, url in references(text))
+    out = ""
+    for piece, command in commands(text):
+        out += code(piece) if command else "".join(
+            f"[{escape(t)}]({url})" if url else _coded(t) for t, url in references(piece))
+    return out
 
 
 def _coded(text: str) -> str:
@@ -125,6 +132,8 @@ class Markdown(Document):
         """The whole text."""
         words = self.words
         self._headings: Dict[str, int] = {}  # that were used
+        self._titles: Dict[str, str] = {}  # address of a section in the story to its heading,
+        self._anchors: Dict[str, str] = {}  # and that of a step or section to the address of its heading
         stories = self.stories(reports)
         count = sum(len(story.tales) for story in stories)
         files = ", ".join(name(r) for r in reports)
@@ -133,35 +142,51 @@ class Markdown(Document):
         made = words.form(
             "markdown/page.md", title=escape(words.words["title" if count < 2 else "title.many"]), lead=wrap(said(lead)),
             reading_title=escape(words.words["reading.title"]) if shown else "",
-            reading=wrap("\n\n".join(said(words.say(key)) for key in ("reading", "reading.marks"))) if shown else "",
+            reading=self._reading() if shown else "",
             connections="\n\n".join(self._trace(stories, story) for story in stories),
         )
         return _tidy(made)
 
+    def _reading(self) -> str:
+        """How to read the bytes, and a few words."""
+        words = self.words
+        parts = [wrap(said(words.say(key))) for key in ("reading", "reading.marks")]
+        listed = [wrap(item, "  ", "- ") for item in said(words.say("reading.glossary")).split("\n\n")]
+        return "\n\n".join([*parts, f"{wrap(said(words.say('reading.glossary.title')))}:", "\n".join(listed)])
+
     def _trace(self, stories: List[Story], story: Story) -> str:
-        parts = [self._finding(f) for f in story.findings]
-        parts += [self._tale(stories, story, tale) for tale in story.tales]
-        return _joined(parts)
+        parts = [self._tale(stories, story, tale) for tale in story.tales]
+        boxes = [self._box(part) for part in boxed(story.findings) if isinstance(part, BoxPart)]
+        if boxes and story.tales:
+            parts.append(f"## {self._headed(escape(self.words.words['found.title.trace']))}")
+        return _joined(parts + boxes)
+
+    def _headed(self, made: str) -> str:
+        """A heading that no other one equals."""
+        times = self._headings[made] = self._headings.get(made, 0) + 1
+        return made if times == 1 else f"{made} ({times})"
 
     def _tale(self, stories: List[Story], story: Story, tale: Tale) -> str:
         words = self.words
 
         def headed(text: str) -> str:
-            made = escape(self.headed(stories, tale, text))
-            times = self._headings[made] = self._headings.get(made, 0) + 1
-            return made if times == 1 else f"{made} ({times})"
+            return self._headed(escape(self.headed(stories, tale, text)))
 
         steps = {step.id: headed(f"{words.plain('step', number=step.number)}: {step.title}") for step in tale.steps}
         slugs = {id: _slug(title) for id, title in steps.items()}
-        found = [self._finding(f) for f in tale.findings]
+        self._titles = {part.id: headed(part.title) for step in tale.steps for part in step.parts if isinstance(part, SectionPart)}
+        self._anchors = {**slugs, **{id: _slug(title) for id, title in self._titles.items()}}
+        found = [self._box(part) for part in boxed(tale.findings) if isinstance(part, BoxPart)]
         found += [wrap(said(words.say("finding.more", count=n, code=c))) for c, n in tale.more]
         title = tale.title if len(stories) < 2 else f"{name(story.report)}: {tale.title}"
         return words.form(
             "markdown/connection.md", title=escape(title), intro="\n\n".join(wrap(said(s)) for s in tale.intro),
-            findings=_joined(found), table_title=headed(words.words["table.title"]) if tale.steps else "",
+            findings=_joined(found), found_title=headed(words.words["found.title"]) if found and tale.steps else "",
+            table_title=headed(words.words["table.title"]) if tale.steps else "",
             table_why=wrap(said(words.say("table.why"))) if tale.steps else "",
-            table=self._table(tale, slugs), diagram=_mermaid(tale, words.words),
-            steps="\n\n".join(self._step(step, steps[step.id], headed) for step in tale.steps),
+            table=self._table(tale, slugs),
+            diagram=_joined([wrap(said(words.say("table.drawing"))), _mermaid(tale, words.words)]) if tale.arrows else "",
+            steps="\n\n".join(self._step(step, steps[step.id]) for step in tale.steps),
         )
 
     def _table(self, tale: Tale, slugs: Dict[str, str]) -> str:
@@ -178,41 +203,49 @@ class Markdown(Document):
             arrow.step == step.number for arrow in tale.arrows))]
         return "\n".join(rows) if tale.arrows else ""
 
-    def _step(self, step: Step, title: str, headed: Callable[[str], str]) -> str:
+    def _step(self, step: Step, title: str) -> str:
         words = self.words
         names = ", ".join(step.names)
         return words.form(
             "markdown/step.md", title=title, why="\n\n".join(wrap(said(s)) for s in step.why),
             names=wrap(said(words.say("names", names=names))) if names else "",
-            parts=_joined([self._part(part, headed) for part in step.parts]),
+            parts=_joined([self._part(part) for part in step.parts]),
         )
 
-    def _part(self, part: Part, headed: Callable[[str], str]) -> str:
+    def _part(self, part: Part) -> str:
         words = self.words
         if isinstance(part, PacketPart):
             packet = part.packet
             side = words.words.get(packet.side or "", "")
             title = words.plain("packet.title" if side else "packet.title.bare", number=packet.number, side=side)
             header = packet.header.decode("latin-1").strip().replace("\n", " ")
+            numbers = _numbers(part.rows)
             return words.form(
                 "markdown/packet.md", title=escape(title), summary=code(header),
-                text=wrap(("\n\n" if part.rows else " ").join(said(s) for s in part.said)),
-                rows=self._rows(part.rows, part.entries),
-                fields=self._fields(part.entries, _base(part.entries)), after="\n\n".join(wrap(said(s)) for s in part.after),
+                text=wrap(("\n\n" if part.rows else " ").join(said(self._aimed(s)) for s in part.said)),
+                rows=self._rows(part.rows, numbers),
+                fields=self._fields(part.entries, numbers), after="\n\n".join(wrap(said(s)) for s in part.after),
             )
         if isinstance(part, SectionPart):
+            numbers = _numbers(part.rows)
             return words.form(
-                "markdown/record.md", title=headed(part.title),
-                why="\n\n".join(wrap(said(s)) for s in part.lead), rows=self._rows(part.rows, part.entries),
-                fields=self._fields(part.entries, _base(part.entries)), facts="\n\n".join(wrap(said(s)) for s in part.facts),
+                "markdown/record.md", title=self._titles[part.id],
+                why="\n\n".join(wrap(said(s)) for s in part.lead), rows=self._rows(part.rows, numbers),
+                fields=self._fields(part.entries, numbers), facts="\n\n".join(wrap(said(s)) for s in part.facts),
             )
         if isinstance(part, BoxPart):
-            return self._finding(part.finding)
+            return self._box(part)
         if isinstance(part, SaidPart):
             return wrap(said(part.said))
         assert isinstance(part, BulkPart)
         lines = [wrap(said(part.said)), "", *self._bulk(part)]
         return "\n".join(lines)
+
+    def _aimed(self, sentence: Said) -> Said:
+        """A sentence whose link leads to a heading."""
+        if "target" not in sentence.values:
+            return sentence
+        return sentence._replace(values={**sentence.values, "target": f"#{self._anchors.get(sentence.values['target'], '')}"})
 
     def _bulk(self, part: BulkPart) -> List[str]:
         words = self.words.words
@@ -223,7 +256,13 @@ class Markdown(Document):
             rows.append(f"| {words.get(section.side, section.side)} {number} | {section.first} | {section.length} |")
         return rows
 
-    def _finding(self, finding: Finding) -> str:
+    def _box(self, part: BoxPart) -> str:
+        """Findings on the same bytes, as one quotation."""
+        told = part.told
+        codes = part.codes if len(told) == 1 else ""
+        return "\n>\n".join(self._finding(finding, codes) for finding in told)
+
+    def _finding(self, finding: Finding, codes: str) -> str:
         words = self.words
         advice: List[str] = []
         if finding.severity != "note":
@@ -234,25 +273,25 @@ class Markdown(Document):
                 advice.append(said(words.say("finding.next", text=finding.next)))
         made = words.form(
             "markdown/finding.md", severity=escape(words.words.get(f"finding.{finding.severity}", finding.severity)),
-            code=escape(finding.code), text=linked(finding.text[:1].upper() + finding.text[1:] + "."), advice=" ".join(advice),
+            code=escape(codes or finding.code), text=linked(finding.text[:1].upper() + finding.text[1:] + "."),
+            advice=" ".join(advice),
         ).strip()
         body = made[2:] if made.startswith("> ") else made
         return wrap(body, "> ", "> ") if made.startswith("> ") else made
 
     # ---------------------------------------------------------------- rows and fields
 
-    def _rows(self, rows: Sequence[Row], entries: Sequence[Entry]) -> str:
+    def _rows(self, rows: Sequence[Row], numbers: Dict[int, int]) -> str:
         """Dump rows with carets and numbers under them, as a code block."""
         if not rows:
             return ""
-        base = _base(entries)
         lines: List[str] = []
         before: Optional[Entry] = None
         words = self.words
         for row in rows:
             if isinstance(row, Line):
                 lines.append(_dumped(row))
-                lines += _carets(row, base, before)
+                lines += _carets(row, numbers, before)
                 owned = [run.entry for run in row.runs if run.entry is not None]
                 before = owned[-1] if owned else before
             elif isinstance(row, Fold):
@@ -265,22 +304,23 @@ class Markdown(Document):
                 lines.append(f"({_turn(row, words)})")
         return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
-    def _fields(self, entries: Sequence[Entry], base: int, depth: int = 0) -> str:
+    def _fields(self, entries: Sequence[Entry], numbers: Dict[int, int], depth: int = 0) -> str:
         """Entries as a nested list."""
         lines: List[str] = []
         indent = "  " * depth
         for entry in entries:
-            lines.append(wrap(self._entry(entry, base), f"{indent}  ", f"{indent}- "))
+            lines.append(wrap(self._entry(entry, numbers), f"{indent}  ", f"{indent}- "))
             if entry.doc:
                 note = linked(f"{entry.doc} ({entry.rfc})" if entry.rfc and entry.rfc not in entry.doc else entry.doc)
                 lines += ["", wrap(note, f"{indent}  "), ""]
             if entry.kids:
-                lines.append(self._fields(entry.kids, base, depth + 1))
+                lines.append(self._fields(entry.kids, numbers, depth + 1))
         return "\n".join(lines)
 
-    def _entry(self, entry: Entry, base: int) -> str:
-        """One entry: its number, its name, its bytes in hex, in decimal, in words."""
-        out = f"{entry.index - base}: {value(entry.label) if entry.listed else code(entry.label)}"
+    def _entry(self, entry: Entry, numbers: Dict[int, int]) -> str:
+        """One entry: its number under the rows, its name, its bytes in hex, in decimal, in words."""
+        number = numbers.get(entry.index)
+        out = f"{'' if number is None else f'{number}: '}{value(entry.label) if entry.listed else code(entry.label)}"
         if entry.hex:
             out += f" {code(entry.hex)}"
         if entry.number:
@@ -309,9 +349,10 @@ def _turn(row: Turn, words: Wording) -> str:
     return words.plain("rows.plain" if row.buffer.startswith("plain:") else "rows.inflated")
 
 
-def _base(entries: Sequence[Entry]) -> int:
-    """What is taken off the numbers of entries, so that each section counts from 1."""
-    return entries[0].index - 1 if entries else 0
+def _numbers(rows: Sequence[Row]) -> Dict[int, int]:
+    """The numbers of the entries that have bytes in the rows, by index: from 1, in the order of the list."""
+    shown = {run.entry.index for row in rows if isinstance(row, Line) for run in row.runs if run.entry is not None}
+    return {index: number for number, index in enumerate(sorted(shown), 1)}
 
 
 def _slug(heading: str) -> str:
@@ -342,21 +383,24 @@ def _column(i: int) -> int:
     return _DIGITS + i // 2 * 5 + i % 2 * 2
 
 
-def _carets(line: Line, base: int, before: Optional[Entry]) -> List[str]:
-    """Carets under a row, and under them the numbers of the fields that begin in it."""
+def _carets(line: Line, known: Dict[int, int], before: Optional[Entry]) -> List[str]:
+    """Carets under a row, unbroken within a field and a blank between two, and under them the numbers of the fields that
+    begin in it."""
     marks_ = [" "] * 49
     numbers: List[List[str]] = [[" "] * 60]
     shown = False
+    taken = {run.start for run in line.runs if run.entry is not None}
     for run in line.runs:
         if run.entry is None:
             continue
-        for i in range(run.start, run.end):
-            at = _column(i)
-            marks_[at] = marks_[at + 1] = "^"
+        # Where the next field begins in the same group of digits, the last caret is the blank between them.
+        last = _column(run.end - 1) + (1 if run.end % 2 and run.end in taken else 2)
+        for at in range(_column(run.start), last):
+            marks_[at] = "^"
         if run.entry is not before:
             shown = True
-            label, at = str(run.entry.index - base), _column(run.start)
-            for level in range(3):
+            label, at = str(known[run.entry.index]), _column(run.start)
+            for level in range(8):
                 if level == len(numbers):
                     numbers.append([" "] * 60)
                 space = numbers[level][max(at - 1, 0) : at + len(label) + 1]
