@@ -82,7 +82,7 @@ class Facts:
                            say("fact.version", offered=VERSIONS.get(offered, hex(offered)), version=name))
             out.append(self._suite(hello, message))
         if version == 0x0304:
-            out += self.dark()
+            out += self.dark(any("server_share" in f.path for f in message.fields))
         out.append(self._clock(message))
         theirs, mine = message.field("server_hello.session_id"), hello.field("client_hello.session_id") if hello else None
         if theirs is not None and theirs.length and theirs.raw is not None:
@@ -152,13 +152,15 @@ class Facts:
         proved = self._leaf is not None and self._proof() == "rsa" and self.once("fact.proof.finished")
         return [self.words.say("fact.proof.finished")] if proved else []
 
-    def dark(self) -> List[Said]:
-        """What encryption hides, where it begins."""
+    def dark(self, fresh: bool = False) -> List[Said]:
+        """What encryption hides, where it begins. `fresh`: its keys come from halves of TLS 1.3."""
         if "_NULL_" in self.suite or not self.once("fact.dark"):
             return []
         out = [self.words.say("fact.dark")]
         if self.connection.key_exchange == "rsa" and self._leaf is not None:
             out.append(self.words.say("fact.dark.rsa"))
+        if fresh:
+            out.append(self.words.say("fact.dark.13"))
         return out
 
     def _client_key_exchange(self, message: Message) -> Iterable[Optional[Said]]:

@@ -61,7 +61,8 @@ FACTS = [
     # the hello in the form of SSL 2.0; the payload begins at 0x34 (the tutorial does not say that the header is shorter now)
     "payload begins at 0x0034: 20 bytes of IP header and 32 of TCP header",
     "0x808c, 140 bytes", "0x01 = 1, client_hello", "0x0301, TLS 1.0 (3.1)", "0x0063, 99 bytes",
-    "three bytes each: 33 suites", "begin with 00, 26 of them", "7 are suites of SSL 2.0 itself", "0x0000, 0 bytes", "0x0020, 32 bytes", "high bit",
+    "three bytes each: 33 suites", "begin with 00, 26 of them", "7 are suites of SSL 2.0 itself",
+    "0x0000, 0 bytes", "0x0020, 32 bytes", "high bit",
     "fb38 cd42 50d8 4a97 5ecf 7554 9d9c 898d 1113 b314 1567 505b d7b9 273e 3e4b 257a",
     "RFC 5246 appendix E.2", "server acknowledges 142 bytes",
     # out of order
@@ -97,8 +98,8 @@ FACTS = [
     "server acknowledges 340 bytes",
     # data
     "0x17 = 23, application_data", "MAC of 20 bytes", "of these 32 bytes at most 11 are data: 32 - 20 - 1 = 11",
-    "at most 27 of them content (12 where padded no more than needed)",
-    "at most 411 of them content (396 where padded no more than needed)",
+    "at most 27 bytes of plaintext in it (12 if padded no more than needed)",
+    "at most 411 bytes of plaintext in it (396 if padded no more than needed)",
     # two of the four records are most likely empty, which the tutorial puts down to the MAC
     "most likely empty", "has overtaken 437 bytes", "says once more that it still waits for byte 1778 of the stream",
     "Only 69 bytes of these 437 bytes are in the dump", "0x01b0, 432 bytes", "368 bytes are not in the dump",
@@ -152,7 +153,8 @@ def test_the_second_traces_facts(kind: str) -> None:
 def test_what_was_wrong_is_not_repeated(kind: str) -> None:
     text = plain(walkthrough(kind))
     for wrong in ("69 bytes)", "31 suites", "RFC 4346", "= 69 bytes", "first entry", "knows now whom", "its part of the key",
-                  "half of the key", "shows no headers", "without a gap", "or fewer", "nothing more can be said", "2 on: openssl"):
+                  "half of the key", "shows no headers", "without a gap", "or fewer", "nothing more can be said",
+                  "2 on: openssl"):
         assert wrong not in text
 
 
@@ -162,7 +164,7 @@ PROOFS = {
                       ["ServerKeyExchange, which it signs", "its half of the"]),
     "tls12-ecdhe.txt": (["its half of the key exchange", "proved by ServerKeyExchange, which it signs", "it signed this half"],
                         ["makes up the whole", "even years later", "by its Finished"]),
-    "tls13-full.txt": (["in CertificateVerify the server proves it", "This is where encryption begins"],
+    "tls13-full.txt": (["in CertificateVerify the server proves it", "This is where encryption begins", "two halves that are made for this connection"],
                        ["makes up the whole", "even years later", "which it signs"]),
     "tls12-ticket-resumption.txt": (["its half of the key exchange"], ["even years later"]),
 }  # fmt: skip
