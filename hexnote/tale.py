@@ -269,6 +269,8 @@ class Story:
         step.title = words.plain(f"step.{step.kind}.title", side=words.words.get(step.side, step.side))
         step.names = _names(step)
         step.why = [words.say(f"step.{step.kind}.why", side=words.words.get(step.side, step.side))]
+        if step.kind.startswith("client_keys") and any(m.name == "certificate" for s in step.sections for m in s.messages):
+            step.why.append(words.say("step.client_keys.certificate.why"))
 
     # ---------------------------------------------------------------- one step
 

@@ -199,7 +199,8 @@ class Facts:
         how, most = kinds[0], held[1]
         words = self.words.count(size, "byte")
         if how.block == 1:
-            return [self.words.say("fact.aead", extra=how.nonce + how.mac + how.inner, size=words, most=most)]
+            return [self.words.say("fact.aead", extra=how.nonce + how.mac + how.inner, size=words,
+                                  most=f"at most {most}" if how.inner else most)]
         parts = [n for n in (size, how.nonce, how.mac, 1) if n]
         least = self.words.plain("fact.mac.least", least=held[0]) if 0 < held[0] < most else ""
         out = [self.words.say("fact.mac", mac=how.mac, block=self.words.count(how.block, "byte"), size=words, most=most,

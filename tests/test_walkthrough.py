@@ -164,8 +164,11 @@ PROOFS = {
                       ["ServerKeyExchange, which it signs", "its half of the"]),
     "tls12-ecdhe.txt": (["its half of the key exchange", "proved by ServerKeyExchange, which it signs", "it signed this half"],
                         ["makes up the whole", "even years later", "by its Finished"]),
-    "tls13-full.txt": (["in CertificateVerify the server proves it", "This is where encryption begins", "two halves that are made for this connection"],
+    "tls13-full.txt": (["in CertificateVerify the server proves it", "This is where encryption begins",
+                        "two halves that are made for this connection"],
                        ["makes up the whole", "even years later", "which it signs"]),
+    "client-certificate.txt": (["begins with its answer to that", "proves that the client has the private key as well",
+                                "it signed this half", "of these 37 bytes 13 are data"], ["makes up the whole"]),
     "tls12-ticket-resumption.txt": (["its half of the key exchange"], ["even years later"]),
 }  # fmt: skip
 
