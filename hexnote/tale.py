@@ -360,7 +360,9 @@ class Story:
                 name = "certificate_verify.server"
             if name == "server_key_exchange" and not _diffie(facts.connection):
                 name = "server_key_exchange.other"
-            if name == "application_data" and version == 0x0304:
+            if name == "application_data" and section.records and section.records[0].inside is not None:
+                name = "application_data.open"
+            elif name == "application_data" and version == 0x0304:
                 name = "application_data.13"
             if name == "finished" and section.messages:
                 name = "finished.open"

@@ -38,7 +38,7 @@ class Facts:
             return [said for said in tell(unit) if said is not None] if tell is not None else []
         if isinstance(unit, Record) and unit.format == "ssl2":
             return self._ssl2(unit)
-        if isinstance(unit, Record) and unit.encrypted and unit.type == 23:
+        if isinstance(unit, Record) and unit.encrypted and unit.type == 23 and unit.inside is None:
             return self._sealed(unit)
         return []
 
@@ -121,7 +121,7 @@ class Facts:
     def _certificate(self, message: Message) -> Iterable[Optional[Said]]:
         if message.side == "server":
             self._leaf = message
-        chain = [f for f in message.fields if f.group and f.node.type == "Certificate" and f.path.endswith("]")]
+        chain = [f for f in message.fields if f.group and f.node.type == "Certificate" and f.path.endswith(("]", "].cert_data"))]
         subject = _leaf_name(message, chain[0].path if chain else "")
         if not chain or not subject:
             return []
@@ -156,7 +156,8 @@ class Facts:
         """What encryption hides, where it begins. `fresh`: its keys come from halves of TLS 1.3."""
         if "_NULL_" in self.suite or not self.once("fact.dark"):
             return []
-        out = [self.words.say("fact.dark")]
+        both = "" if self.connection.version == 0x0304 else self.words.plain("fact.dark.both")
+        out = [self.words.say("fact.dark", both=both)]
         if self.connection.key_exchange == "rsa" and self._leaf is not None:
             out.append(self.words.say("fact.dark.rsa"))
         if fresh:

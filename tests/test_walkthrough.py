@@ -508,5 +508,9 @@ def test_what_keys_open_is_shown_as_rows_of_its_own(hexnote: Callable[..., Any])
     record = text[text.index("record 3: EncryptedExtensions, decrypted") : text.index("record 4: Certificate, decrypted")]
     # 08 encrypted_extensions, 000002 its length, 0000 no extensions, 16 the content type (RFC 8446 sections 4.3.1, 5.2)
     assert "0x0000:  0800 0002 0000 16" in record and "`0x08` = 8, `encrypted_extensions`" in record
+    flat = plain(text)
+    assert "certificate that names www.harbour.example, signed by Harbour Issuing CA 1" in flat
+    assert "proved by CertificateVerify, which it signs" in flat and "with it the server has proved who it is" in flat
+    assert "What an application sends" in flat and "The type proves nothing" not in flat and "How much is in it" not in flat
     assert '"www.harbour.example"' in text and "handshake messages (encrypted)" not in text
     assert not Page(hexnote("--to", "html", "--keylog", keys, trace).out.decode()).wrong
