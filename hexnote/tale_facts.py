@@ -144,11 +144,16 @@ class Facts:
         return {"dhe": "dh", "ecdhe": "dh", "rsa": "rsa"}.get(self.connection.key_exchange, "")
 
     def _server_key_exchange(self, message: Message) -> Iterable[Optional[Said]]:
+        if self.connection.key_exchange.endswith("_anon"):
+            return [self.words.say("fact.proof.none")]
         signed = any(f.label == "signature" and f.length for f in message.fields)
         return [self.words.say("fact.proof.signed") if signed and self._proof() == "dh" and self._leaf is not None else None]
 
     def finished(self) -> List[Said]:
         """What the server's Finished proves."""
+        shared = self.connection.key_exchange in ("psk", "dhe_psk", "ecdhe_psk")
+        if shared and any(m.name == "client_key_exchange" for m in self.connection.messages) and self.once("fact.proof.psk"):
+            return [self.words.say("fact.proof.psk")]
         proved = self._leaf is not None and self._proof() == "rsa" and self.once("fact.proof.finished")
         return [self.words.say("fact.proof.finished")] if proved else []
 

@@ -200,7 +200,9 @@ def marks(text: str) -> List[Tuple[str, str]]:
 
 # A command of ours, with its options: those that have a value have it.
 _COMMAND = re.compile(
-    r"\bopenssl s_client\b(?: -(?:(?:connect|servername|starttls|alpn|cert|key|CAfile) [^\s;,)]{0,250}[^\s;,).]|[a-zA-Z0-9_]+\b))*"
+    r"\b(?:openssl (?:s_client|s_server|verify|pkey|x509)|nmap)\b"
+    r"(?: (?:-(?:connect|servername|starttls|alpn|groups|cert|key|CAfile|untrusted|trusted|in|-script) [^\s;,)]{0,250}[^\s;,).]"
+    r"|-[a-zA-Z0-9_]+\b|[A-Z]+\.pem\b))*"
 )
 
 

@@ -200,6 +200,15 @@ def test_a_command_is_one_piece_of_code(kind: str) -> None:
         assert walkthrough(kind).count(f"`{label}`" if kind == "markdown" else f">{label}<") == 1
     assert commands("a openssl s_client -reconnect against one; b.") == [
         ("a ", False), ("openssl s_client -reconnect", True), (" against one; b.", False)]  # fmt: skip
+    both = "openssl verify -untrusted CHAIN.pem LEAF.pem checks it; nmap --script ssl-enum-ciphers."
+    assert [c for c, found in commands(both) if found] == [
+        "openssl verify -untrusted CHAIN.pem LEAF.pem", "nmap --script ssl-enum-ciphers"]
+
+
+def test_a_shared_key_is_the_proof_where_there_is_no_certificate() -> None:
+    name = "tls12_psk_aes128gcm_openssl.X.txt"
+    text = plain(document("markdown", (name, load(shared_path("corpus", name)))))
+    assert "Here the server proves who it is, without any certificate" in text and "Anybody can send a copy" not in text
 
 
 def test_before_the_steps_stands_the_verdict_alone() -> None:
