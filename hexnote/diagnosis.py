@@ -117,9 +117,20 @@ class Doctor:
         found: List[Finding] = []
         for ask in asked:
             _ask(found, ask, story, step)
+        if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
+            found = self._explained(story, step, found)
         if found:
             self.note(story, found)
         return found
+
+    def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
+        """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
+        known = [*story.told, *found]
+        for name in ("chains", "client_certificate"):
+            _ask(known, import_module(f"hexnote.findings.{name}").end, story)
+        speaks = import_module("hexnote.findings.verdict")
+        cause = speaks.explains(alert, known)
+        return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
 
     def note(self, story: Story, found: List[Finding]) -> None:
         """Findings that were made on a connection, by whomever."""

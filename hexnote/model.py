@@ -737,9 +737,9 @@ def host(raw: Optional[bytes]) -> str:
     return ""
 
 
-def try_client(story: Story, options: str = "") -> str:
-    """The command that does as the client did: `openssl s_client` to the server, under the name that it asked for."""
-    name = host(story.hello.server_name) if story.hello is not None else ""
+def try_client(story: Story, options: str = "", name: str = "") -> str:
+    """The command that does as the client did: `openssl s_client` to the server, under the name that it asked for, or another."""
+    name = name or (host(story.hello.server_name) if story.hello is not None else "")
     where = story.ends[1] or f"{name or 'HOST'}:443"
     return f"openssl s_client -connect {where}{f' -servername {name}' if name else ''}{f' {options}' if options else ''}"
 

@@ -510,7 +510,7 @@ def test_verdict_and_certificate_line() -> None:
     assert (verdict["code"], verdict["by"], verdict["outcome"]) == ("bad-record-mac-on-resumption", "unknown", "resumed")
     mine = chain(cert("Client One", "Inner CA"), cert("Inner CA", "Root CA"))
     line = of(objects(full(asked=request(name_of("Root CA")), sent=(mine, CKE, CV)).text()), "verdict")[0]["client_certificate"]
-    assert re.search(r"asked for by the server \(packet \d+, 0x.*sent \(packet \d+.*proved \(CertificateVerify\) \(packet", line)
+    assert re.search(r"asked for by the server \(packet \d+, 0x.*sent \(packet \d+.*proof sent \(CertificateVerify\) \(", line)
     assert line.endswith("whose move: nobody's") and "which the server lists" in line
 
 
@@ -574,3 +574,28 @@ def test_openssl_in_good_order_raises_no_alarm(version: str, mutual: bool, tmp_p
     assert not [f["code"] + ": " + f["text"] for f in told if f["severity"] != "note"]
     if version == "TLSv1_2":
         assert ("client-certificate-sent" if mutual else "client-certificate-not-requested") in {f["code"] for f in told}
+
+
+def test_verdict_joins_an_alert_and_its_cause() -> None:
+    def told(description: int, first: bytes) -> Tuple[Object, Object]:
+        mine = chain(cert("other.example", "Inner CA", "other.example"), cert("Inner CA", "Root CA"))
+        found = objects(full(first, certificates=mine, finish=False).say(CLIENT, alert(2, description)).fin(0, 1).text())
+        return of(found, "verdict")[0], next(f for f in of(found, "finding") if f["code"] == "fatal-alert")
+
+    verdict, broken = told(42, hello(extensions=SNI))
+    assert "the client broke off with bad_certificate (42), most likely because the client asked for www" in verdict["text"]
+    assert (verdict["code"], verdict["by"]) == ("name-mismatch", "server")
+    assert verdict["text"].endswith("-servername other.example")
+    assert broken["text"].endswith("the likeliest cause here: name-mismatch")
+    for description, first in ((80, hello(extensions=SNI)), (42, hello())):  # another reason; no name was asked for
+        verdict, broken = told(description, first)
+        assert verdict["code"] == "fatal-alert" and "because" not in verdict["text"] and "likeliest" not in broken["text"]
+
+
+def test_verdict_says_who_closed() -> None:
+    def told(talk: Any) -> str:
+        return str(of(objects(talk.text()), "verdict")[0]["text"])
+
+    assert "Still open where the trace ends" in told(full())
+    closed = told(full().say(SERVER, sealed(21, 26)).fin(1, 0))
+    assert re.search(r"The server closed first: an encrypted alert, .*probably close_notify \(packet \d+\), then FIN", closed)

@@ -113,8 +113,6 @@ _MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
     121: ("it wants the ClientHello encrypted (ECH)", "client", "an old configuration record; a client without ECH; a proxy", ""),
 }  # fmt: skip
 
-# What servers say where a client certificate is required and none came: handshake_failure up to TLS 1.2.
-_WANTS = (40, 42, 116)
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -137,17 +135,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         other = SIDES[1 - step.side]
         by = side if who == _SENDER else other if who == _RECEIVER else who
         usual = f"; usual causes: {causes}" if causes else ""
-        course = story.courses[-1] if story.courses else None
-        sent = course.certificate[0] if course is not None else None
-        if step.side and step.description in _WANTS and sent is not None and _empty(sent):
-            by = "client"
-            usual = "; usual causes: here most likely the client's empty list of certificates, which the server does not accept"
         yield finding(story, "fatal-alert", "error", by, "proven",
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
-                      "nothing: the alert is on the wire in clear; the cause is what remains to be found",
+                      "",
                       next_step or _GENERAL + try_client(story), step.places)
-
-
-def _empty(sent: Step) -> bool:
-    """Whether a Certificate message holds an empty list."""
-    return sent.facts is not None and sent.facts.complete and not sent.facts.count

@@ -208,8 +208,7 @@ def _order(story: Story, name: str, read: List[Any], path: List[int], where: Any
             what += f"; {'certificate' if len(stray) == 1 else 'certificates'} {', '.join(str(i + 1) for i in stray)} " \
                     f"{'has' if len(stray) == 1 else 'have'} no place in the chain of the first one"
         yield finding(story, "chain-out-of-order", "warning", name, "proven", f"in the {name}'s chain {what}",
-                      "nothing: names and key identifiers are there", "put the leaf first, then its issuer, and so "
-                                                                      "on", where(first))
+                      "", "put the leaf first, then its issuer, and so on", where(first))
     root = next((i for i in range(1, len(read)) if read[i].self_issued), None)
     if root is not None:
         yield finding(story, "chain-has-root", "note", name, "proven",
@@ -234,7 +233,9 @@ def _told(story: Story, name: str, chain: Chain, read: List[Any], path: List[int
                           "a typing error in the dump", "openssl verify -partial_chain -trusted ISSUER.pem CERT.pem", where(a))
     last = read[path[-1]]
     parts = " <- ".join(_who(read[i]) for i in path)
-    ends = "a root, sent too" if last.self_issued else f"to be found by its holder: {last.issuer}"
+    usual = ", as is usual for a root" if last.is_ca else ""
+    ends = "the root was sent too" if last.self_issued else \
+        f"{last.issuer}, which issued the last one, was not sent{usual}: the other end must have it"
     if not pairs:
         how = "nothing to check by itself"
     elif all(right for _, _, right in checked):
@@ -245,7 +246,7 @@ def _told(story: Story, name: str, chain: Chain, read: List[Any], path: List[int
         how = "names and key identifiers checked, signatures in part"
     whole = "" if chain.complete else "; not all of it was captured"
     yield finding(story, "certificate-chain", "note", "unknown", "proven",
-                  f"the {name}'s chain, {plural(chain.count, 'certificate')}: {parts}; issuer of the last one: {ends} "
+                  f"the {name}'s chain, {plural(chain.count, 'certificate')}: {parts}; {ends} "
                   f"({how}){whole}",
                   at=where(0)[:1] + where(path[-1])[-1:] if len(path) > 1 else where(0))
 
@@ -315,10 +316,12 @@ def _names(story: Story, course: Course, leaf: Any, where: Any) -> Iterator[Find
     if any(_covers(pattern, name) for pattern in listed) or name in addresses:
         return
     shown = ", ".join(_plain(p) for p in listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") or "no name"
+    other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed) if n), "")
     yield finding(story, "name-mismatch", "error", "server", "proven",
                   f"the client asked for {asked}, and the server's certificate covers {shown}",
-                  "a client that does not check names, or checks another one",
-                  f"configure a certificate for that name, or ask for another: {try_client(story)}",
+                  "",
+                  f"give the server a certificate for {asked}" +
+                  (f"; to test, ask for a name that is covered: {try_client(story, name=other)}" if other else ""),
                   where(0, "names" if covered else "subject") + story.where(course.hello, *hello.ranges["server_name"]))
 
 
@@ -351,5 +354,5 @@ def _weak(story: Story, name: str, read: List[Any], where: Any) -> Iterator[Find
         if why:
             yield finding(story, "weak-certificate", "warning", name, "proven",
                           f"certificate {number + 1} of the {name}'s chain ({_who(facts)}) has {' and '.join(why)}",
-                          "nothing: the certificate is there", "have it issued anew, with 2048 bits or more and SHA-256",
+                          "", "have it issued anew, with 2048 bits or more and SHA-256",
                           where(number, what))

@@ -103,7 +103,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     elif step.name == "server_hello" and step.format == "ssl2":
         yield finding(story, "obsolete-version", "warning", "unknown", "proven",
                       "the server answers in SSL 2.0, which was broken in 1995 and is forbidden since 2011",
-                      "nothing: the ServerHello is there",
+                      "",
                       f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}", step.places)
     elif step.name == "server_hello" and step.facts is not None:
         yield from _answer(story, course, step)
@@ -123,7 +123,7 @@ def _offer(story: Story, step: Step) -> Iterator[Finding]:
     elif hello.ssl2 and hello.version == 0x0002:
         yield finding(story, "obsolete-version", "warning", "client", "proven",
                       "the client offers SSL 2.0 and nothing newer, which was broken in 1995 and is forbidden since 2011",
-                      "nothing: the hello is there", "update the client", step.places)
+                      "", "update the client", step.places)
     if FALLBACK in hello.suites:
         start = hello.ranges["suites"][0] + (3 if hello.ssl2 else 2) * hello.suites.index(FALLBACK)
         yield finding(story, "fallback-scsv", "warning", "client", "proven",
@@ -146,19 +146,19 @@ def _answer(story: Story, course: Course, step: Step) -> Iterator[Finding]:
         better = f", though the client offered up to {_version(_highest(hello))}" if hello is not None and who == "server" else ""
         yield finding(story, "obsolete-version", "warning", who, "proven",
                       f"the two ends agree on {_version(version)}, which is no longer safe{better}",
-                      "nothing: the ServerHello says so", f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}",
+                      "", f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}",
                       story.where(step, *answer.ranges["version"]))
     why = _weak(story, answer.suites[0])
     if why:
         yield finding(story, "obsolete-cipher", "warning", "server", "proven",
                       f"the server chooses {title(story, 'cipher_suites', answer.suites[0])}: {why}",
-                      "nothing: the ServerHello says so", "take such suites out of the server's list",
+                      "", "take such suites out of the server's list",
                       story.where(step, *answer.ranges["suites"]))
     if answer.compressions and answer.compressions[0]:
         method = title(story, "compression_methods", answer.compressions[0], 2)
         yield finding(story, "compression", "warning", "server", "proven",
                       f"the server agrees to compress ({method}): lengths then give secrets away (CRIME)",
-                      "nothing: the ServerHello says so", "switch TLS compression off",
+                      "", "switch TLS compression off",
                       story.where(step, *answer.ranges["compressions"]))
     if hello is None or not hello.complete:
         return
@@ -301,9 +301,10 @@ def _versions(story: Story, course: Course, step: Step, hello: Hello) -> Finding
     }[older]
     assert course.hello is not None
     where = hello.extensions.get(43) or hello.ranges.get("version")
+    newer = "-tls1_3" if older == "client" and highest < 0x0304 else "-tls1_2"
     return finding(story, "version-mismatch", "error", older, sure, f"{text}; {why}",
                    "a middlebox that changes the versions in the hello (a trace taken at the other end)",
-                   f"try one version at a time: {try_client(story, '-tls1_2')}",
+                   f"try one version at a time: {try_client(story, newer)}",
                    (story.where(course.hello, *where) if where else course.hello.places) + step.places)
 
 

@@ -147,9 +147,9 @@ def _countermeasures(story: Story, course: Course) -> Iterator[Finding]:
                           f"empty fragment (0/n){', or the first byte alone (1/n-1)' if both else ''}", at=where)
         if one:
             yield finding(story, "record-splitting", "note", "unknown", sure,
+                          "or the first byte of each write alone (1/n-1): see empty-fragments" if both else
                           f"the {SIDES[side]}'s records ({many} bytes) have one of the least length ({least}) before each "
-                          "longer write: its "
-                          f"first byte alone (1/n-1){', or an empty fragment (0/n)' if both else ''}", at=where)
+                          "longer write: its first byte alone (1/n-1)", at=where)
 
 
 def _sizes(story: Story, side: int) -> Tuple[List[int], Optional[Step]]:

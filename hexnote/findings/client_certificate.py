@@ -129,7 +129,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         sent = course.certificate[0]
         if sent is not None and sent.facts is not None and sent.facts.count:
             yield finding(story, "client-certificate-sent", "note", "unknown", "proven",
-                          f"the client sent a chain of {plural(sent.facts.count, 'certificate')} and proved it (CertificateVerify)",
+                          f"the client sent a chain of {plural(sent.facts.count, 'certificate')} and the proof that it holds "
+                          "the key (CertificateVerify)",
                           at=sent.places + step.places)
 
 
@@ -158,13 +159,10 @@ def _sent(story: Story, course: Course, step: Step) -> Iterator[Finding]:
     chain: Chain = step.facts
     if course.certificate[0] is not step or not chain.complete or chain.count:
         return
-    lists = course.request is not None and bool(course.request.facts.authorities)
     yield finding(story, "client-certificate-empty", "warning", "client", "proven",
                   "the server asked for a certificate, and the client answers with an empty list: it has none to offer"
                   if course.request is not None else "the client sends an empty list of certificates: it has none to offer",
-                  "nothing: the list is empty; if the issuer of the client's certificate is not among those listed, the "
-                  "server's list "
-                  "is the cause" if lists else "nothing: the list is empty",
+                  "",
                   _offer(story), story.where(step, *chain.list))
 
 

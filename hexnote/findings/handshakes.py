@@ -166,7 +166,7 @@ def _early(story: Story, course: Course) -> Optional[Finding]:
         why = "asked for another hello" if course.retry is not None else "took no pre-shared key"
         return finding(story, "early-data-rejected", "warning", "server", "proven",
                        f"the client offered early data; the server {why}, so it did not take them",
-                       "nothing: early data go with the pre-shared key or not at all",
+                       "",
                        try_client(story, "-sess_in SESSION.pem -early_data REQUEST.txt"), where)
     if course.early is None or not course.complete:
         return None

@@ -36,7 +36,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
                       f"the {SIDES[step.side]} sends a heartbeat request that claims {claims} bytes of payload and holds "
                       f"{plural(step.size - 3, 'byte')}: Heartbleed's probe. Whether bytes leak, an answer tells; nothing has "
                       "leaked yet",
-                      "nothing: the lengths are in clear", "see whether an answer follows; keep the server's library up to date",
+                      "", "see whether an answer follows; keep the server's library up to date",
                       step.places)
     elif data[0] == 2:
         probe = _probe(story, step)
@@ -44,7 +44,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             leaked = max(min(claims, step.size - 3) - (probe.size - 3), 0)
             yield finding(story, "heartbleed", "error", SIDES[step.side], "proven",
                           f"the {SIDES[step.side]} answers Heartbleed's probe: {plural(leaked, 'byte')} of its memory leaked",
-                          "nothing: the answer holds more than the request sent",
+                          "",
                           "update the library at once, then change keys, certificates and passwords", step.places)
 
 

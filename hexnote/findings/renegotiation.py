@@ -78,13 +78,13 @@ def _info(story: Story, course: Course, number: int) -> Iterator[Finding]:
                       "the ClientHello has neither renegotiation_info nor TLS_EMPTY_RENEGOTIATION_INFO_SCSV: the client does "
                       "not know "
                       "secure renegotiation, and strict servers refuse it",
-                      "nothing: the hello is there whole", "update the client's library (all since 2010 send "
+                      "", "update the client's library (all since 2010 send "
                                                            "it)", course.hello.places)
     elif answer is not None and answer.complete and INFO not in answer.extensions and course.answer is not None:
         yield finding(story, "renegotiation-info-missing", "warning", "server", "proven",
                       "the ServerHello lacks renegotiation_info, for which the client asked: the server does not know secure "
                       "renegotiation, and strict clients (OpenSSL 3) refuse it",
-                      "nothing: the hello is there whole", "update the server; for a test: "
+                      "", "update the server; for a test: "
                                                            f"{try_client(story, '-legacy_server_connect')}",
                       course.answer.places)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import VERSIONS, Finding, Step, Story, Verdict, plural, title
+from hexnote.model import SIDES, VERSIONS, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -28,6 +28,28 @@ _RANK = (
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
 _CAUSES = frozenset(("fallback-scsv", "client-certificate-empty", "client-no-certificate-alert", "injected-reset"))
+# Which alerts a finding explains, the best explanation first.
+_CHAIN = (40, 42, 46, 48)
+_FITS: Dict[str, Tuple[int, ...]] = {
+    "client-certificate-missing": (10, 40, 42, 116), "client-certificate-unproven": (10, 40, 42, 51),
+    "client-certificate-empty": (40, 42, 116), "client-no-certificate-alert": (40, 42, 116),
+    "certificate-signature-wrong": (42, 46, 48, 51), "certificate-expired": (40, 42, 45, 46),
+    "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
+    "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
+    "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 70, 110, 120), "downgrade-sentinel": (47,),
+    "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
+    "no-common-parameters": (40, 71),
+}  # fmt: skip
+_EITHER = frozenset(("version-mismatch",))  # the end that must act may be the one that broke off
+_OF_CLIENT = frozenset((
+    "client-certificate-missing", "client-certificate-unproven", "client-certificate-empty", "client-no-certificate-alert",
+    "ca-list-mismatch",
+))  # fmt: skip
+# What tells the end by itself, its alert included.
+_ITSELF = frozenset((
+    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "heartbleed", "injected-reset", "reset-mid-handshake",
+))  # fmt: skip
+_SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -37,15 +59,105 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     cause = _cause(told)
     if cause is None:
         good = " Nothing wrong was found." if outcome in ("full", "resumed", "psk") else ""
-        return Verdict(f"{sentence}.{good}", outcome, "", "nobody")
-    what = cause.text.split("; usual causes: ")[0].split("; the Finished takes ")[0]
+        return Verdict(f"{sentence}.{_closing(story)}{good}", outcome, "", "nobody")
+    what = _short(cause)
+    alert = fatal(story)
+    if alert is not None and any(f.code == "fatal-alert" for f in told):
+        if cause.code not in _ITSELF:
+            cause = explains(alert, told) or next(f for f in told if f.code == "fatal-alert")
+        what = _joined(story, alert, cause)
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}"
     if cause.severity != "note":
         line += f" Ball with: {cause.by}."
-        if cause.next:
-            line += f" Try: {cause.next}{'' if cause.next.endswith('.') else '.'}"
+        if cause.next:  # no full stop: the last words are often a command
+            line += f" Try: {cause.next[4:] if cause.next.startswith('try ') else cause.next}"
     return Verdict(line, outcome, cause.code, cause.by)
+
+
+def _short(cause: Finding) -> str:
+    for behind in ("; usual causes: ", "; the Finished takes ", "; the likeliest cause here: "):
+        cause = cause._replace(text=cause.text.split(behind)[0])
+    return cause.text
+
+
+def _joined(story: Story, alert: Step, cause: Finding) -> str:
+    """Who broke off, with which alert, and the likeliest cause."""
+    if cause.code in _ITSELF:
+        return _short(cause)
+    name = title(story, "alert_descriptions", alert.description, 2)
+    lead = f"the {SIDES[alert.side]} broke off with {name} ({alert.description})"
+    if cause.code == "fatal-alert":
+        return f"{lead}: {_short(cause).split('): ', 1)[-1]}"
+    if cause.code == "no-common-parameters":
+        return f"{lead}: {_short(cause)}"
+    return f"{lead}, {'possibly' if cause.sure == 'possible' else 'most likely'} because {_short(cause)}"
+
+
+def fatal(story: Story) -> Optional[Step]:
+    """The first alert in clear at level fatal."""
+    return next((s for s in story.steps if s.kind == "alert" and s.level == 2 and s.description >= 0), None)
+
+
+def explains(alert: Step, told: List[Finding]) -> Optional[Finding]:
+    """The finding that an alert most likely speaks of: one that its description fits, about what its sender was sent."""
+    side = SIDES[alert.side]
+    fitting = [
+        f for f in told
+        if alert.description in _FITS.get(f.code, ()) and f.severity != "note" and (f.by != side or f.code in _EITHER)
+        and not (alert.side == 0 and f.code in _OF_CLIENT)
+    ]  # fmt: skip
+    return min(fitting, key=lambda f: (list(_FITS).index(f.code), _SURE.index(f.sure)), default=None)
+
+
+def named(alert: Finding, cause: Finding) -> Finding:
+    """A fatal alert's finding, with the finding that explains it."""
+    text = alert.text.split("; usual causes: ")[0]
+    return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, next=cause.next)
+
+
+def _closing(story: Story) -> str:
+    """Who closed first and how, or that nobody did, as far as the bytes show."""
+    if not story.courses or story.pseudo or not all(story.packets):
+        return ""
+    events: List[Tuple[int, int, Step, str]] = []
+    for side in (0, 1):
+        mine = [(i, s) for i, s in enumerate(story.steps) if s.side == side and s.kind not in ("SYN", "hole")]
+        for i, step in mine:
+            if step.kind in ("FIN", "RST"):
+                events.append((_when(step), i, step, step.kind))
+                break
+        said = [(i, s) for i, s in mine if s.kind not in ("FIN", "RST")]
+        if said and story.courses[0].complete:
+            i, step = said[-1]
+            how = ""
+            if step.kind == "alert":
+                how = title(story, "alert_descriptions", step.description, 2)
+            elif step.kind == "sealed" and step.type == 21:
+                how = "an encrypted alert, by its place probably close_notify"
+            elif step.kind == "data" and story.courses[0].version == 0x0304 and step.last in (19, 11):
+                how = "a record as long as an alert, probably close_notify"
+            if how:
+                events.append((_when(step), i, step, how))
+    events.sort(key=lambda e: e[:2])
+    if not events:
+        return " Still open where the trace ends."
+    packet, _, first, how = events[0]
+    name = SIDES[first.side]
+    if first.kind == "RST":
+        return f" The {name} ended it by RST (packet {packet})."
+    if first.kind == "FIN":
+        bare = not (story.snapped[first.side] or story.gaps[first.side])
+        return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
+    end = next((e for e in events if e[2].side == first.side and e[2].kind in ("FIN", "RST")), None)
+    if end is None:
+        return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
+    return f" The {name} closed first: {how} (packet {packet}), then {end[3]} (packet {end[0]})."
+
+
+def _when(step: Step) -> int:
+    """The packet that brought the last byte of a step."""
+    return step.places[-1][0] if step.places else step.packet
 
 
 def _cause(told: List[Finding]) -> Optional[Finding]:
@@ -108,8 +220,8 @@ def certificate_line(story: Story) -> str:
     if asked is None and sent is None:
         if not (course.done and course.kind == "full") or course.holed[1]:
             return ""
-        return lead + f"not asked for (a whole server flight without CertificateRequest, packet {course.done.packet}) -> " + (
-            "nobody's move, unless the server should ask: then the server's" + _inside(story))
+        whole = f"a whole server flight without CertificateRequest, packet {course.done.packet}{_inside(story)}"
+        return lead + f"not asked for ({whole}) -> whose move: nobody's"
     said = [f"asked for by the server {_where(asked)}" if asked is not None else "the request is not in the trace"]
     if sent is None:
         if no is not None:
@@ -130,8 +242,10 @@ def certificate_line(story: Story) -> str:
         what = f": {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}" if known else ", how many is not told"
         said.append(f"sent {_where(sent)}{what}")
         if proved is not None:
-            said.append(f"proved (CertificateVerify) {_where(proved)}")
             alert = course.alert
+            on = course.version != 0x0304 and course.changed[1] is not None and (alert is None or not alert.side)
+            said.append(f"proof sent (CertificateVerify) {_where(proved)}, which only the server can check"
+                        f"{'; it went on' if on else ''}")
             move = "the client's, or the server's trust store: see the alert" if alert is not None and alert.side else "nobody's"
         elif course.changed[0] is not None and not course.holed[0]:
             said.append("not proved: no CertificateVerify before ChangeCipherSpec")
