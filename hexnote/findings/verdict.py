@@ -36,7 +36,8 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "certificate-signature-wrong": (42, 46, 48, 51), "certificate-expired": (40, 42, 45, 46),
     "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
-    "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 70, 110, 120), "downgrade-sentinel": (47,),
+    "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 50, 70, 110, 120),
+    "downgrade-sentinel": (47,),
     "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
     "no-common-parameters": (40, 71),
 }  # fmt: skip
@@ -91,6 +92,8 @@ def _joined(story: Story, alert: Step, cause: Finding) -> str:
         return f"{lead}: {_short(cause).split('): ', 1)[-1]}"
     if cause.code == "no-common-parameters":
         return f"{lead}: {_short(cause)}"
+    if cause.code == "malformed":
+        return f"{lead}, most likely over this: {_short(cause)}"
     return f"{lead}, {'possibly' if cause.sure == 'possible' else 'most likely'} because {_short(cause)}"
 
 
@@ -106,6 +109,7 @@ def explains(alert: Step, told: List[Finding]) -> Optional[Finding]:
         f for f in told
         if alert.description in _FITS.get(f.code, ()) and f.severity != "note" and (f.by != side or f.code in _EITHER)
         and not (alert.side == 0 and f.code in _OF_CLIENT)
+        and not (alert.side == 1 and f.code == "renegotiation-info-missing")  # few servers insist on it
     ]  # fmt: skip
     return min(fitting, key=lambda f: (list(_FITS).index(f.code), _SURE.index(f.sure)), default=None)
 
