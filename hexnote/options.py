@@ -34,8 +34,8 @@ TABLE = (
            "that the package has", SECTIONS[1]),
     Option("strip", ("--strip",), "", "take the annotations out again", SECTIONS[0], job=True),
     Option("summary", ("--summary",), "", "a line per record and message, then the findings", SECTIONS[0], job=True),
-    Option("diagnose", ("--diagnose",), "", "the findings alone; exit status 1 when one is an error", SECTIONS[0],
-           job=True),
+    Option("diagnose", ("--diagnose",), "", "a verdict on each connection and its findings, nothing else; exit status 1 when one "
+           "is an error", SECTIONS[0], job=True),
     Option("explain", ("--explain",), "CODE", "what a finding means, how it is known, what to do; list: all codes",
            SECTIONS[0], job=True),
     Option("field", ("--field",), "PATH", "just the values that a path of the JSON output selects, FILE:packet: before each; "
@@ -62,7 +62,7 @@ TABLE = (
            number=(1, 3)),
     Option("seed", ("--seed",), "N", "with --worksheet and --answers: another sheet for each number (else 1)", SECTIONS[1],
            number=(0, 999999999)),
-    Option("depth", ("--depth",), "DEPTH", "full: every node of certificates and lists", SECTIONS[1],
+    Option("depth", ("--depth",), "DEPTH", "normal (the default), or full: every node of certificates and lists", SECTIONS[1],
            choices=("normal", "full")),
     Option("headers", ("--headers",), "", "notes on the IP and TCP headers of every packet, not the first alone",
            SECTIONS[1]),

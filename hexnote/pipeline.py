@@ -436,18 +436,19 @@ class Trace:
     def _remarks(self, packet: Packet, flow: Flow, read: bool) -> List[str]:
         """What a packet does to its connection besides carrying bytes."""
         side = SIDES[packet.side]
+        lead = f"packet {packet.number}: the {side}"
         out: List[str] = []
         if "S" in packet.flags:
-            out.append(f"the {side} {'accepts the connection (SYN, ACK)' if 'A' in packet.flags else 'opens the connection (SYN)'}")
+            out.append(f"{lead} {'accepts the connection (SYN, ACK)' if 'A' in packet.flags else 'opens the connection (SYN)'}")
         if packet.captured and not read and packet.offset is not None:
             stream = flow.streams[packet.side]
             if packet.offset > stream.next:
                 out.append(f"these bytes came too early: they begin at offset {packet.offset} of the {side}'s stream, of which "
                            f"{stream.next} bytes are known so far; they are explained when the bytes between have come")
         if "F" in packet.flags:
-            out.append(f"the {side} will send no more (FIN)")
+            out.append(f"{lead} will send no more (FIN)")
         if "R" in packet.flags:
-            out.append(f"the {side} breaks the connection off (RST)")
+            out.append(f"{lead} breaks the connection off (RST)")
         return out
 
     def _read(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
