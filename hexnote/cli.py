@@ -68,6 +68,8 @@ def say(text: str) -> None:
     """One line on standard error."""
     from hexnote.safety import printable
 
+    if sys.stderr is None:  # closed from the beginning: another file may have its number by now
+        return
     try:
         os.write(2, f"hexnote: {printable(text)}\n".encode("utf-8", "replace"))
     except OSError:
@@ -161,7 +163,7 @@ class Run:
         self._screen: Any = None
         self._encode: Optional[Callable[[bytes, bool], bytes]] = None  # gives the user's text back as it was written
         terminal = output.terminal
-        if terminal and self._name in ("text", "strip", "redact"):
+        if terminal and self._name in ("text", "strip", "redact", "worksheet", "answers"):
             from hexnote.safety import Screen
 
             self._screen = Screen(getattr(sys.stdout, "encoding", None) or "ascii")

@@ -392,7 +392,8 @@ class Lexer:
         last = self._buf.find(b"\n", start) + 1 or len(self._buf)
         if dirty(self._buf, start, last):
             washed = self._washed(start, last)
-            return washed[1] if washed is not None else None
+            if washed is not None:
+                return washed[1]  # else it is a row as it stands, or none
         # Rows of another layout than those before; or none. The first one, read on its own, tells.
         row = self._row.match(self._buf, start)
         if row is None:

@@ -345,6 +345,10 @@ BROKEN = [
     + b"\t0x00a0:  0302 0102 0214 2c67 72?\xc0ae 34b4 6ceb 5ce6  ......,gr.4.l.\\.\n"
     + b"\t0x00b0:  3b7d 6e15 8581 83f1 6362 300d 0609 2a86  ;}n.....cb0...*.\n",
 ]
+# a CR in the text column: the row washed is none, and as it stands it is one, with a final LF and without
+BROKEN += [
+    SMALL[:476] + b"\0" + SMALL[477:-2] + b"\r\0" + end for end in (b"", b"\n")
+]
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))

@@ -137,6 +137,51 @@ class OwnShape(Shape):
         self.count = (self.end - self.offset + 15) >> 4
 
 
+class AgainShape(Shape):
+    """Rows of a block of which some cannot have carets under them: the bytes of those are shown again in our own layout,
+    each such row up to a multiple of sixteen, behind the block's row that has its last byte."""
+
+    __slots__ = ("lines", "again")
+
+    def __init__(self, rows: Shape) -> None:
+        self.block, self.offset, self.end, self.stride, self.odd = rows.block, rows.offset, rows.end, 0, True
+        self.starts, self.tables = [], []
+        self.lines: List[int] = []  # the block's row behind which each one stands
+        self.again: List[int] = []  # dump offset of the first byte that may be shown again in it, -1: it is the block's own
+        row = 0
+        while row < rows.count:
+            table = rows.table(row)
+            first = at = rows.start(row)
+            if table is not None:
+                self._add(at, table, row, -1)
+                row += 1
+                continue
+            while row < rows.count and rows.table(row) is None:
+                row += 1
+            behind = rows.stop(row - 1)
+            if not self.starts:
+                at &= ~15
+            while at < behind:
+                stop = min((at | 15) + 1, behind)
+                self._add(at, None, rows.row_of(stop - 1), first)
+                at = stop
+        self.count = len(self.starts)
+
+    def _add(self, start: int, table: Optional[Carets], line: int, again: int) -> None:
+        self.starts.append(start)
+        self.tables.append(table)
+        self.lines.append(line)
+        self.again.append(again)
+
+    def shown(self, row: int) -> List[str]:
+        """The row as it is shown again; nothing where it is the block's own."""
+        if self.again[row] < 0:
+            return []
+        start, offset = self.starts[row], self.block.offset
+        at = max(start, self.again[row])
+        return [own_row(start, at, self.block.data[at - offset : self.stop(row) - offset], 0)]
+
+
 def own_carets() -> Carets:
     """The caret lines under rows in our own layout."""
     return Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)

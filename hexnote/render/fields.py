@@ -6,10 +6,10 @@ from bisect import bisect_right
 from typing import Dict, List, Optional, Tuple
 
 from hexnote.model import ARRAY, GROUP, MISSING, Field, Packet, Part
-from hexnote.render.carets import MARK, Shape
+from hexnote.render.carets import Shape
 from hexnote.render.lines import Lines
 from hexnote.render.places import fields_from, local_of, peek, wire_end
-from hexnote.render.words import LONG, OPAQUE, SINCE, count, list_label, name_of, numbered, opaque_label, unfinished
+from hexnote.render.words import LONG, OPAQUE, SINCE, count, endless, list_label, name_of, numbered, opaque_label, unfinished
 
 # Opaque runs over more rows than this are marked at their first and last row only.
 FOLD = 3
@@ -82,7 +82,8 @@ class Fields(Lines):
         stop = end if wire < 0 else min(end, wire)
         told = max(local_of(part, part.lo) - start, 0)  # bytes of the field told earlier
         reach = ranges[0][0] + stop - start - told if part.pieces is None else ranges[-1][1]
-        fold = node.show in LONG and len(ranges) == 1 and shape.row_of(reach - 1) - first_row >= FOLD
+        blind = opaque and endless(node)
+        fold = node.show in LONG and len(ranges) == 1 and (blind or shape.row_of(reach - 1) - first_row >= FOLD)
         spans = shape.ends(*ranges[0]) if fold else shape.spans(ranges)
         begins = told == 0
         ends = local_of(part, part.hi) >= end
@@ -96,13 +97,16 @@ class Fields(Lines):
         since = "" if begins else SINCE
         if node.kind == ARRAY:
             first = list_label(node, name, size, peek(buf, start, end) if full else b"") if begins else f"{name} go on{since}"
-        elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque")):
-            first = node.say(peek(buf, start, end)) + since
+        elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque" and not blind)):
+            raw = peek(buf, start, end)
+            first = node.say(raw) + since
+            if node.show == "line" and raw[-1:] != b"\n" and wire > end:
+                first = unfinished(first)  # rows of this packet are missing
         elif opaque and begins:
             finished = part.record is not None and part.record.finished
             first = opaque_label(node, name, size, peek(buf, start, start + min(known, 32)), finished)
         elif begins:
-            first = unfinished(node.say(peek(buf, start, start + known)), size)
+            first = unfinished(node.say(peek(buf, start, start + known)), -1 if node.show == "line" else size)
         elif ends and full:
             first = f"{name} ends{since}"
         elif opaque:
@@ -120,6 +124,7 @@ class Fields(Lines):
             elif i == last:
                 if ends and (fold or not full):
                     label = f"{name} ends" if opaque or node.show in LONG else node.say(peek(buf, start, end))
+                    label = f"{name}: {count(size, 'byte')} in all" if blind else label
                     label = "" if node.kind == ARRAY else label
                 elif fold:
                     break  # its end is not in sight: the first row has said all
@@ -156,7 +161,7 @@ class Fields(Lines):
         if message is None or not message.name:
             return []
         size = f"{count(message.length - 4, 'byte')} after its header" if message.length > 4 else "empty"
-        lines = self._dye([f"{MARK}  {message.name}, {size}\n"], "heading")
+        lines = self._dye(self._sentence(f"{message.name}, {size}", 2), "heading")
         for node, start, _, depth, _ in part.fields[:8]:
             if node.kind == GROUP and not depth and start == 4 and node.doc and node.doc not in self._taught:
                 lines += self._doc(node)

@@ -101,7 +101,8 @@ class Lines:
                 return [*lines, f"{lead}{text[at:]}\n"]
         from textwrap import wrap
 
-        return [f"{lead}{line}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
+        # A blank may be left before a word that was broken.
+        return [f"{lead}{line.rstrip()}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
 
     def _dye(self, lines: List[str], shade: str) -> List[str]:
         """Lines with the colour of a kind of note, behind the marker."""
@@ -152,4 +153,4 @@ class Lines:
 
         lines = wrap(text, max(self.width - len(MARK), 20), initial_indent=" " * indent, subsequent_indent=" " * hang,
                      break_on_hyphens=False)
-        return [f"{MARK}{line}\n" for line in lines]
+        return [f"{MARK}{line.rstrip()}\n" for line in lines]

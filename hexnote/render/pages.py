@@ -81,7 +81,7 @@ class Pages(Moulds):
                     if part.note:
                         heading += "".join(self._sentence(part.note, 3))
                 elif kind == MESSAGE and first:
-                    heading = "".join(self._dye(resuming(part, connection, packet), "heading"))
+                    heading = "".join(self._heading(resuming(part, connection, packet), None))
                 notes = self._message(shape, shift, part, packet, reach)
             first = False
             if heading:

@@ -28,7 +28,7 @@ from hexnote.model import (
     verdict_lines,
 )
 from hexnote.quick import QUICK
-from hexnote.render.carets import MARK, OwnShape, Shape, own_row
+from hexnote.render.carets import MARK, AgainShape, OwnShape, Shape, own_row
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
@@ -96,7 +96,8 @@ class Text(Pages):
     def _explain(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
         """The rows with the notes of the parts, and of the headers where `review` asks for them."""
         rows = Shape(block, self._table)
-        shape = OwnShape(block.offset, block.data, self._own) if rows.odd else rows
+        again = AgainShape(rows) if rows.odd else None
+        shape = again or rows
         notes: Dict[int, List[str]] = {}
         if review and self.quick and shape.stride and not self.headers:
             self._review_again(shape, packet, notes)
@@ -105,8 +106,8 @@ class Text(Pages):
         if parts and (packet.offset is not None or parts[0].buffer):
             # A buffer of its own begins where its packet's rows do.
             self._tell(shape, packet.start - (packet.offset or 0), parts, packet, connection, notes)
-        if rows.odd:
-            self._write_again(rows, shape, block, notes)
+        if again is not None:
+            self._write_again(again, block, notes)
         else:
             self._write(block, notes)
 
@@ -210,16 +211,15 @@ class Text(Pages):
         if done < size:
             self._echo(text[done:])
 
-    def _write_again(self, rows: Shape, own: Shape, block: Block, notes: Dict[int, List[str]]) -> None:
-        """The same where carets cannot stand under the block's own rows: its bytes are shown again, in our
-        rows, each behind the line that has its last byte."""
+    def _write_again(self, shape: AgainShape, block: Block, notes: Dict[int, List[str]]) -> None:
+        """The same where carets cannot stand under some of the block's own rows."""
         text, done = block.text, 0
         for row in sorted(notes):
-            stop = block.row(rows.row_of(max(own.stop(row) - 1, block.offset))).end
+            stop = block.row(shape.lines[row]).end
             if stop > done:
                 self._echo(text[done:stop])
                 done = stop
-            self._annotate([own_row(own.offset, block.offset, block.data, row), *notes[row]])
+            self._annotate([*shape.shown(row), *notes[row]])
         if done < len(text):
             self._echo(text[done:])
 
@@ -276,7 +276,7 @@ class Text(Pages):
                     lines.extend(self._message_heading(part))
                     lines.extend(self._sentence(part.note, 3) if part.note else ())
                 elif first:
-                    lines.extend(self._dye(resuming(part, connection, packet), "heading"))
+                    lines.extend(self._heading(resuming(part, connection, packet), None))
             if part.pieces is not None:
                 self._scattered(shape, delta, part, packet, notes)
             else:
@@ -362,5 +362,7 @@ class Text(Pages):
                 stop = min(shape.stop(row), end)
                 first = shape.start(row)
                 carets = shape.table(row) or self._own
-                notes.setdefault(row, []).append(self._beside(carets, start - first, stop - first, label, 0))
+                c0, c1 = start - first, stop - first
+                said = self._beside(carets, c0, c1, label, 0) if label else carets.line(c0, c1)[1]
+                notes.setdefault(row, []).append(said)
                 start, row, label = stop, row + 1, ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Optional
 
 from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node, Packet, Part, describe
-from hexnote.render.carets import MARK
 
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
@@ -32,6 +31,12 @@ def name_of(node: Node, part: Part) -> str:
     return node.name + node.suffix.replace(".", " ")
 
 
+def endless(node: Node) -> bool:
+    """Whether no length tells where a field ends, but what comes behind it: its first row cannot say how long it is."""
+    return node.type in ("Other", "Unread") or (node.type == "Clear" and node.show == "hex") or (
+        node.kind == MISSING and node.suffix == ".missing")
+
+
 def list_label(node: Node, name: str, size: int, raw: bytes) -> str:
     """The label of a list; a single value, where it is known already, needs none."""
     if size <= node.size:
@@ -44,7 +49,7 @@ def opaque_label(node: Node, name: str, size: int, head: bytes, finished: bool =
     if node.type in ("Other", "Text"):
         name = f"{name}, {count(size, 'byte')}" if node.type == "Text" else name
         return f'{name}: "{"".join(chr(c) if 32 <= c < 127 else "." for c in head)}"'
-    label = f"{name}, {count(size, 'byte')}"
+    label = name if endless(node) else f"{name}, {count(size, 'byte')}"
     if node.type == "ApplicationData":
         return f"{label}, encrypted"
     if node.type == "Encrypted":
@@ -70,13 +75,13 @@ def record_heading(part: Part, connection: Optional[Connection], packet: Packet)
     return f"packet {packet.number}, {who}, record {record.number}: {describe(record)}"
 
 
-def resuming(part: Part, connection: Optional[Connection], packet: Packet) -> List[str]:
-    """The heading of a packet that goes on with a message in clear."""
+def resuming(part: Part, connection: Optional[Connection], packet: Packet) -> str:
+    """The heading of a packet that goes on with a message in clear; "" where that has no name."""
     record, message = part.record, part.message
     if record is None or message is None or not message.name:
-        return []
+        return ""
     who = sender(part.side, connection)
-    return [f"{MARK} packet {packet.number}, {who}, record {record.number} goes on: {message.name}\n"]
+    return f"packet {packet.number}, {who}, record {record.number} goes on: {message.name}"
 
 
 def count(number: int, noun: str) -> str:
@@ -98,6 +103,7 @@ def numbered(label: str, node: Node, index: int) -> str:
     return f"{node.name}[{index}]{label[len(node.name):]}" if label.startswith(node.name) else label
 
 
-def unfinished(said: str, size: int) -> str:
-    """A label whose field goes on behind what a note here may know of."""
-    return f"{said}{'' if said.endswith('...') else ' ...'} ({count(size, 'byte')})"
+def unfinished(said: str, size: int = -1) -> str:
+    """A label whose field goes on behind what a note here may know of; `size`: its bytes, where a length tells them."""
+    more = "" if said.endswith("...") else " ..."
+    return f"{said}{more}" if size < 0 else f"{said}{more} ({count(size, 'byte')})"
