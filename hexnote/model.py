@@ -515,13 +515,14 @@ class Story:
         "number", "steps", "dropped", "told", "stray", "messages", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
         "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite",
+        "acked", "gaps", "snapped", "version", "suite", "held",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.steps: List[Step] = []
         self.dropped = 0  # steps left out of their middle
+        self.held = 0  # bytes of its messages that are kept and read
         self.told: List[Finding] = []  # findings made so far, with those of other rooms
         self.stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
         self.messages: Dict[Tuple[int, str], Step] = {}  # (side, name): the first of them, "client_hello#2" the second hello

@@ -263,6 +263,11 @@ class Reader:
         self.record = None
 
     @property
+    def incomplete(self) -> int:
+        """How many bytes of an incomplete message are kept."""
+        return self._size
+
+    @property
     def waits(self) -> bool:
         """Whether a message is incomplete."""
         return self._message is not None

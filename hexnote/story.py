@@ -284,6 +284,8 @@ class Teller:
         step.pieces, step.header, step.buffer = part.pieces, header, part.buffer
         if self._keep or message.name in _READ:
             step.data = self._kept(story, part.buf, message.length)
+        if message.name in _READ:
+            story.held += len(step.data)
         if self._keep:
             step.fields = part.fields
         if part.buffer:

@@ -28,6 +28,10 @@ _NOWHERE = (b"", b"")  # key of packets without addresses
 _NOTHING: List[Delivery] = []  # not to be added to
 
 
+# What an open connection is taken to hold: bytes for itself, for a step of its story; and how much all may hold together.
+# It is counted again whenever so many packets have come.
+_ITSELF, _STEP, BUDGET, _OFTEN = 6 << 10, 768, 32 << 20, 1024
+
 # Connections that were told as ended and are still known, so that what comes late is told apart from a new one.
 CLOSED = 256
 
@@ -110,12 +114,13 @@ def _end(host: Optional[str], port: Optional[int]) -> str:
 class Flows:
     """All connections of a trace, by addresses and ports."""
 
-    def __init__(self, cap: int = 3072, waiting: int = 8 << 20, recent: int = 1 << 20) -> None:
-        """At most `cap` connections are remembered. Over all of them, what waits behind gaps is bounded
+    def __init__(self, cap: int = 3072, waiting: int = 8 << 20, recent: int = 1 << 20, budget: int = BUDGET) -> None:
+        """At most `cap` connections are remembered, fewer where they hold more than `budget` bytes together. Over all of them, what waits behind gaps is bounded
         by `waiting` bytes, what is kept to compare retransmissions with by `recent`."""
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
         self._bounds = Bounds(waiting, recent)
         self._cap = cap
+        self._budget = budget
         self._numbers = 0  # given so far
         self._clock = 0
         self._closed: Deque[Flow] = deque()  # told as ended, and still known
@@ -144,6 +149,8 @@ class Flows:
             known = self._open(packet, known)
         flow, stream = known
         self._clock = flow.last = self._clock + 1
+        if not self._clock % _OFTEN:
+            self._weigh()
         packet.stream = flow.connection.number
         packet.side = stream.side
         stream.window = packet.window
@@ -252,6 +259,37 @@ class Flows:
         leaving.sort(key=lambda flow: flow.last or self._clock + 1)
         for flow in leaving[: max(self._cap // 8, 1)]:
             self._remove(flow)
+
+    def _weigh(self) -> None:
+        """Lets connections go, those not used for longest first, until the rest hold no more than the budget.
+
+        The one used last stays. What they hold is counted by what came of them, never by the process's memory:
+        so the same input is always told in the same way.
+        """
+        if len(self._table) * _ITSELF // 2 <= self._budget // 32:
+            return  # a few connections have bounds of their own
+        flows = list({flow.connection.number: flow for flow, _ in self._table.values()}.values())
+        weights = {flow.connection.number: _weight(flow) for flow in flows}
+        over = sum(weights.values()) - self._budget
+        if over <= 0:
+            return
+        over += self._budget // 8
+        flows.sort(key=lambda flow: flow.last)
+        for flow in flows[:-1]:
+            if over <= 0:
+                break
+            if not flow.ended:
+                over -= weights[flow.connection.number]
+                self._remove(flow)
+
+
+def _weight(flow: Flow) -> int:
+    """About how many bytes are kept of a connection; of one that was told as ended, none that count."""
+    story = flow.connection.story
+    if story is None:
+        return 0
+    waiting = sum(reader.incomplete for reader in flow.connection.readers)
+    return _ITSELF + _STEP * len(story.steps) + 2 * story.held + waiting
 
 
 def _reopens(packet: Packet, flow: Flow, stream: Stream) -> bool:
