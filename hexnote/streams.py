@@ -115,8 +115,10 @@ class Flows:
     """All connections of a trace, by addresses and ports."""
 
     def __init__(self, cap: int = 3072, waiting: int = 8 << 20, recent: int = 1 << 20, budget: int = BUDGET) -> None:
-        """At most `cap` connections are remembered, fewer where they hold more than `budget` bytes together. Over all of them, what waits behind gaps is bounded
-        by `waiting` bytes, what is kept to compare retransmissions with by `recent`."""
+        """At most `cap` connections are remembered, and no more than take about `budget` bytes together.
+
+        Over all of them, what waits behind gaps is bounded by `waiting` bytes, what is kept to compare retransmissions
+        with by `recent`."""
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
         self._bounds = Bounds(waiting, recent)
         self._cap = cap
@@ -289,7 +291,7 @@ def _weight(flow: Flow) -> int:
     if story is None:
         return 0
     waiting = sum(reader.incomplete for reader in flow.connection.readers)
-    return _ITSELF + _STEP * len(story.steps) + 2 * story.held + waiting
+    return int(_ITSELF + _STEP * len(story.steps) + 2 * story.held + waiting)
 
 
 def _reopens(packet: Packet, flow: Flow, stream: Stream) -> bool:

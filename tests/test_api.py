@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import gc
 import io
 import os
 import pathlib
@@ -87,6 +88,7 @@ def test_connections_are_given_when_they_are_over_and_forgotten() -> None:
             yield story.replace(b"e326 01bb", b"%04x 01bb" % (20000 + i)).replace(b"01bb e326", b"01bb %04x" % (20000 + i))
 
     def peak(count: int) -> int:
+        gc.set_threshold(700, 10, 10)  # Python's own: the command line, run in this process before, looks less often
         tracemalloc.start()
         seen = 0
         for connection in api.connections(many(count)):
