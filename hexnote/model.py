@@ -291,7 +291,7 @@ class Connection:
 
     __slots__ = (
         "number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo", "story", "verdict", "certificate_line",
-        "reset",
+        "reset", "evicted", "torn",
         "dialogue", "preface",
     )  # fmt: skip
 
@@ -306,6 +306,8 @@ class Connection:
         self.dialogue: Optional[Preface] = None  # the same, as far as it is known
         self.ends: Tuple[str, str] = ("", "")  # "address:port" of the client and of the server
         self.closed = ""  # how it ended, in words; "" while open
+        self.evicted = ""  # why it was let go before it or the input ended, in words; "": it was not
+        self.torn = False  # it begins without a SYN, behind an eviction: what stood before may have been told as another one
         self.session: Any = None  # what the two ends have agreed; None before the first byte
         self.readers: Any = ()  # of records, one a side
         self.first: Optional[Packet] = None
@@ -515,7 +517,7 @@ class Story:
         "number", "steps", "dropped", "told", "stray", "messages", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
         "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held",
+        "acked", "gaps", "snapped", "version", "suite", "held", "evicted", "torn",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -550,7 +552,8 @@ class Story:
         # Set at the end:
         self.pseudo = False  # there are no packet headers
         self.tls_port = False  # the server's port is one of TLS
-        self.closed = ""  # as of Connection
+        self.closed = self.evicted = ""  # as of Connection
+        self.torn = False
         self.whole = [False, False]  # seen from its first byte, by side
         self.seen = [0, 0]  # stream offset behind the last byte read
         self.acked = [0, 0]  # ... behind the last byte that the other end acknowledged

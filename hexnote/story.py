@@ -73,6 +73,7 @@ class Teller:
         """The connection is over: how its two `streams` ended."""
         self._held -= self._of.pop(story.number, 0)
         story.ends, story.closed = connection.ends, connection.closed
+        story.evicted, story.torn = connection.evicted, connection.torn
         for side, stream in enumerate(streams):
             story.whole[side] = stream.whole
             if not story.pseudo:

@@ -32,6 +32,10 @@ _NOTHING: List[Delivery] = []  # not to be added to
 # It is counted again whenever so many packets have come.
 _ITSELF, _STEP, BUDGET, _OFTEN = 6 << 10, 768, 32 << 20, 1024
 
+# Why a connection is let go, with the bound that was reached.
+_MANY = "it remembers {} at a time, and this one is among those idle for longest"
+_HEAVY = "it keeps about {} MB of all open ones, and this one is among those idle for longest"
+_WAITS = "it lets {} MB wait behind gaps, and what waits in this one has waited longest"
 # Connections that were told as ended and are still known, so that what comes late is told apart from a new one.
 CLOSED = 256
 
@@ -120,12 +124,14 @@ class Flows:
         Over all of them, what waits behind gaps is bounded by `waiting` bytes, what is kept to compare retransmissions
         with by `recent`."""
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
+        self._waiting = waiting
         self._bounds = Bounds(waiting, recent)
         self._cap = cap
         self._budget = budget
         self._numbers = 0  # given so far
         self._clock = 0
         self._closed: Deque[Flow] = deque()  # told as ended, and still known
+        self._evicts = False  # some were let go
         self.over: List[Flow] = []  # ended, to be taken by `evicted`
 
     def new_number(self) -> int:
@@ -188,6 +194,7 @@ class Flows:
         if known is None:
             key = packet.key or _NOWHERE
             flow = Flow(self.new_number(), packet, key, self._bounds)
+            flow.connection.torn = self._evicts and not syn
             for stream in flow.streams:
                 self._table[stream.key] = (flow, stream)
             known = self._table[key]
@@ -224,7 +231,7 @@ class Flows:
         for stream in self._bounds.overdue:
             flow, known = self._table.get(stream.key, (None, None))
             if flow is not None and known is stream:
-                self._remove(flow)
+                self._let_go(flow, _WAITS.format(self._waiting >> 20))
         self._bounds.overdue.clear()
         over, self.over = self.over, []
         for flow in over:
@@ -248,6 +255,13 @@ class Flows:
         self._forget(flow)
         self.over.append(flow)
 
+    def _let_go(self, flow: Flow, why: str) -> None:
+        """The same, of a connection that may go on."""
+        if not flow.ended and not flow.connection.closed:
+            flow.connection.evicted = why
+            self._evicts = True
+        self._remove(flow)
+
     def _forget(self, flow: Flow) -> None:
         for stream in flow.streams:
             if self._table.get(stream.key, (None,))[0] is flow:
@@ -260,7 +274,7 @@ class Flows:
         leaving = [flow for flow in flows if flow.ended] or flows
         leaving.sort(key=lambda flow: flow.last or self._clock + 1)
         for flow in leaving[: max(self._cap // 8, 1)]:
-            self._remove(flow)
+            self._let_go(flow, _MANY.format(self._cap))
 
     def _weigh(self) -> None:
         """Lets connections go, those not used for longest first, until the rest hold no more than the budget.
@@ -282,7 +296,7 @@ class Flows:
                 break
             if not flow.ended:
                 over -= weights[flow.connection.number]
-                self._remove(flow)
+                self._let_go(flow, _HEAVY.format(self._budget >> 20))
 
 
 def _weight(flow: Flow) -> int:

@@ -97,11 +97,18 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     if connection.pseudo:
         return out
     streams = flow.streams
+    part = connection.evicted or connection.torn  # what is missing may be told as another connection's
+    sure = "likely" if part else "proven"
+    if connection.evicted:
+        out.append(Finding(
+            "eviction", "note", number, "unknown", "proven",
+            f"hexnote lets this connection go here: {connection.evicted}; the trace may go on with it, which is then told as "
+            "another connection", "", _alone(connection)))
     gaps = [s.gap_bytes for s in streams]
     snapped = [s.snapped_bytes for s in streams]
     if any(gaps):
         out.append(Finding(
-            "gap", "warning", number, "unknown", "proven",
+            "gap", "warning", number, "unknown", sure,
             f"bytes are missing from the trace: {_by_side(gaps)}", "",
             "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
     if any(snapped):
@@ -112,10 +119,15 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     if any(s.next for s in streams) and not all(s.next or s.syns or s.window is not None for s in streams):
         seen = SIDES[0] if streams[0].next else SIDES[1]
         out.append(Finding(
-            "one-sided", "warning", number, "unknown", "proven", f"only the {seen}'s direction is in the trace", "",
+            "one-sided", "warning", number, "unknown", sure,
+            f"only the {seen}'s direction {'was seen of it' if part else 'is in the trace'}", "",
             "capture both directions (no filter on source or destination alone)"))
     if not any(s.whole for s in streams) and any(s.next for s in streams):
-        out.append(_note("midstream", number, "the trace begins inside this connection: no SYN was seen", ()))
+        text = "the trace begins inside this connection: no SYN was seen"
+        if connection.torn:
+            text = ("no SYN was seen: the trace begins inside this connection, or what came before was told as another one, which "
+                    "was let go (eviction)")
+        out.append(_note("midstream", number, text, ()))
     readers = connection.readers
     if any(s.next for s in streams) and not any(r.count for r in readers):
         out.append(_note("not-tls", number, "no TLS was found in this connection", ()))
@@ -156,6 +168,13 @@ def from_reader(advice: List[Tuple[int, str]], unreadable: List[Tuple[int, int, 
             f"{where} {'looks like a dump and is' if first == last else 'look like a dump and are'} not read: {why}",
             "the same rows pasted again, whole", "paste the dump as the tool printed it", lines=(first, last)))
     return out
+
+
+def _alone(connection: Connection) -> str:
+    """What brings one connection alone."""
+    address, _, port = connection.ends[0].rpartition(":")
+    address = address.strip("[]")
+    return f"read it alone: tcpdump -nX -r FILE 'host {address} and tcp port {port}'" if address and port else "read it alone"
 
 
 def _by_side(counts: List[int]) -> str:

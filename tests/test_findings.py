@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import pytest
 from conftest import SAMPLES, SHARED, Printed
-from handshakes import der, message, record, vector
-from support import Object, load, objects, of, sample, shared_path
+from handshakes import der, dump, message, record, vector
+from support import Object, annotate, load, objects, of, sample, shared_path
 from talks import (
     ALERT,
     CCS,
@@ -590,6 +590,30 @@ def test_verdict_joins_an_alert_and_its_cause() -> None:
     for description, first in ((80, hello(extensions=SNI)), (42, hello())):  # another reason; no name was asked for
         verdict, broken = told(description, first)
         assert verdict["code"] == "fatal-alert" and "because" not in verdict["text"] and "likeliest" not in broken["text"]
+
+
+def test_a_connection_that_was_let_go_is_not_told_as_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither it nor what comes of it later says that the trace ended, or began, there."""
+    from hexnote import pipeline
+    from hexnote.streams import Flows
+
+    monkeypatch.setattr(pipeline, "Flows", functools.partial(Flows, cap=2))
+    first = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server()))
+    seen = len(first.wire.packets)
+    others = b"".join(Talk(ports=(port, 443)).say(CLIENT, hs(hello())).text() for port in (50001, 50002, 50003))
+    before = first.text() + others
+    first.say(CLIENT, sealed(DATA, 40))
+    found = objects(before + dump(first.wire.packets[seen:]))
+    said = {v["stream"]: v["text"] for v in of(found, "verdict")}
+    raised = {(f["stream"], f["code"]): f for f in of(found, "finding")}
+    assert sorted(stream for stream, code in raised if code == "eviction") == [0, 1, 2]
+    assert "as another connection" in raised[0, "eviction"]["text"] and raised[0, "eviction"]["next"].endswith("tcp port 50000'")
+    assert raised[0, "handshake-incomplete"]["sure"] == "possible"
+    assert raised[1, "client-hello-unanswered"]["sure"] == "possible"
+    assert all("eviction" in said[stream] and "trace ends" not in said[stream] for stream in (0, 1, 2))
+    assert "trace ends here" in said[3] and (3, "client-hello-unanswered") in raised
+    assert "another connection" in said[4] and "let go" in raised[4, "midstream"]["text"]
+    assert annotate(before).count(b"[note] eviction: ") == 2
 
 
 def test_verdict_says_who_closed() -> None:

@@ -486,6 +486,30 @@ def test_connections_are_bounded_and_each_is_told_once() -> None:
     assert trace.flows._bounds._held == 0
 
 
+def test_a_connection_that_is_let_go_knows_why() -> None:
+    """And one that ended by itself was not let go."""
+    trace = Trace(Flows(cap=4))
+    trace.packet(key_of(0), "R", 1000)
+    for number in range(1, 8):
+        trace.packet(key_of(number), "A", 1000, TEXT[:10])
+    trace.packet(key_of(1), "A", 1010, TEXT[:10])
+    trace.packet(key_of(9), "S", 1000)
+    trace.finish()
+    told = {flow.connection.number: (flow.connection.evicted, flow.connection.torn) for flow in trace.ended}
+    many = "it remembers 4 at a time, and this one is among those idle for longest"
+    assert told[0] == ("", False)
+    assert [told[number] for number in (1, 2, 3)] == [(many, False)] * 3
+    assert told[8] == ("", True), "the packet of connection 1 that came when it was gone"
+    assert told[9] == ("", False), "a SYN begins a connection whatever went before"
+
+    heavy = Trace(Flows(waiting=100_000))
+    for number in range(64):
+        heavy.packet(key_of(number), "A", 1000, TEXT[:10])
+        heavy.packet(key_of(number), "A", 9000, bytes(2000))
+    first = heavy.ended[0].connection
+    assert first.number == 0 and "wait behind gaps" in first.evicted
+
+
 def test_those_that_ended_are_forgotten_first() -> None:
     trace = Trace(Flows(cap=16))
     for number in range(15):

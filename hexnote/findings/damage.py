@@ -50,6 +50,16 @@ midstream (note)
     source: RFC 9293 section 3.5
     sample: tests/test_streams.py
 
+eviction (note)
+    meaning: hexnote let the connection go before it or the trace ended, to keep its own memory small. Its end is not
+        that of the connection: what comes of it later is told as a new connection, begun midstream.
+    known by: What is kept of all connections came to a bound, which stands in the finding; those that had been idle
+        for longest went.
+    causes: Thousands of connections at a time, or hundreds with large certificates; more bytes behind gaps than are kept.
+    try: Read the connection alone: tcpdump -nX -r FILE 'host ADDRESS and tcp port PORT'.
+    source: none
+    sample: tests/test_streams.py
+
 out-of-order (note)
     meaning: Segments came in another order than they were sent. TCP repairs it; here it is read in the right one.
     known by: Bytes that stand before bytes seen earlier. The IP identification, where it counts up, tells a packet that

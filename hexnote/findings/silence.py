@@ -73,11 +73,13 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
         by, what = "server", ""
     else:
-        how = f"it was not acknowledged{', though sent again' if again else ''}: it did not reach the server"
+        how = f"it was not acknowledged{', though sent again' if again else ''}"
         by, what = "middlebox", ""
-    sure = "proven" if closed is not None or again else "possible"
-    if closed is None and not again:
-        how += "; the trace ends here"
+    sure = "proven" if closed is not None or again and not story.evicted else "possible"
+    if sure == "proven" and by == "middlebox":
+        how += ": it did not reach the server"
+    elif sure == "possible":
+        how += "; hexnote let the connection go here (eviction)" if story.evicted else "; the trace ends here"
     yield finding(story, "client-hello-unanswered", "error", by, sure,
                   f"the ClientHello of {hello.size} bytes got no byte in answer; {how}",
                   "a trace taken at the server that shows an answer", what or "a smaller hello: "
@@ -107,9 +109,10 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     if hidden is not None:
         how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, as long as an alert, and the connection ended"
     else:
-        how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else "the trace ends"
+        how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else \
+            "hexnote let the connection go (eviction)" if story.evicted else "the trace ends"
     by = "unknown" if ended is None else SIDES[ended.side] if ended.side == side else "unknown"
-    yield finding(story, "handshake-incomplete", "warning", by, "proven",
+    yield finding(story, "handshake-incomplete", "warning", by, "possible" if ended is None and story.evicted else "proven",
                   f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
                   f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None

@@ -145,7 +145,7 @@ def _closing(story: Story) -> str:
                 events.append((_when(step), i, step, how))
     events.sort(key=lambda e: e[:2])
     if not events:
-        return " Still open where the trace ends."
+        return f" Still open where {_stops(story)}."
     packet, _, first, how = events[0]
     name = SIDES[first.side]
     if first.kind == "RST":
@@ -157,6 +157,11 @@ def _closing(story: Story) -> str:
     if end is None:
         return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
     return f" The {name} closed first: {how} (packet {packet}), then {end[3]} (packet {end[0]})."
+
+
+def _stops(story: Story) -> str:
+    """What ends before the connection does."""
+    return "hexnote let it go (eviction)" if story.evicted else "the trace ends"
 
 
 def _when(step: Step) -> int:
@@ -176,9 +181,10 @@ def _cause(told: List[Finding]) -> Optional[Finding]:
 def _outcome(story: Story) -> Tuple[str, str]:
     """How far the connection came, as a word and as the beginning of a sentence."""
     courses = story.courses
+    torn = ", or was told as part of another connection" if story.torn else ""
     if not courses:
         if any(step.kind in ("sealed", "data") for step in story.steps):
-            return "midstream", "Encrypted records alone: the handshake is not in the trace"
+            return "midstream", f"Encrypted records alone: the handshake is not in the trace{torn}"
         if any(step.kind == "other" for step in story.steps):
             return "not-tls", "No TLS was found in this connection"
         if any(story.seen):
@@ -197,9 +203,9 @@ def _outcome(story: Story) -> Tuple[str, str]:
             return "psk", f"Handshake with an external pre-shared key{about}"
         if course.kind == "full":
             return "full", f"Full handshake{about}"
-        return "complete", f"A handshake whose hellos are not in the trace{about}"
+        return "complete", f"A handshake whose hellos are not in the trace{torn}{about}"
     if course.hello is None:
-        return "midstream", f"The end of a handshake whose beginning is not in the trace{about}"
+        return "midstream", f"The end of a handshake whose beginning is not in the trace{torn}{about}"
     if course.answer is None and course.retry is None:
         return "unanswered", "ClientHello without a ServerHello"
     return "incomplete", f"Unfinished handshake{about}"
