@@ -17,11 +17,13 @@ from hexnote.coding import Coding
 from hexnote.jobs import Annotate, Grade, Job, View, shown
 from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError
+from hexnote.quick import QUICK
 
 DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 # Bytes per read; a pipe gives what it has.
 _CHUNK = 1 << 18
+AHEAD = 1 << 18  # bytes that a trace has brought before a second process may read it ahead
 SILENCE = 5.0  # seconds after which a pipe that has brought nothing is spoken of
 _BINARY: int = getattr(os, "O_BINARY", 0)
 # What the ending of the output file asks for.
@@ -148,6 +150,22 @@ def read(fd: int) -> Iterator[bytes]:
         yield chunk
 
 
+def pays(fd: int) -> bool:
+    """Whether more can be had at once from a descriptor that has brought much, and a second processor to read it with."""
+    if not QUICK or sys.platform == "win32" or not hasattr(os, "fork"):
+        return False
+    import select
+    import stat
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    if (len(affinity(0)) if affinity is not None else os.cpu_count() or 1) < 2:
+        return False
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode):
+        return found.st_size - os.lseek(fd, 0, os.SEEK_CUR) >= 4 * AHEAD
+    return bool(select.select([fd], [], [], 0)[0])
+
+
 class Run:
     """One run over all the traces."""
 
@@ -233,8 +251,17 @@ class Run:
             self._emit(b"", True)
             self._encode = coding.encode
         self._emit(job.feed(coding.decode(head)))
-        for chunk in chunks:
+        size = len(head)
+        while True:
+            if size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
+                for made in job.ahead(chunks):
+                    self._emit(made)
+                break
+            chunk = next(chunks, b"")
+            if not chunk:
+                break
             self._emit(job.feed(coding.decode(chunk)))
+            size += len(chunk)
         self._hold = False
         self._emit(job.feed(coding.rest()))
         self._emit(job.end())

@@ -18,7 +18,7 @@ from hexnote.language import Language, Machine, Made
 from hexnote.lexer import LONG, Lexer, Token
 from hexnote.model import Item, Prose, Summary
 from hexnote.quick import QUICK
-from hexnote.washing import wash
+from hexnote.washing import dirty, wash
 
 Measure = Callable[[bytes], int]
 
@@ -130,6 +130,17 @@ class Reader:
         """Notes that rows, which were told as a block, belong to no packet."""
         self._lexer.report(first, last, "their offsets fit no packet")
 
+    def relay(self) -> List[Tuple[int, int, str]]:
+        """From now on reports of lines that cannot be read are put into this list, and not kept: for `report` of another
+        Reader, which keeps those of the same text."""
+        reports: List[Tuple[int, int, str]] = []
+        self._lexer.relayed = reports
+        return reports
+
+    def report(self, first: int, last: int, why: str) -> None:
+        """Takes a report of lines that cannot be read."""
+        self._lexer.report(first, last, why)
+
     @property
     def unreadable(self) -> List[Tuple[int, int, str]]:
         """(first line, last line, why): lines that look like rows of a dump and were left as prose, so far."""
@@ -137,7 +148,8 @@ class Reader:
 
     def summary(self, header: bytes) -> Optional[Summary]:
         """Reads the head of a block: a summary line, or two; None where it says nothing that is known."""
-        header = wash(header)[0]
+        if b"<" in header or dirty(header, 0, len(header)):
+            header = wash(header)[0]
         for terminal in self._vocabulary.terminals.values():
             if terminal.kind == "summary":
                 match = self._vocabulary.pattern(terminal.name).match(header)

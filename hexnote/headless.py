@@ -236,21 +236,15 @@ class Headless:
         self._names: Dict[Tuple[str, str], bytes] = {}
         # Summary line and key of a connection's first packet: they give names to addresses.
         self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
-        # By direction: the head of its first packet with payload, and its true sequence number.
-        self._printed: Dict[Tuple[Optional[int], int], Tuple[bytes, int]] = {}
-        self._starts: Dict[Tuple[Optional[int], int], int] = {}  # dump offset of the payload, by direction
 
     def seen(self, packet: Packet, flow: Any) -> None:
         """A packet with headers came: nothing without any goes on behind it."""
         self.fragment = self.conversation = None
-        if packet.payload:
-            place = (packet.stream, packet.side)
-            self._starts[place] = packet.start
-            if place not in self._printed and packet.header and packet.seq is not None:
-                self._printed[place] = (packet.header, packet.seq)
-            if len(self._starts) > 1024:
-                self._starts.clear()
-                self._printed.clear()
+        if packet.end > packet.start:
+            stream = flow.streams[packet.side]
+            stream.begins = packet.start
+            if not stream.printed and packet.header and packet.seq is not None:
+                stream.printed, stream.number = packet.header, packet.seq
         if packet.header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
             self._first[packet.stream] = (packet.header, packet.key)
 
@@ -292,8 +286,7 @@ class Headless:
         stop = block.offset + len(block.data)
         usual = -1
         if known is not None:
-            side = 1 if known.streams[1].key == packet.key else 0
-            usual = self._starts.get((known.connection.number, side), -1)
+            usual = known.stream_of(packet.key).begins
         if not block.data:
             packet.start, packet.end = 0, length
         elif not block.offset:
@@ -337,12 +330,11 @@ class Headless:
         # Relative numbers count from the SYN, which is number 0; `base` is the byte after it. Where the trace begins
         # later they count from elsewhere: another packet of the direction, shown with its bytes, tells from where.
         relative = number - 1
-        printed = self._printed.get((flow.connection.number, int(stream is flow.streams[1]))) if not stream.whole else None
-        if printed is not None:
-            summary = self.read(printed[0])
+        if stream.printed and not stream.whole:
+            summary = self.read(stream.printed)
             if summary is None or summary.seq is None:
                 return None
-            start = printed[1] if summary.seq == printed[1] else printed[1] - summary.seq
+            start = stream.number if summary.seq == stream.number else stream.number - summary.seq
             relative = (start + number - stream.base + (1 << 31)) % (1 << 32) - (1 << 31)
         absolute = (number - stream.base + (1 << 31)) % (1 << 32) - (1 << 31)
         if abs(absolute - stream.next) < min(abs(relative - stream.next), _NEAR):
@@ -405,7 +397,7 @@ class Headless:
 
     def _start_of(self, packet: Packet, flow: Any) -> int:
         """Where payload begins in the packets of the same direction that were shown; -1: none was."""
-        return int(self._starts.get((packet.stream, packet.side), -1))
+        return int(flow.streams[packet.side].begins)
 
     # ---------------------------------------------------------------- as a part of a stream
 

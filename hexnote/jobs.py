@@ -6,9 +6,11 @@ The command line and the Python interface both choose here.
 from __future__ import annotations
 
 import gc
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from hexnote.options import Options, UsageError, moment
+
+_LARGEST = 1 << 20  # bytes; nothing is written there, so that they cost nothing
 
 
 class View(NamedTuple):
@@ -45,6 +47,11 @@ class Job:
     def feed(self, chunk: bytes) -> bytes:
         return self._stripper.feed(chunk)
 
+    def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same as `feed` with each of the chunks, which are the rest of the trace: another process may read them."""
+        for chunk in chunks:
+            yield self.feed(chunk)
+
     def end(self) -> bytes:
         return self._stripper.close()
 
@@ -75,6 +82,8 @@ class Annotate(Job):
                 raise
             raise UsageError("--keylog needs the package cryptography: pip install hexnote[keys]") from None
         gc.freeze()  # what was built so far is not looked at again
+        # glibc gives memory back, and takes it anew, whenever as much is free as the largest block that it ever let go, twice.
+        bytes(_LARGEST)
         gc.set_threshold(10_000, 20, 50)  # what connections leave behind in circles goes before it is much
 
     def begin(self, name: str) -> None:
@@ -83,6 +92,9 @@ class Annotate(Job):
 
     def feed(self, chunk: bytes) -> bytes:
         return self._annotator.feed(chunk)
+
+    def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        return self._annotator.ahead(chunks)
 
     def end(self) -> bytes:
         made = self._annotator.end()
@@ -108,6 +120,9 @@ class Grade(Annotate):
     def feed(self, chunk: bytes) -> bytes:
         self._held.append(chunk)
         return b""
+
+    def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        return Job.ahead(self, chunks)
 
     def end(self) -> bytes:
         from hexnote.render.worksheet import filled, marked

@@ -74,6 +74,7 @@ class Lexer:
         self.closing = False  # no line will follow those of the buffer, or a line that is prose
         self.advice: List[Tuple[int, str]] = []  # (line, terminal): bytes that are shown but cannot be had
         self.unreadable: List[Tuple[int, int, str]] = []  # (first line, last line, why)
+        self.relayed: Optional[List[Tuple[int, int, str]]] = None  # where others join them, the reports as they came
         self._buf = b""  # whole lines
         self._pos = 0  # those before it are taken
         self._begin = 0  # where the draft's text begins in the buffer
@@ -271,6 +272,9 @@ class Lexer:
 
     def report(self, first: int, last: int, why: str) -> None:
         """Notes lines of the input that look like rows and could not be read."""
+        if self.relayed is not None:
+            self.relayed.append((first, last, why))
+            return
         found = self.unreadable
         if found and found[-1][1] >= first - 1 and found[-1][2] == why:
             found[-1] = (found[-1][0], last, why)

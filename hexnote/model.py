@@ -81,7 +81,7 @@ class Block:
 
     __slots__ = (
         "kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress",
-        "payload", "side", "message", "declared", "clear",
+        "payload", "side", "message", "declared", "clear", "packet",
     )
 
     def __init__(
@@ -106,6 +106,7 @@ class Block:
         self.message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
         self.declared: Optional[int] = None  # how many bytes the head says that there are
         self.clear = False  # its text column was read with the bytes, and says what they say
+        self.packet: Optional[Packet] = None  # the one that it is the whole of, where its headers were taken off ahead
 
     def row(self, r: int) -> Row:
         """Row number `r` (0-based) of the block."""
@@ -163,6 +164,7 @@ class Packet:
     dress = "tcpdump"
     key: Optional[Tuple[bytes, bytes]] = None  # (source, destination), address + port, raw
     note = ""  # what could not be read of its headers, in words
+    consistent = False  # it is whole, and `look` found that what it says twice is the same
 
     def __init__(self, number: int, line: int) -> None:
         self.number = number  # 1-based, in input order

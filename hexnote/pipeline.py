@@ -9,7 +9,7 @@ nothing is kept that no later byte can need. This is the only file that knows th
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from hexnote import datagrams, der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
@@ -20,8 +20,10 @@ from hexnote.fragments import Fragments
 from hexnote.headless import Headless, Placed
 from hexnote.lengths import Lengths
 from hexnote.logged import Logged
+from hexnote.look import Look
 from hexnote.messages import Messages
 from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.quick import QUICK
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
@@ -35,6 +37,7 @@ from hexnote.words import Exchange, Words, describe_act
 
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
+_NOTHING: List[Delivery] = []  # not to be added to
 
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
@@ -115,6 +118,13 @@ class Annotator:
         made: bytes = self.renderer.take()
         return made
 
+    def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Take the rest of an input that was begun, with a second process that reads ahead, if one can be had; what
+        becomes known by each step. Raises OSError as `chunks` does."""
+        assert self._trace is not None
+        for _ in self._trace.ahead(chunks):
+            yield self.renderer.take()
+
     def end(self) -> bytes:
         """The input ends; more may follow."""
         self._finish()
@@ -147,6 +157,8 @@ class Trace:
         self.rooms = owner.rooms
         self.strip = Stripper(hold=False)
         self.dumps = DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
+        self.source: Any = None  # brings the rest of the items, where another process reads it
+        self.look = Look()
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
@@ -173,16 +185,38 @@ class Trace:
             for item in self.dumps.feed(chunk):
                 self._item(item)
 
+    def ahead(self, chunks: Iterator[bytes]) -> Iterator[None]:
+        """The rest of the input: read by a second process, where one can be had. Raises what `chunks` raises."""
+        from hexnote.ahead import Ahead
+
+        try:
+            source = self.source = Ahead(self.strip, self.dumps, self.look, chunks)
+        except OSError:
+            for chunk in chunks:
+                self.feed(chunk)
+                yield
+            return
+        try:
+            for items in source:
+                for item in items:
+                    self._item(item)
+                yield
+        finally:
+            source.close()
+        self.strip.cut = source.cut
+
     def close(self) -> None:
-        rest = self.strip.close()
-        if rest:
-            for item in self.dumps.feed(rest):
+        if self.source is None:
+            rest = self.strip.close()
+            if rest:
+                for item in self.dumps.feed(rest):
+                    self._item(item)
+            for item in self.dumps.close():
                 self._item(item)
-        for item in self.dumps.close():
-            self._item(item)
         self._close_packet()
         self._say(self.verifier.end())
-        self._say(from_reader(self.dumps.advice, self.dumps.unreadable))
+        advice = self.dumps.advice if self.source is None else self.source.advice
+        self._say(from_reader(advice, self.dumps.unreadable))
         if self.owner.keyring is not None:
             self._say(from_log(self.owner.keyring.log.malformed))
         for flow, deliveries in self.flows.finish():
@@ -206,7 +240,12 @@ class Trace:
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
         else:
-            if item.kind == PACKET:
+            if item.clear and item.kind == PACKET and (item.packet is not None or QUICK and self.look.at(item)):
+                packet = item.packet
+                self._usual(item, packet)
+                if packet.consistent and self.verifier.agrees(packet):
+                    return
+            elif item.kind == PACKET:
                 self._packet(item)
             else:
                 self._more(item)
@@ -214,6 +253,40 @@ class Trace:
                 found = self.verifier.block(self.packet, item, self.dumps.summary)
                 if found:
                     self._say(found)
+
+    def _usual(self, block: Block, packet: Packet) -> None:
+        """The same as `_packet` for a packet that is whole and consistent, in fewer steps: most of a long trace."""
+        if self.packet is not None:
+            self._close_packet()
+        self.owner.found = True
+        self.count = packet.number = self.count + 1
+        self.packet = packet
+        if not self.words.over:
+            self.words.bytes()
+        if self.timed and packet.header:
+            packet.time = self.dumps.stamp(packet.header)
+        flow = self.flow = self.flows.add(packet)
+        self.headless.seen(packet, flow)
+        connection = flow.connection
+        story = connection.story
+        quiet = packet.flags in _QUIET
+        if quiet and story is not None:
+            story.ipid[packet.side] = packet.ipid
+            if packet.ttl != story.ttl[packet.side]:
+                self.teller.ttl(story, packet)
+        stream = flow.streams[packet.side]
+        start = packet.start
+        deliveries = _NOTHING
+        if start < packet.end:
+            deliveries = stream.add(packet, block.data[start:], start)
+        elif stream.queue:
+            deliveries = stream.add(packet, b"", start)
+        if not deliveries and quiet and connection.reviewed and not (packet.captured or flow.events or self.owner.headers):
+            self.renderer.block(block, packet, connection, [], False, (), ())
+        else:
+            self._tell(block, packet, flow, deliveries, "")
+        if self.flows.over:
+            self._end_flows()
 
     def _packet(self, block: Block) -> None:
         self._close_packet()

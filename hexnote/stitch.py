@@ -109,7 +109,8 @@ class Stream:
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
         "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
-        "queue", "queued", "cost", "recent", "ack", "_mark", "_holes", "_probe", "_floating", "_stray",
+        "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number",
+        "_mark", "_holes", "_probe", "_floating", "_stray",
     )  # fmt: skip
 
     def __init__(self, side: int, key: Tuple[bytes, bytes], events: List[Event], bounds: Bounds) -> None:
@@ -137,6 +138,9 @@ class Stream:
         self.queue: List[_Queued] = []  # what waits: ascending, disjoint
         self.queued = 0  # bytes in it
         self.cost = 0  # of them, for Bounds
+        self.begins = -1  # dump offset of the payload in the packet read last; -1: none was read
+        self.printed = b""  # the summary line of the first packet with payload
+        self.number = 0  # and its sequence number, by its bytes
         self.recent: List[_Seen] = []  # bytes handed on last, for Bounds
         self.ack = -1  # last acknowledgement number of the other end
         self._mark = (-1, 0)  # end of an acknowledged gap, and `segments` when it was first known to be one

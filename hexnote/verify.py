@@ -19,7 +19,6 @@ Compare = Callable[[Block], List[Any]]
 Slip = Any  # of `verify_text`
 
 GOOD, BAD = "good", "bad"  # verdicts of `checksums`
-_NOTHING: List[Finding] = []  # not to be added to
 
 _KNOWN = 4096  # connections and senders that are remembered
 _TOLD = 3  # wrong checksums that are told one by one while none of the sender's, or none at all, is right
@@ -79,8 +78,6 @@ class Verifier:
 
         To be called once the packet's headers were measured. `summary` reads a summary line.
         """
-        if block.clear and self._even and self._agrees(packet, block):
-            return _NOTHING
         if block.kind == EXCERPT:
             return []
         self._even = False
@@ -111,41 +108,21 @@ class Verifier:
             self._longest = max(self._longest, packet.end)
         return found
 
-    def _agrees(self, packet: Packet, block: Block) -> bool:
-        """Whether all that a plain packet says twice is the same, and there was nothing to be said of the one before it.
-
-        The usual case, in few steps: where it is true the general way would find nothing, and would have noted the same.
-        """
-        data, end = block.data, packet.end
-        if block.kind != PACKET or len(data) != end or block.offset or packet.tcp is None or not _right(packet, data):
+    def agrees(self, packet: Packet) -> bool:
+        """The same as `block` with the one block of a packet that is consistent, if there is nothing to be said of the one
+        before it; False, and nothing done, where there may be. The usual case, in few steps."""
+        if not self._even:
             return False
-        head = packet.header
-        if head:
-            payload = end - packet.start
-            if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
-                return False
-            expected = self._ends.get(packet.key)
-            if (expected is None or expected not in head) and not self._names(packet, head):
-                return False
-        self._packet, self._parts, self._next = packet, [data], end
+        self._packet, self._parts, self._next = packet, [packet.data], packet.end
         self._whole, self._open, self._header = True, False, False
         self._verdict, self._declared = GOOD, None
-        self._sender(packet).good += 1
+        sender = self._senders.get(packet.src)
+        if sender is None:
+            sender = self._sender(packet)
+        sender.good += 1
         self._good += 1
-        if end > self._longest:
-            self._longest = end
-        return True
-
-    def _names(self, packet: Packet, head: bytes) -> bool:
-        """Whether a summary line has the packet's addresses and ports in clear, as its first two ends; then notes them."""
-        ends = f"{packet.src}.{packet.sport} > {packet.dst}"
-        wanted = f"{ends}.{packet.dport}: ".encode()
-        at = head.find(wanted)
-        if at < 1 or head[at - 1] not in b" \t" or head.find(b" > ") != at + ends.index(" > ") or b"->" in head:
-            return False
-        if len(self._ends) >= _KNOWN:
-            self._ends.clear()
-        self._ends[packet.key] = ends.encode()
+        if packet.end > self._longest:
+            self._longest = packet.end
         return True
 
     def end(self) -> List[Finding]:
@@ -283,7 +260,7 @@ class Verifier:
                 return
             self._parts = [b"".join(self._parts)]
         data = self._parts[0]
-        if whole and _right(packet, data):
+        if whole and right(packet, data):
             self._open = False
             self._verdict = GOOD
             self._sender(packet).good += 1
@@ -382,7 +359,7 @@ class Verifier:
         return ": the TCP checksum sides with the text column" if self._tcp_checksum(packet, bytes(data)) == GOOD else ""
 
 
-def _right(packet: Packet, data: bytes) -> bool:
+def right(packet: Packet, data: bytes) -> bool:
     """Are both checksums of a plain packet right? The same as `checksums`, at a fifth of the cost."""
     if packet.ip != 20 or packet.tcp is None or packet.note or packet.link is None:
         return False

@@ -11,11 +11,12 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from hexnote.model import CONTENT_TYPES, SIDES, VERSIONS
+from hexnote.patterns import Late
 
 # Prose that is kept, in bytes; a longer text is no trace in words.
 KEPT = 1 << 18
 # Whether it is worth to look more closely.
-_HINT = re.compile(rb"(?i)record layer: |change ?cipher ?spec|(?:server|client) ?hello|sends? hello")
+_HINT = Late(rb"(?i)record layer: |change ?cipher ?spec|(?:server|client) ?hello|sends? hello")
 _BLANKS = {0xA0: " ", 0x2007: " ", 0x2009: " ", 0x202F: " ", 0x200B: "", 0xFEFF: "", 0x0B: " ", 0x0C: " ", 0x85: " ", 0x2028: " ",
            0x2029: " ", 0x1C: " ", 0x1D: " ", 0x1E: " "}  # fmt: skip
 _SERVER_PORTS = frozenset((443, 993, 995, 465, 636, 563, 989, 990, 992, 994, 5061, 8443, 853, 5223, 6697, 3269))
@@ -43,10 +44,10 @@ _BY_SIDE = {"hello": ("client_hello", "server_hello"), "keyexchange": ("client_k
 
 
 # A line of a list of packets: number, what stands before the protocol, the protocol, what is in the packet.
-_LIST = re.compile(r"[> \t]*(\d+)[ \t]+\d+\.\d+(.*?)\b(SSLv[23]|SSL|TLSv1(?:\.[0-3])?|TLS)[ \t]+(?:\d+[ \t]+)?(.*)$")
-_ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7})(?![\w.:])")
+_LIST = Late(r"[> \t]*(\d+)[ \t]+\d+\.\d+(.*?)\b(SSLv[23]|SSL|TLSv1(?:\.[0-3])?|TLS)[ \t]+(?:\d+[ \t]+)?(.*)$")
+_ADDRESS = Late(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7})(?![\w.:])")
 # Who sends, and what.
-_SENDS = re.compile(r"(?i)[^a-z]*(?:the[ \t])?(client|server|c|s)[ \t]*(?:sends?|sent|\w+ with|[-=]*>|:)[ \t]*(.*?)[ \t.]*$")
+_SENDS = Late(r"(?i)[^a-z]*(?:the[ \t])?(client|server|c|s)[ \t]*(?:sends?|sent|\w+ with|[-=]*>|:)[ \t]*(.*?)[ \t.]*$")
 
 
 class Act(NamedTuple):
@@ -243,7 +244,7 @@ class _Reading:
             return None
         frame = _Frame(line, int(found.group(1)))
         frame.tree = False
-        ends = _ADDRESS.findall(found.group(2))
+        ends = [each.group() for each in _ADDRESS.finditer(found.group(2))]
         if len(ends) >= 2:
             frame.src, frame.dst = ends[0], ends[1]
         info = found.group(4)

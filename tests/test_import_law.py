@@ -26,6 +26,8 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 }
 # Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.
 NEIGHBOURS: Dict[str, Set[str]] = {
+    "look": {"layers", "verify"},
+    "ahead": {"dumps", "look", "strip"},
     "report": {"fields"},
     "tale": {"report", "wording"},
     "binary": {"coding"},
@@ -116,7 +118,7 @@ def test_who_imports_whom(name: str, path: str) -> None:
     elif name == "manual":
         assert used <= {"options", "findings"}
     elif name in ("cli", "__main__"):
-        assert used <= {"jobs", "options", "output", "binary", "coding", "safety", "cli", "diagnosis"}
+        assert used <= {"jobs", "options", "output", "binary", "coding", "safety", "cli", "diagnosis", "quick"}
     else:
         known = NOUNS | NEIGHBOURS.get(room(name), set())
         strange = {m for m in used - known if room(m) != room(name)}

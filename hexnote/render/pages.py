@@ -5,16 +5,22 @@ Parts come in the order of the stream, and so do their notes: no row has to be g
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import BODY, END, HEADER, MESSAGE, Block, Connection, Packet, Part
+from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.moulds import Moulds
-from hexnote.render.words import SEALED, record_heading, resuming, sender
+from hexnote.render.words import SEALED, record_heading, resuming
+
+_TAILS = 4096  # headings of records that are kept
 
 
 class Pages(Moulds):
     """Writes whole packets."""
+
+    def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
+        super().__init__(width, palette, full)
+        self._tails: Dict[Tuple[int, str], str] = {}  # of headings of records, what stands behind their beginning
 
     def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> bytes:
         """The block's lines with the notes on `parts` under them; b"" where it takes the general way."""
@@ -63,11 +69,13 @@ class Pages(Moulds):
                     known = self._new_head(shape, shift, part, packet)
                 words, more, notes = known
                 record = part.record
-                heading = f"packet {packet.number}, {sender(part.side, connection)}, record {record.number}: {words}"
-                if len(heading) + 3 > self.width or self.palette:
-                    heading = "".join(self._dye(self._sentence(heading), "heading")) + more
+                number = connection.number if connection is not None else 0
+                who = f"connection {number}, {SIDES[part.side]}" if number else SIDES[part.side]
+                lead = f"packet {packet.number}, {who}, record {record.number}:"
+                if len(lead) + len(words) + 4 <= self.width and not self.palette:
+                    heading = f"{MARK} {lead} {words}\n{more}"
                 else:
-                    heading = f"{MARK} {heading}\n{more}"
+                    heading = self._long_heading(lead, words) + more
             elif kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in SEALED:
                 heading = ""
                 notes = self._sealed(table, at & 15, part, reach)
@@ -100,6 +108,19 @@ class Pages(Moulds):
                 pieces.append(said)
         pieces.append(page[done:])
         return "".join(pieces).encode("ascii", "backslashreplace")
+
+    def _long_heading(self, lead: str, words: str) -> str:
+        """The heading of a record that takes more than a line, or has a colour; kept by what decides where its lines end."""
+        key = (len(lead), words)
+        behind = self._tails.get(key)
+        if behind is None:
+            made = "".join(self._dye(self._sentence(f"{lead} {words}"), "heading"))
+            if self.palette or not made.startswith(f"{MARK} {lead}"):
+                return made
+            if len(self._tails) >= _TAILS:
+                self._tails.clear()
+            behind = self._tails[key] = made[len(MARK) + 1 + len(lead) :]
+        return f"{MARK} {lead}{behind}"
 
     def _sole(self, block: Block, packet: Packet, part: Part) -> bytes:
         """The same for a packet of which (a part of) one encrypted body is all there is to tell: most of a long trace."""

@@ -1,0 +1,229 @@
+"""A long text read by a second process, while this one explains what was read before.
+
+The corridor is cut where it is narrow: in front of the cut text becomes items (`dumps`), and what can be told of a
+packet by its own bytes alone is told; behind it stands all that remembers anything of connections. Items come through a
+pipe in the order of the text, so that the output is the same bytes, and what is known is told as soon as it is known:
+whatever one read has brought is sent at once. Nothing here is needed: where a second process cannot be had, or does not
+pay, the text is read by this one.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+from typing import Any, Dict, Iterator, List, Tuple
+
+from hexnote.dumps import Reader
+from hexnote.look import Look
+from hexnote.model import PACKET, Block, Item, Layout, Packet, Prose
+from hexnote.strip import Stripper
+
+# What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
+_PIPE = 1 << 20
+_SIZE = 4  # bytes of the length before each message
+
+# A message is a list of what came, in order:
+#   (text, line)                                              prose
+#   (line, text, head, layout, dress, data, packet)           a packet with rows of one layout; what `look` says of it, if anything
+#   [stride, columns, text column]                            the next number for a layout
+#   (first line, last line, why)                              lines that could not be read
+#   bytes                                                     any other block, pickled
+#   {"advice": ..., "cut": ...} or {"error": bytes}           the end
+Message = List[Any]
+
+
+class Ahead:
+    """The rest of a text, read by a second process: iterate it for lists of items, then see `advice` and `cut`.
+
+    `strip`, `dumps` and `look` have seen what came before; `dumps` is told what the other one could not read. `chunks` is
+    read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
+    """
+
+    def __init__(self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
+        self.advice: List[Tuple[int, str]] = []  # as of the Reader
+        self.cut = False  # as of the Stripper
+        self._dumps = dumps
+        self._layouts: List[Tuple[int, Layout]] = []
+        ours, theirs = os.pipe()
+        try:
+            self._process = os.fork()
+        except OSError:
+            os.close(ours)
+            os.close(theirs)
+            raise
+        if not self._process:
+            os.close(ours)
+            _read(theirs, strip, dumps, look, chunks)
+        os.close(theirs)
+        self._pipe = open(ours, "rb", buffering=_PIPE)
+
+    def __iter__(self) -> Iterator[Iterator[Item]]:
+        take = self._pipe.read
+        while True:
+            size = int.from_bytes(take(_SIZE), "little")
+            data = take(size)
+            if not size or len(data) < size:
+                raise ChildProcessError("the process that reads it has come to an end")
+            message: Message = marshal.loads(data)
+            last = message.pop() if isinstance(message[-1], dict) else None
+            yield self._items(message)
+            if last is not None:
+                self._end(last)
+                return
+
+    def close(self) -> None:
+        """Nothing more is wanted: the other process ends."""
+        import signal
+
+        self._pipe.close()
+        try:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+        except OSError:
+            pass
+
+    def _end(self, last: Dict[str, Any]) -> None:
+        if "error" in last:
+            import pickle
+
+            raise pickle.loads(last["error"])
+        self.advice, self.cut = [(line, text) for line, text in last["advice"]], last["cut"]
+
+    def _items(self, message: Message) -> Iterator[Item]:
+        """The items of a message, one by one: what could not be read is reported between them, where it stood."""
+        for entry in message:
+            kind = type(entry)
+            if kind is tuple:
+                if len(entry) == 7:
+                    line, text, head, number, dress, data, headers = entry
+                    block = Block(PACKET, line, text, head)
+                    block.stride, block.layout = self._layouts[number]
+                    block.data, block.dress, block.clear = data, dress, True
+                    if headers is not None:
+                        packet = block.packet = Packet.__new__(Packet)
+                        packet.__dict__ = headers
+                    yield block
+                elif len(entry) == 2:
+                    yield Prose(*entry)
+                else:
+                    self._dumps.report(*entry)
+            elif kind is list:
+                stride, columns, column = entry
+                self._layouts.append((stride, Layout(columns, column)))
+            else:
+                import pickle
+
+                yield pickle.loads(entry)
+
+
+# ---------------------------------------------------------------- in the other process
+
+
+def _read(pipe: int, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
+    """All that the other process does. It never returns."""
+    try:
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process knows what to do
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)  # whoever reads the output must see its end when the first process has ended
+        _widen(pipe)
+        _watch(pipe)
+        _Sender(pipe, dumps, look).all(strip, chunks)
+    except BrokenPipeError:  # the first process has ended
+        _watch(pipe)
+    finally:
+        os._exit(0)
+
+
+def _widen(pipe: int) -> None:
+    """Have the pipe hold more, where that can be had."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE)
+    except (ImportError, OSError):
+        _watch(pipe)
+
+
+def _watch(pipe: int) -> None:
+    """Have this process end with the first one, even while it waits for more of the text."""
+    import _thread
+    import select
+
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    poll.register(pipe, 0)  # told is all the same that nobody can read from it any more
+
+    def wait() -> None:
+        poll.poll()
+        os._exit(0)
+
+    _thread.start_new_thread(wait, ())
+
+
+class _Sender:
+    """Items to messages."""
+
+    def __init__(self, pipe: int, dumps: Reader, look: Look) -> None:
+        self._pipe = pipe
+        self._look = look
+        self._dumps = dumps
+        self._reports = dumps.relay()
+        self._layouts: Dict[Tuple[int, Layout], int] = {}
+
+    def all(self, strip: Stripper, chunks: Iterator[bytes]) -> None:
+        """Read the text to its end."""
+        try:
+            for chunk in chunks:
+                text = strip.feed(chunk)
+                if text:
+                    self._send(self._message(self._dumps.feed(text)))
+            text = strip.close()
+            message = self._message(self._dumps.feed(text)) if text else []
+            message += self._message(self._dumps.close())
+            message.append({"advice": self._dumps.advice, "cut": strip.cut})
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            import pickle
+
+            message = [{"error": pickle.dumps(error)}]
+        self._send(message)
+
+    def _message(self, items: Iterator[Item]) -> Message:
+        message: Message = []
+        reports = self._reports
+        for item in items:
+            if reports:
+                message += reports
+                reports.clear()
+            message.append(self._entry(item, message))
+        message += reports
+        reports.clear()
+        return message
+
+    def _entry(self, item: Item, message: Message) -> Any:
+        if isinstance(item, Prose):
+            return item.text, item.line
+        if not item.clear or item.kind != PACKET or item.layout is None or not item.stride or item.offset:
+            import pickle
+
+            return pickle.dumps(item, -1)
+        key = (item.stride, item.layout)
+        number = self._layouts.get(key)
+        if number is None:
+            number = self._layouts[key] = len(self._layouts)
+            message.append([item.stride, *item.layout])
+        headers = item.packet.__dict__ if self._look.at(item) and item.packet is not None else None
+        return item.line, item.text, item.head, number, item.dress, item.data, headers
+
+    def _send(self, message: Message) -> None:
+        if not message:
+            return
+        data = marshal.dumps(message)
+        rest = memoryview(len(data).to_bytes(_SIZE, "little") + data)
+        while rest:
+            rest = rest[os.write(self._pipe, rest) :]
