@@ -69,7 +69,7 @@ class Lengths:
         mode, mac, tail, each = found
         cipher = self._suites()[suite or 0][4].replace("_", "-") if mode[:8] != "ChaCha20" else mode
         tail = " in TLS 1.3" if each.inner else tail
-        return each._replace(name=f"{cipher} with {mac}{tail}" if mac else f"{cipher}{tail}")
+        return each._replace(name=f"{cipher} with {mac}{tail}" if mac else f"{cipher}{tail}", tag=not mac)
 
     def null(self, suite: Optional[int]) -> bool:
         """Whether a suite encrypts nothing."""

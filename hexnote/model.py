@@ -353,6 +353,7 @@ class Protection(NamedTuple):
     inner: int  # 1 in TLS 1.3: the content type behind the plaintext
     after: bool  # encrypt-then-MAC
     finished: int  # a Finished message, its header included
+    tag: bool = False  # of one suite: `mac` is an AEAD's tag
 
     def plain(self, length: int) -> Optional[Tuple[int, int]]:
         """The least and the most bytes of plaintext in a record of `length` bytes (its header not counted), where the
@@ -844,8 +845,14 @@ def inside(record: Record) -> str:
     if plain is None:
         return f", a length that {record.protection[0].name} cannot have" if len(record.protection) == 1 else ""
     least = min(each.least(record.length - record.header) for each in record.protection)
-    told = f"{plain[0]}" if plain[0] == plain[1] else f"{plain[0]}-{plain[1]}"
-    return f", plaintext {told}{' or fewer' if least < plain[0] else ''}"
+    most = plural(plain[1], "byte")
+    if least == plain[1]:
+        return f", plaintext {most}"
+    if 0 < least == plain[0]:
+        return f", plaintext {least} to {most}"
+    # What holds in any case comes first; only block ciphers leave more than one length where the padding is the least.
+    usual = f" ({plain[0]} or more with the least padding)" if least < plain[0] < plain[1] else ""
+    return f", plaintext at most {most}{usual}"
 
 
 def _like(record: Record) -> str:
@@ -856,13 +863,30 @@ def _like(record: Record) -> str:
     return {2: "an alert", 5: "a KeyUpdate", each.finished: "a Finished"}.get((each.plain(record.length - 5) or (0,))[0], "")
 
 
+def _shares(record: Record) -> str:
+    """What the bytes of a record under its protection are, in words: nonce, plaintext, MAC, padding."""
+    each = record.protection[0]
+    size = record.length - record.header
+    rest = size - each.nonce - each.mac
+    nonce = f"{each.nonce} {'nonce' if each.block == 1 else 'IV'}, " if each.nonce else ""
+    mac = f"{each.mac} {'tag' if each.tag else 'MAC'}"
+    if each.inner:
+        told = f"{rest - 1} plaintext and any padding, 1 content type, {mac}"
+    elif each.block == 1:
+        told = f"{rest} plaintext, {mac}"
+    else:
+        told = f"{rest} plaintext and padding{', ' if each.after else ' around '}{mac}"
+    return f"its {size} bytes: {nonce}{told}"
+
+
 # Why a record is encrypted, where everyone expects it.
 _EXPECTED = ("", "application data", "after ChangeCipherSpec", "after the master key")
 
 
-def remarks(record: Record) -> List[str]:
+def remarks(record: Record, brief: bool = False) -> List[str]:
     """What else is to be said of an encrypted record, a sentence each: why it is, where that is not plain; the classes of
-    protection that fit, where the suite is not known and this record has made them fewer; the one there is, where it is new."""
+    protection that fit, where the suite is not known and this record has made them fewer; the one there is, where it is new,
+    and, unless it is to be `brief`, what its bytes are."""
     out = [] if record.why in _EXPECTED else [record.why]
     like = _like(record)
     if like:
@@ -870,6 +894,8 @@ def remarks(record: Record) -> List[str]:
     names = list(dict.fromkeys(each.name for each in record.protection))
     if record.news == "known" and names:
         out.append(f"protected by {names[0]}")
+        if not brief and record.format == "tls" and plain_range(record) is not None:
+            out.append(_shares(record))
     elif record.news:
         if names:
             out.append(f"the suite is not known; the lengths so far fit {' | '.join(names)}")

@@ -8,9 +8,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from handshakes import CLIENT, SERVER, Wire, certificate, certificate_message, dump, extension, message, record, vector
-from support import annotate, load, of, sample, shared_path
+from support import annotate, load, of, rooms, sample, shared_path
 
 from hexnote import pipeline
+from hexnote.model import Record, inside, remarks
 from hexnote.render.json import Json
 from hexnote.session import RETRY_RANDOM
 
@@ -381,4 +382,24 @@ def test_captured_finished_and_alerts(name: str, finished: List[int], alert: Lis
 def test_tutorial() -> None:
     """The tutorial's HTTP response of 407 bytes, and its request in two records with an empty one before each."""
     text = annotate(sample("server-auth.txt")).decode()
-    assert "432 bytes, plaintext 396-411" in text and "32 bytes, plaintext 0-11" in text
+    assert "432 bytes, plaintext at most 411 bytes\n;| (396 or more with the least padding)" in text
+    assert "32 bytes, plaintext at most 11 bytes\n" in text
+    assert "its 48 bytes: 28 plaintext and padding around 20 MAC" in text
+
+
+@pytest.mark.parametrize(("suite", "version", "after", "size", "said"), [
+    (0xC02F, 0x0303, False, 40, "plaintext 16 bytes; its 40 bytes: 8 nonce, 16 plaintext, 16 tag"),
+    (0x0005, 0x0301, False, 21, "plaintext 1 byte; its 21 bytes: 1 plaintext, 20 MAC"),
+    (0x1301, 0x0304, False, 44, "plaintext at most 27 bytes; its 44 bytes: 27 plaintext and any padding, 1 content type, 16 tag"),
+    (0x002F, 0x0303, False, 64, "plaintext at most 27 bytes (12 or more with the least padding); "
+                                "its 64 bytes: 16 IV, 28 plaintext and padding around 20 MAC"),
+    (0x002F, 0x0303, True, 68, "plaintext at most 31 bytes (16 or more with the least padding); "
+                               "its 68 bytes: 16 IV, 32 plaintext and padding, 20 MAC"),
+    (0x002F, 0x0300, False, 48, "plaintext 12 to 27 bytes; its 48 bytes: 28 plaintext and padding around 20 MAC"),
+])  # fmt: skip
+def test_what_a_length_tells_in_words(suite: int, version: int, after: bool, size: int, said: str) -> None:
+    each = rooms().lengths.protection(suite, version, after)
+    assert each is not None
+    sealed = Record(0, 0, 1, 0)
+    sealed.encrypted, sealed.length, sealed.protection, sealed.news = True, 5 + size, (each,), "known"
+    assert f"{inside(sealed)[2:]}; {remarks(sealed)[-1]}" == said

@@ -231,8 +231,8 @@ class Summary:
                     told = "" if record.finished else inside(record)
                     if record.format == "ssl2":
                         kind = "SSL 2.0 record"
-                    self._line(sheet, part.side, f"{kind}, {record.length - record.header} bytes, encrypted{told}")
-                    for sentence in remarks(record):
+                    self._line(sheet, part.side, f"encrypted {kind}, {record.length - record.header} bytes{told}")
+                    for sentence in remarks(record, brief=True):
                         self._line(sheet, part.side, f"  ({sentence})")
                 elif record.missing:
                     self._flush(sheet)
