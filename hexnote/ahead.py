@@ -21,6 +21,7 @@ from hexnote.strip import Stripper
 # What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
 _PIPE = 1 << 20
 _SIZE = 4  # bytes of the length before each message
+_MOST = 1024  # items of a message: a read may bring very many small ones
 
 # A message is a list of what came, in order:
 #   (text, line)                                              prose
@@ -180,11 +181,12 @@ class _Sender:
             for chunk in chunks:
                 text = strip.feed(chunk)
                 if text:
-                    self._send(self._message(self._dumps.feed(text)))
+                    self._pass(self._dumps.feed(text))
             text = strip.close()
-            message = self._message(self._dumps.feed(text)) if text else []
-            message += self._message(self._dumps.close())
-            message.append({"advice": self._dumps.advice, "cut": strip.cut})
+            if text:
+                self._pass(self._dumps.feed(text))
+            self._pass(self._dumps.close())
+            message: Message = [{"advice": self._dumps.advice, "cut": strip.cut}]
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -193,7 +195,8 @@ class _Sender:
             message = [{"error": pickle.dumps(error)}]
         self._send(message)
 
-    def _message(self, items: Iterator[Item]) -> Message:
+    def _pass(self, items: Iterator[Item]) -> None:
+        """Send the items of one read, in a message or a few."""
         message: Message = []
         reports = self._reports
         for item in items:
@@ -201,9 +204,13 @@ class _Sender:
                 message += reports
                 reports.clear()
             message.append(self._entry(item, message))
+            if len(message) >= _MOST:
+                self._send(message)
+                message.clear()
         message += reports
         reports.clear()
-        return message
+        if message:
+            self._send(message)
 
     def _entry(self, item: Item, message: Message) -> Any:
         if isinstance(item, Prose):
@@ -221,8 +228,6 @@ class _Sender:
         return item.line, item.text, item.head, number, item.dress, item.data, headers
 
     def _send(self, message: Message) -> None:
-        if not message:
-            return
         data = marshal.dumps(message)
         rest = memoryview(len(data).to_bytes(_SIZE, "little") + data)
         while rest:
