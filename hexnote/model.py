@@ -818,12 +818,20 @@ VERSIONS = {
 }
 
 
+# Why a record of TLS 1.3 is opaque. Its real content type stands inside its encryption, and all of its header but the length
+# is fixed by rule (RFC 8446 section 5.2).
+HIDDEN = "its content type stands inside the encryption"
+EARLY = "early data, sent before the server has answered (0-RTT)"
+
+
 def describe(record: Record) -> str:
     """A record in a few words."""
     size = record.length - record.header
     body = f"{size} {'byte' if size == 1 else 'bytes'}"
     if record.format == "ssl2":
         return f"{'encrypted ' if record.encrypted else ''}SSL 2.0 format, {body}{inside(record)}"
+    if record.why in (HIDDEN, EARLY):
+        return f"encrypted, its type hidden (TLS 1.3), {body}{inside(record)}"
     kind = CONTENT_TYPES.get(record.type or 0, f"type {record.type}")
     version = VERSIONS.get(record.version or 0, f"version 0x{record.version or 0:04x}")
     sealed = "encrypted " if record.encrypted and record.type != 23 and not record.bare else ""
@@ -880,7 +888,7 @@ def _shares(record: Record) -> str:
 
 
 # Why a record is encrypted, where everyone expects it.
-_EXPECTED = ("", "application data", "after ChangeCipherSpec", "after the master key")
+_EXPECTED = ("", "application data", HIDDEN, "after ChangeCipherSpec", "after the master key")
 
 
 def remarks(record: Record, brief: bool = False) -> List[str]:
@@ -890,7 +898,7 @@ def remarks(record: Record, brief: bool = False) -> List[str]:
     out = [] if record.why in _EXPECTED else [record.why]
     like = _like(record)
     if like:
-        out.append(f"its type is hidden; it is as long as {like}, if it has no padding")
+        out.append(f"as long as {like}, if it has no padding")
     names = list(dict.fromkeys(each.name for each in record.protection))
     if record.news == "known" and names:
         out.append(f"protected by {names[0]}")

@@ -11,7 +11,7 @@ import re
 from typing import Any, List, Optional, Set, Tuple
 
 from hexnote.messages import BODIES, Messages, message_name
-from hexnote.model import BODY, BUFFER, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
+from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
 from hexnote.packed import certificate
 from hexnote.session import (
     APPLICATION_DATA,
@@ -510,7 +510,7 @@ class Reader:
             if session.watch:
                 why = session.watched(self.side, kind) or why
             elif self.side == 0 and session.version is None and kind == APPLICATION_DATA and session.early_data():
-                why = "early data, sent before the server has answered (0-RTT)"
+                why = EARLY
             sealed = session.sealed[self.side]
             if sealed is None:
                 record.protection = session.weigh(record)

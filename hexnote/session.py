@@ -72,7 +72,7 @@ from hexnote.hellos import (
     read_extensions,
     read_hello,
 )
-from hexnote.model import Protection, Record
+from hexnote.model import HIDDEN, Protection, Record
 from hexnote.spans import Hole
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
@@ -177,7 +177,7 @@ class Session:
         `body` has its first bytes, as many as `decisive` asks for where they are there.
         """
         if kind == APPLICATION_DATA:
-            return "application data"
+            return HIDDEN if self.version == TLS13 else "application data"
         changed = self.changed[side]
         if kind == ALERT and length == 2:
             return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
@@ -382,9 +383,21 @@ def test_captured_finished_and_alerts(name: str, finished: List[int], alert: Lis
 def test_tutorial() -> None:
     """The tutorial's HTTP response of 407 bytes, and its request in two records with an empty one before each."""
     text = annotate(sample("server-auth.txt")).decode()
-    assert "432 bytes, plaintext at most 411 bytes\n;| (396 or more with the least padding)" in text
+    assert "432 bytes,\n;|     plaintext at most 411 bytes (396 or more with the least padding)" in text
     assert "32 bytes, plaintext at most 11 bytes\n" in text
     assert "its 48 bytes: 28 plaintext and padding around 20 MAC" in text
+
+
+def test_a_hidden_type_is_not_told_as_data() -> None:
+    """In TLS 1.3 the heading says that the type is hidden; without its hellos nothing proves TLS 1.3."""
+    text = load(shared_path("corpus", "tls13_full_openssl.X.txt"))
+    said = annotate(text).decode()
+    assert "record 3: encrypted, its type hidden (TLS 1.3)," in said and ": application_data, TLS" not in said
+    assert "type = application_data (23)" in said
+    late = annotate(text[text.index(b"\n", text.index(b"\n1", len(text) // 2)) + 1 :]).decode()
+    assert ": application_data, TLS 1.2" in late and "type hidden" not in late
+    early = annotate(load(shared_path("corpus", "tls13_earlydata_openssl.X.txt"))).decode()
+    assert re.search(r"encrypted, its type hidden \(TLS 1\.3\), \d+ bytes,\n.*\n;\|   early data, sent before", early)
 
 
 @pytest.mark.parametrize(("suite", "version", "after", "size", "said"), [

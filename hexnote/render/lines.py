@@ -76,8 +76,15 @@ class Lines:
 
     def _heading(self, text: str, record: Optional[Record]) -> List[str]:
         """The heading of a record, and what else is to be said of an encrypted one."""
-        lines = self._dye(self._sentence(text), "heading") if text else []
+        lines = self._headline(text) if text else []
         return lines + self._remarks(record) if record is not None and record.encrypted else lines
+
+    def _headline(self, text: str) -> List[str]:
+        """A heading; of a record whose heading takes more than a line, what its length tells stands on the second one."""
+        at = text.find(", plaintext ") + 1 if len(text) + len(MARK) + 1 > self.width else 0
+        if 0 < at <= self.width - len(MARK) - 1:
+            return self._dye([f"{MARK} {text[:at]}\n", *self._sentence(text[at + 1 :], 5)], "heading")
+        return self._dye(self._sentence(text), "heading")
 
     def _remarks(self, record: Record) -> List[str]:
         return [line for remark in remarks(record) for line in self._sentence(remark, 3)]

@@ -114,7 +114,7 @@ class Pages(Moulds):
         key = (len(lead), words)
         behind = self._tails.get(key)
         if behind is None:
-            made = "".join(self._dye(self._sentence(f"{lead} {words}"), "heading"))
+            made = "".join(self._headline(f"{lead} {words}"))
             if self.palette or not made.startswith(f"{MARK} {lead}"):
                 return made
             if len(self._tails) >= _TAILS:

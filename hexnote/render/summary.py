@@ -9,8 +9,10 @@ from hexnote.model import (
     ARRAY,
     BODY,
     CONTENT_TYPES,
+    EARLY,
     END,
     GROUP,
+    HIDDEN,
     LOST,
     MESSAGE,
     OTHER,
@@ -43,6 +45,8 @@ LEADS = {
     "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
     "protocol_name_list": "ALPN ",
 }
+# What is said of records of TLS 1.3 that are not decrypted, by why they are opaque.
+_HIDDEN = {HIDDEN: "type hidden", EARLY: "early data (0-RTT)"}
 # Lines of one connection kept before they are printed in its midst.
 _MOST = 5000
 
@@ -204,8 +208,10 @@ class Summary:
         for side in (0, 1):
             if sheet.data[side]:
                 many = f" x {sheet.data[side]}" if sheet.data[side] > 1 else ""
-                how = f"{sheet.opened[side]}{sheet.begins[side]}" if sheet.opened[side] else "encrypted"
-                self._line(sheet, side, f"application_data{many}, {sheet.bytes[side]} bytes, {how}", sheet.packet[side])
+                opened = sheet.opened[side]
+                how = f"{opened}{sheet.begins[side]}" if opened else "encrypted"
+                what = "encrypted" if opened in _HIDDEN.values() else "application_data"
+                self._line(sheet, side, f"{what}{many}, {sheet.bytes[side]} bytes, {how}", sheet.packet[side])
                 sheet.data[side] = sheet.bytes[side] = 0
                 sheet.begins[side] = ""
 
@@ -313,5 +319,7 @@ class Summary:
 
 
 def _readable(record: Record) -> str:
-    """How a protected record comes to be readable, in words; "": it does not."""
-    return "" if record.inside is None else "not encrypted" if record.bare else "decrypted"
+    """How a protected record comes to be readable, in words; where it does not, what hides it; "": nothing but its encryption."""
+    if record.inside is None:
+        return _HIDDEN.get(record.why, "")
+    return "not encrypted" if record.bare else "decrypted"
