@@ -86,7 +86,7 @@ class Reader:
         if self._long:
             end = chunk.find(b"\n") + 1
             if chunk:
-                yield Prose(chunk[:end] if end else chunk, self._lexer.line)
+                yield Prose(chunk[:end] if end else chunk, self._lexer.line, True)
             if not end:
                 return
             self._long = False
@@ -107,7 +107,7 @@ class Reader:
                 self._past.prose(text)
                 self._lexer.too_long(text, 0)
                 self._long = True
-                yield Prose(text, self._lexer.line)
+                yield Prose(text, self._lexer.line, True)
 
     def close(self) -> Iterator[Item]:
         """The rest, at the end of the text."""

@@ -31,6 +31,8 @@ _AHEAD = 16
 _HEADERS = 200
 # How far apart two readings of a sequence number must lie to be told apart.
 _NEAR = 1 << 28
+# What labels have in them of bytes that are logged beside the record on the wire.
+_BESIDE = (b"CRYPTION", b"dumping '")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
 
@@ -43,6 +45,7 @@ class Placed(NamedTuple):
     remark: str
     content: int = -1  # content type of bytes that a log shows decrypted, 0: the type itself; -1: they are none
     bare: bool = False  # the log shows no records at all: its messages are all that is known
+    shape: Any = None  # a `headless_log.Shape`: what the bytes are made of besides
 
 
 class _Whole:
@@ -111,6 +114,7 @@ class Conversation:
         self.hello = b""  # the client's random
         self.wire = False  # a label said that bytes are those on the wire
         self.logged = False  # a label said that they are what the library sees
+        self.before = [True, True]  # of what was encrypted no Finished was shown yet, by side, nor anything unread
 
     def begin(self, packet: Packet, block: Block, side: int) -> None:
         """A packet begins with `block`, sent by `side`."""
@@ -187,6 +191,21 @@ class Conversation:
         why = "shown also as it is on the wire" if self.wire else "no record that was logged holds it"
         return [], f"as the library saw it; {why}", -1
 
+    def open(self, packet: Packet, block: Block, side: int, said: Any, shape: Any) -> Placed:
+        """What a library logs beside the wire: a record before encryption, or after decryption. `shape` is that of
+        `headless_log`."""
+        packet.stream, packet.side = self.connection.number, side
+        session = self.connection.session
+        sealed = session.sealed[side] if session is not None else None
+        made = shape(block, sealed[0] if sealed and len(sealed) == 1 else None, said, self.before[side])
+        told = "the log shows it {} encryption: on the wire it lies inside an encrypted record".format(
+            "as it was before" if block.side == 0 else "as it is without")
+        if isinstance(made, str):
+            self.before[side] = False
+            return Placed(self, [], f"the log shows these bytes beside the encrypted record; not read, for {made}")
+        self.before[side] = self.before[side] and made.content != 23 and not made.finished and made.whole
+        return Placed(self, [], told, made.content, False, made)
+
     def _under(self, side: int) -> bool:
         """Whether what is logged now is encrypted on the wire."""
         if self.type[side] in (0, _SEALED):
@@ -233,6 +252,7 @@ class Headless:
         self.fragment: Optional[Fragment] = None
         self.conversation: Optional[Conversation] = None
         self.fragments: List[Any] = []
+        self._sayings: Any = None  # what a log says of its records (a `headless_log.Sayings`), once it says something
         self._names: Dict[Tuple[str, str], bytes] = {}
         # Summary line and key of a connection's first packet: they give names to addresses.
         self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
@@ -247,6 +267,14 @@ class Headless:
                 stream.printed, stream.number = packet.header, packet.seq
         if packet.header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
             self._first[packet.stream] = (packet.header, packet.key)
+
+    def prose(self, text: bytes) -> None:
+        """A whole line that is no row: in a log it may say of which type the next bytes are."""
+        if b"READ: " in text or b"WRITE: " in text or b"input record: " in text or b"after decrypt (" in text:
+            from hexnote.headless_log import Sayings
+
+            self._sayings = self._sayings or Sayings()
+            self._sayings.line(text)
 
     def finish(self) -> List[Any]:
         """All fragments, at the end of the input."""
@@ -404,6 +432,8 @@ class Headless:
     def _as_stream(self, block: Block, packet: Packet) -> Placed:
         """Bytes of a stream: they go on where the last ones of their side ended."""
         talk = self.conversation
+        if block.message and any(words in block.text[: block.head] for words in _BESIDE):
+            return self._beside(block, packet)
         at, found = self.locate(block.data) if block.data else (-1, 0)
         kind = block.data[at + 5 : at + 6] if at >= 0 and block.data[at] == 22 else b""
         hello = block.data[at + 11 : at + 43] if kind == b"\1" else b""
@@ -444,6 +474,16 @@ class Headless:
         if block.dress == "hexdump" and not block.head and ahead > 0 and talk.rows[side]:
             talk.base -= ahead  # each side has its own offsets, and rows were left out
         return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], "")
+
+    def _beside(self, block: Block, packet: Packet) -> Placed:
+        """Bytes that a log shows beside those on the wire, as they are without encryption."""
+        from hexnote.headless_log import shape
+
+        said = self._sayings.take(block) if self._sayings is not None else None
+        talk, side = self.conversation, block.side or 0
+        if talk is None:
+            return Placed(None, [], "the log shows these bytes decrypted, but not the connection that they are of: not read")
+        return talk.open(packet, block, talk.sides[side] if talk.sides is not None else side, said, shape)
 
     # ---------------------------------------------------------------- as a fragment
 

@@ -6,11 +6,11 @@ decoded under what the connection has agreed, and teach it nothing: on the wire 
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
-from hexnote.model import BODY, Context, Field, Packet, Part
+from hexnote.model import BODY, TAIL, Context, Field, Packet, Part
 
-_HANDSHAKE = 22
+_HANDSHAKE, _DATA = 22, 23
 _INNER = 0  # content: the one byte that says what an encrypted record holds (RFC 8446 section 5.2)
 _LONGEST = 1 << 14  # of a body that is no message, so much is kept
 
@@ -18,8 +18,9 @@ _LONGEST = 1 << 14  # of a body that is no message, so much is kept
 class Logged:
     """One logged block. `reader` reads its messages, `messages` the body of anything else."""
 
-    def __init__(self, packet: Packet, content: int, size: int, reader: Any, messages: Any) -> None:
-        """`content`: the content type, or 0 for that type itself, told alone; `size`: how many bytes the block has in all."""
+    def __init__(self, packet: Packet, content: int, size: int, reader: Any, messages: Any, shape: Any = None) -> None:
+        """`content`: the content type, or 0 for that type itself, told alone; `size`: how many bytes the block has in all.
+        `shape`: where in it the content stands, and what else there is (a `headless_log.Shape`); None: it is all content."""
         self.packet = packet
         self.content = content
         self.size = size
@@ -28,6 +29,10 @@ class Logged:
         self.messages = messages
         self.next = 0
         self._body = b""
+        self._lo: int = shape.lo if shape is not None else 0
+        self._end: int = shape.hi if shape is not None and shape.hi is not None else size
+        self._tail: Sequence[Tuple[str, int, Optional[int]]] = shape.tail if shape is not None else ()
+        self._grows = shape is not None and shape.hi is None and not shape.size  # where it ends is seen at its end
 
     def feed(self, data: bytes, at: int) -> List[Part]:
         """Takes the next bytes, which stand at dump offset `at`; gives what became known."""
@@ -35,10 +40,17 @@ class Logged:
         start, self.next = self.next, self.next + len(data)
         places = self.reader.places
         places.add(start, len(data), self.packet.number, at)
-        if self.content == _HANDSHAKE:
-            self.reader.bare(start, data, parts)
-        else:
-            parts.append(self._whole(start, data))
+        if self._grows:
+            self.size = self._end = max(self.size, self.next)
+        lo, hi = max(start, self._lo), min(self.next, self._end)
+        if start < self._lo:
+            parts.append(self._other([("iv", 0, self._lo)], start, data))
+        if lo < hi and self.content == _HANDSHAKE:
+            self.reader.bare(lo, data[lo - start : hi - start], parts)
+        elif lo < hi:
+            parts.append(self._whole(lo, data[lo - start : hi - start]))
+        if self.next > self._end:
+            parts.append(self._other(self._tail or [("rest", self._end, None)], start, data))
         return self._ours(parts)
 
     def close(self) -> List[Part]:
@@ -46,7 +58,7 @@ class Logged:
         parts: List[Part] = []
         if self.content == _HANDSHAKE:
             self.reader.close(parts)
-        elif self.next < self.size:
+        elif self.next < self._end:
             part = self._whole(self.next, b"")
             part.done = True
             parts.append(part)
@@ -59,16 +71,26 @@ class Logged:
         return parts
 
     def _whole(self, start: int, data: bytes) -> Part:
-        """The part for bytes that are one body."""
+        """The part for bytes from offset `start` on that are of one body, which is all of the content."""
         self._body = (self._body + data)[:_LONGEST]
-        fields, problems = self._fields()
+        fields, problems = self._fields(self._end - self._lo)
         end = start + len(data)
-        part = Part(BODY, self.reader.side, None, fields, 0, self._body, start, end, not start, end >= self.size)
+        part = Part(BODY, self.reader.side, None, fields, self._lo, self._body, start, end, start == self._lo, end >= self._end)
         part.problems = problems
         return part
 
-    def _fields(self) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
+    def _fields(self, size: int) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
         ctx: Context = self.reader.context()
         if self.content == _INNER:
-            return self.messages.inner(self._body, self.size, ctx), ctx.problems
-        return self.messages.body(self.content, self._body, self.size, ctx), ctx.problems
+            return self.messages.inner(self._body, size, ctx), ctx.problems
+        if self.content == _DATA:
+            return [(self.messages.content(self._body), 0, size, 0, -1)], ctx.problems
+        return self.messages.body(self.content, self._body, size, ctx), ctx.problems
+
+    def _other(self, ranges: Sequence[Tuple[str, int, Optional[int]]], start: int, data: bytes) -> Part:
+        """The part for what stands around the content, as far as the bytes `data` from offset `start` on have it."""
+        cut = [(name, max(lo, start), self.next if hi is None else min(hi, self.next)) for name, lo, hi in ranges]
+        known = [(name, lo, hi) for name, lo, hi in cut if lo < hi]
+        base, end = known[0][1], known[-1][2]
+        fields: List[Field] = [(self.messages.inside(name), lo - base, hi - base, 0, -1) for name, lo, hi in known]
+        return Part(TAIL, self.reader.side, None, fields, base, data[base - start : end - start], base, end, True, True)

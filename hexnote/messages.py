@@ -121,7 +121,7 @@ class Messages:
 
     def inside(self, name: str) -> Node:
         """The node of a part of a decrypted record: "content", "mac", "padding", "padding_length" (RFC 5246 section
-        6.2.3), "type", "zeros" (RFC 8446 section 5.2), "compressed" (RFC 3749)."""
+        6.2.3), "iv" (section 6.2.3.2), "type", "zeros" (RFC 8446 section 5.2), "compressed" (RFC 3749), "rest": not known."""
         made = self._inside.get(name)
         if made is None:
             show = {"padding_length": "uint", "text": "text", "long text": "text", "type": "enum"}.get(name, "opaque")

@@ -44,11 +44,12 @@ class Row(NamedTuple):
 class Prose:
     """Lines that are no dump: echoed, never annotated."""
 
-    __slots__ = ("text", "line")
+    __slots__ = ("text", "line", "torn")
 
-    def __init__(self, text: bytes, line: int) -> None:
+    def __init__(self, text: bytes, line: int, torn: bool = False) -> None:
         self.text = text
         self.line = line  # 1-based number of its first line
+        self.torn = torn  # a piece of a line that was too long: where it was cut means nothing
 
 
 class Summary(NamedTuple):

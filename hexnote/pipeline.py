@@ -235,6 +235,8 @@ class Trace:
     def _item(self, item: Any) -> None:
         if isinstance(item, Prose):
             self.renderer.prose(item)
+            if not item.torn:
+                self.headless.prose(item.text)
             if not self.words.over:
                 self.words.prose(item.text, item.line)
         elif item.kind == EXCERPT:
@@ -372,10 +374,10 @@ class Trace:
         """A block of a log that shows what a record holds, and not the record."""
         connection = self._connection(placed.flow)
         packet.start = packet.end = block.offset  # nothing of the stream
-        size = max(block.declared or 0, len(block.data))
+        size = placed.shape.size if placed.shape is not None else max(block.declared or 0, len(block.data))
         session = connection.session if placed.bare else Settled(connection.session)
         reader = Reader(connection.number, packet.side, session, self.rooms.messages)
-        self.logged = Logged(packet, placed.content, size, reader, self.rooms.messages)
+        self.logged = Logged(packet, placed.content, size, reader, self.rooms.messages, placed.shape)
         self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), placed.remark)
 
     def _tell_logged(self, block: Block, packet: Packet, connection: Connection, parts: List[Part], remark: str) -> None:

@@ -17,6 +17,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "dumps": ("drafts", "geometry", "language", "lexer", "rows", "vocabulary", "washing"),
     "streams": ("stitch",),
     "keys": ("keys_",),
+    "headless": ("headless_",),
     "messages": ("forms",),
     "schema": ("schema_",),
     "story": ("facts", "course"),

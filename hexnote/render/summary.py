@@ -256,7 +256,7 @@ class Summary:
                     self._line(sheet, part.side, self._words(part))
                     if part.message is not None and part.message.type in (1, 2) and not part.message.missing and not self.diagnose:
                         self._fingerprints(sheet, part)
-            elif part.buffer.startswith("logged:") and part.done and part.fields[-1][2] > 1:
+            elif part.buffer.startswith("logged:") and part.kind == BODY and part.done and part.fields[-1][2] > 1:
                 self._flush(sheet)
                 self._line(sheet, part.side, self._words(part))
             elif part.kind == OTHER:
