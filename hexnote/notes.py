@@ -56,7 +56,8 @@ def _dress(node: Node, lead: str, width: int) -> None:
         _variable(node, lead)
     elif show in ("length", "uint", "seconds", "unixtime"):
         node.value = _number(width)
-        node.say = _kept(_partial(lead, width, _NUMBERS.get(show, _uint)))
+        number = _random_clock if node.name == "gmt_unix_time" else _NUMBERS.get(show, _uint)
+        node.say = _kept(_partial(lead, width, number))
     elif show == "text":
         node.value = _text
         node.say = _kept(lambda raw: f"{lead}{quoted(raw)}" if raw else f"{lead}empty", 64)
@@ -129,12 +130,21 @@ def _seconds(raw: bytes) -> str:
 
 def _clock(raw: bytes) -> str:
     """Seconds since 1970; a number of eight bytes counts milliseconds (RFC 6962 section 3.2)."""
-    n, doubt = int.from_bytes(raw, "big"), ", if it is a clock"
-    if len(raw) == 8:
-        n, doubt = n // 1000, ""
-    if _FIRST <= n < _LAST:
-        return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(n))} UTC (0x{raw.hex()}){doubt}"
-    return f"0x{raw.hex()}, random rather than a time"
+    n = int.from_bytes(raw, "big")
+    date = _date(n // 1000 if len(raw) == 8 else n)
+    return f"{date} (0x{raw.hex()})" if date else f"0x{raw.hex()}, no likely date"
+
+
+def _random_clock(raw: bytes) -> str:
+    """The first bytes of a hello's random: no clock where a stack follows RFC 8446, and none that has to be right where it
+    follows RFC 5246 section 7.4.1.2. So a date is never more than a maybe."""
+    date = _date(int.from_bytes(raw, "big"))
+    return f"0x{raw.hex()}{f', if it is a clock: {date} (today mostly random)' if date else ', no likely date'}"
+
+
+def _date(seconds: int) -> str:
+    """Seconds since 1970 as a date, "" where no TLS was spoken then or will be soon."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(seconds))} UTC" if _FIRST <= seconds < _LAST else ""
 
 
 def _varint_value(raw: bytes) -> Value:

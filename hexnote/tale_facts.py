@@ -63,9 +63,10 @@ class Facts:
         """The time in a random, where it may be one."""
         field = message.field("gmt_unix_time")
         old = 0 < (self.connection.version or 0) < 0x0303  # newer stacks put random bytes there
-        if field is None or field.raw is None or not old or "random rather" in field.sentence:
+        if field is None or field.raw is None or not old:
             return None
-        return self.words.say("fact.clock", time=field.sentence.split(" = ")[-1].split(" (")[0])
+        date = field.sentence.partition("if it is a clock: ")[2]
+        return self.words.say("fact.clock", time=date.partition(" (")[0]) if date else None
 
     def _server_hello(self, message: Message) -> Iterable[Optional[Said]]:
         say = self.words.say

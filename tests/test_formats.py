@@ -177,7 +177,8 @@ def test_a_client_hello() -> None:
     )
     said = told("ClientHello", raw)
     assert said["client_hello.client_version"] == "client_version = TLS 1.2 (3.3)"
-    assert said["client_hello.random.gmt_unix_time"] == "gmt_unix_time = 2008-03-02 23:52:17 UTC (0x47cb3db1), if it is a clock"
+    assert said["client_hello.random.gmt_unix_time"] == (
+        "gmt_unix_time = 0x47cb3db1, if it is a clock: 2008-03-02 23:52:17 UTC (today mostly random)")
     assert said["client_hello.cipher_suites"] == "TLS_RSA_WITH_AES_256_CBC_SHA (0x0035), OpenSSL AES256-SHA"
     assert said["client_hello.cipher_suites.length"] == "cipher_suites length = 2 bytes (0x0002)"
     assert (
@@ -319,7 +320,7 @@ def test_a_cut_number_has_no_value() -> None:
         None,
         "client_version = 03.. (1 of 2 bytes)",
     )
-    assert nodes["gmt_unix_time"].say(b"\xff\xff\xff\xff") == "gmt_unix_time = 0xffffffff, random rather than a time"
+    assert nodes["gmt_unix_time"].say(b"\xff\xff\xff\xff") == "gmt_unix_time = 0xffffffff, no likely date"
 
 
 # ---------------------------------------------------------------- damage

@@ -71,7 +71,7 @@ FACTS = [
     "has everything now, 1718 bytes",
     # ServerHello: 70, not 69 as elsewhere in the tutorial
     "0x16 = 22, handshake", "0x004a, 74 bytes", "0x02 = 2, server_hello", "0x000046, 70 bytes",
-    "0x47cb3db1 = 1204501937, 2008-03-02 23:52:17 UTC", "A right time is not required",
+    "0x47cb3db1 = 1204501937, if it is a clock: 2008-03-02 23:52:17 UTC", "A right time is not required",
     "3445 b5c9 f59b 06c5 3ca8 f563 538b 602d 3eb4 d6f3 cc7e 0b3b 7c3f 0863, 28 bytes",
     "0x20, 32 bytes", "2160 0f97 9736 fb60 1786 0197 d974 7cf2 34ab 413c 3cc1 fcd8 c5a0 0991 8aba c316, 32 bytes",
     "a later connection can ask to go on with it", "0x0035 = 53, TLS_RSA_WITH_AES_256_CBC_SHA",
