@@ -31,7 +31,9 @@ CHARSETS = {
     12: "utf-8", 18: "utf-8", 19: "utf-8", 20: "latin-1", 22: "utf-8", 25: "latin-1", 26: "utf-8", 27: "latin-1",
     28: "utf-32-be", 30: "utf-16-be",
 }
-LONGEST = 60  # characters of a value in a label
+LONGEST = 60  # characters of a value in a label,
+_FEW, _WORD = 12, 16  # so many more where no others are left; so many fewer to end behind a word
+_BREAKS = " .,;:/@-_"
 
 Say = Callable[[bytes], str]
 
@@ -130,8 +132,10 @@ def _sign(char: str) -> str:
 
 def quote(text: str) -> str:
     """`text` in quotation marks, printable ASCII alone, no longer than a label bears."""
-    long = len(text) > LONGEST
-    shown = text[: LONGEST - 3] if long else text
+    long = len(text) > LONGEST + _FEW
+    shown = text[:LONGEST] if long else text
+    if long:
+        shown = shown[: max(map(shown.rfind, _BREAKS)) + 1] if max(map(shown.rfind, _BREAKS)) >= LONGEST - _WORD else shown
     if not (shown.isascii() and shown.isprintable() and '"' not in shown and "\\" not in shown):
         shown = "".join(map(_sign, shown))
     return f'"{shown}..."' if long else f'"{shown}"'
@@ -145,14 +149,16 @@ def text(raw: bytes, charset: str = "utf-8", errors: str = "surrogateescape") ->
 
 
 def hexes(raw: bytes, limit: int = 20) -> str:
-    """Hexadecimal in groups of two bytes, cut behind `limit` bytes."""
+    """Hexadecimal in groups of two bytes, cut behind `limit` bytes; two more where dots would take their place."""
+    limit += 2 if len(raw) <= limit + 2 else 0
     digits = raw[:limit].hex()
     shown = " ".join([digits[i : i + 4] for i in range(0, len(digits), 4)])
     return shown + " ..." if len(raw) > limit else shown
 
 
 def colons(raw: bytes, limit: int = 32) -> str:
-    """Hexadecimal as serial numbers are written: 68:76:64."""
+    """Hexadecimal as serial numbers are written: 68:76:64; cut as above."""
+    limit += 2 if len(raw) <= limit + 2 else 0
     digits = raw[:limit].hex()
     shown = ":".join([digits[i : i + 2] for i in range(0, len(digits), 2)])
     return shown + ":..." if len(raw) > limit else shown

@@ -15,6 +15,9 @@ from hexnote.model import ARRAY, EXTRA, GROUP, MISSING, Node, Value
 
 # A label's value is cut near this many characters.
 WIDE = 60
+# So many more are still shown, and so many before it are given up to end behind a word of a name.
+_FEW, _WORD = 12, 16
+_BREAKS = frozenset(" .,;:/@-_")
 # Labels are kept for bytes seen again, so many for each Node.
 _KEPT = 512
 # Seconds since 1970 between which a clock is believable: the years 1995 to 2040.
@@ -340,16 +343,18 @@ def _count(raw: bytes) -> str:
 
 
 def _digits(raw: bytes, most: int = 16) -> str:
-    """Hex in groups of two bytes, as dumps have it, cut with dots."""
+    """Hex in groups of two bytes, as dumps have it, cut with dots; one group more where dots would take its place."""
+    most += 2 if len(raw) <= most + 2 else 0
     digits = raw[:most].hex()
     groups = " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
     return groups + (" ..." if len(raw) > most else "")
 
 
 def quoted(raw: bytes, most: int = WIDE) -> str:
-    """Text of the trace between quotes: ASCII, escaped (\\x07, \\u{202e}), cut with dots near `most` characters."""
+    """Text of the trace between quotes: ASCII, escaped (\\x07, \\u{202e}), cut with dots behind a word near `most` characters,
+    but not for the sake of a few."""
     out: List[str] = []
-    room = most
+    room = most + _FEW
     for sign in raw[: 4 * most].decode("utf-8", "surrogateescape"):
         code = ord(sign)
         if sign in '"\\':
@@ -362,7 +367,10 @@ def quoted(raw: bytes, most: int = WIDE) -> str:
             sign = f"\\u{{{code:x}}}"
         room -= len(sign)
         if room < 0:
-            return f'"{"".join(out)}"...'
+            while len("".join(out)) > most:
+                out.pop()
+            words = len(out) - next((i for i, sign in enumerate(reversed(out[-_WORD:])) if sign in _BREAKS), 0)
+            return f'"{"".join(out[:words])}"...'
         out.append(sign)
     return f'"{"".join(out)}"' + ("..." if len(raw) > 4 * most else "")
 

@@ -22,6 +22,7 @@ class Carets:
     def __init__(self, prefix: str, layout: Layout) -> None:
         self.cols = layout.cols
         self.prefix = prefix  # what stands before column cols[0]: marker, blanks, the row's own tabs
+        self.lead = prefix[: max(prefix.rfind("\t") + 1, len(MARK))]  # the same without the last blanks
         self.made: Dict[int, Tuple[str, str, int]] = {}  # by c0 * 4096 + c1
         shift = len(prefix.expandtabs(8)) - self.cols[0]  # tabs widen what the eye sees
         pitch = self.cols[2] - self.cols[0] if len(self.cols) > 2 else 5

@@ -13,6 +13,8 @@ from hexnote.render.words import LONG, OPAQUE, SINCE, count, endless, list_label
 
 # Opaque runs over more rows than this are marked at their first and last row only.
 FOLD = 3
+# A number of so many bytes is told where it ends, too.
+WHOLE = 34
 TITLED = {"Certificate": "an X.509 certificate", "Name": "a name"}  # items that have a heading of their own
 _ENDLESS = 1 << 62
 
@@ -123,7 +125,8 @@ class Fields(Lines):
                 label = first
             elif i == last:
                 if ends and (fold or not full):
-                    label = f"{name} ends" if opaque or node.show in LONG else node.say(peek(buf, start, end))
+                    mute = opaque or size > WHOLE and node.show in LONG
+                    label = f"{name} ends" if mute else node.say(peek(buf, start, end))
                     label = f"{name}: {count(size, 'byte')} in all" if blind else label
                     label = "" if node.kind == ARRAY else label
                 elif fold:

@@ -9,9 +9,9 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from hexnote.model import ARRAY, GROUP, MISSING, Field, Node, Packet, Part, describe
 from hexnote.render.carets import Carets, Shape
-from hexnote.render.fields import FOLD, Fields
+from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.places import fields_from, peek
-from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, list_label, name_of, numbered, opaque_label, unfinished
+from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, head_of, list_label, name_of, numbered, opaque_label, unfinished
 
 _HEADS = 4096  # record headers
 _BODIES = 4096  # encrypted bodies
@@ -174,7 +174,7 @@ class Known(Fields):
         if array:
             label = list_label(node, name, size, buf[start:end] if full else b"")
         elif opaque:
-            label = opaque_label(node, name, size, buf[start : min(end, start + 8)])
+            label = opaque_label(node, name, size, buf[start : start + head_of(size)])
         elif full:
             label = node.say(buf[start:end])
         else:
@@ -206,7 +206,7 @@ class Known(Fields):
             if array or not (fold or not full):
                 lines.append(table.line(0, c1)[1])
             else:
-                label = f"{name} ends" if show in LONG else node.say(buf[start:end])
+                label = f"{name} ends" if opaque or size > WHOLE and show in LONG else node.say(buf[start:end])
                 lines.append(self._beside(table, 0, c1, numbered(label, node, index) if index >= 0 else label, depth, node))
         if array:
             lines += self._list(node, buf[start:end], depth)

@@ -63,7 +63,7 @@ class Lines:
         return made
 
     def _beside(self, carets: Carets, c0: int, c1: int, label: str, depth: int, node: Optional[Node] = None) -> str:
-        """A caret line with its label, beside the carets where it fits, else under them."""
+        """A caret line with its label: behind the carets where it fits, else before them, else under them."""
         line, short, width = carets.made.get(c0 << 12 | c1) or carets.line(c0, c1)
         indent = _INDENT[depth]
         if carets.column + len(indent) + len(label) <= self.width:
@@ -71,7 +71,11 @@ class Lines:
         elif width + _HANG + len(label) <= self.width:
             lines = f"{short[:-1]}{' ' * _HANG}{label}\n"
         else:
-            lines = short + "".join(self._sentence(label, 3 + len(indent)))
+            at, lead = short.index("^"), len(carets.lead)
+            if lead + 2 + len(label) + _HANG <= at:
+                lines = f"{carets.lead}{label:>{at - lead - _HANG}}{' ' * _HANG}{short[at:]}"
+            else:
+                lines = short + "".join(self._sentence(label, 3 + len(indent)))
         return "".join(self._dye(lines.splitlines(True), shade(node))) if self.palette and node is not None else lines
 
     def _heading(self, text: str, record: Optional[Record]) -> List[str]:

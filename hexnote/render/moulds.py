@@ -12,7 +12,7 @@ from hexnote.render.carets import Shape
 from hexnote.render.fields import TITLED
 from hexnote.render.known import Known
 from hexnote.render.places import fields_from
-from hexnote.render.words import HEAD, numbered
+from hexnote.render.words import head_of, numbered
 
 _CAST = 4 << 20  # characters of all moulds
 
@@ -138,7 +138,7 @@ class Moulds(Known):
             fresh: Dict[int, List[str]] = {}
             self._told((field,), shape, delta, part, packet, fresh)
             # Of bytes that are no value the first ones are shown in hex, and nothing else depends on them.
-            stop = min(end, start + HEAD)
+            stop = start + head_of(end - start)
             shown = part.buf[start:stop].hex()
             once = node.show == "opaque" and start >= lo and "".join(map("".join, fresh.values())).count(shown) == 1
             labelled = None if once or not node.free or start < lo or end > hi else self._labelled(field, part.buf, fresh)

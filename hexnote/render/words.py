@@ -10,7 +10,7 @@ OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 NAMED = (*SEALED, "Other", "Text", "Unread")  # types with a name for readers
-HEAD = 8  # bytes of those that are no value which are shown
+_HEAD = 8  # bytes of those that are no value which are shown, of longer ones
 SINCE = ", begun in an earlier packet"
 
 
@@ -56,7 +56,13 @@ def opaque_label(node: Node, name: str, size: int, head: bytes, finished: bool =
         return f"{label}{', by its place a Finished' if finished else ''}"
     if node.kind == MISSING:
         return label
-    return f"{label}: {head[:HEAD].hex()}{'...' if size > HEAD else ''}"
+    shown = head_of(size)
+    return f"{label}: {head[:shown].hex()}{'...' if size > shown else ''}"
+
+
+def head_of(size: int) -> int:
+    """How many of `size` bytes that are no value are shown: dots take the place of more than their own."""
+    return size if size <= _HEAD + 2 else _HEAD
 
 
 def sender(side: int, connection: Optional[Connection]) -> str:
@@ -105,5 +111,9 @@ def numbered(label: str, node: Node, index: int) -> str:
 
 def unfinished(said: str, size: int = -1) -> str:
     """A label whose field goes on behind what a note here may know of; `size`: its bytes, where a length tells them."""
+    opens = said.find('"') + 1
+    if opens and said[-1] == '"':  # a name: behind one of its words
+        behind = max(said.rfind(sign, opens) for sign in " ./@-") + 1
+        said = f'{said[:behind].rstrip(" ")}"' if behind else said
     more = "" if said.endswith("...") else " ..."
     return f"{said}{more}" if size < 0 else f"{said}{more} ({count(size, 'byte')})"

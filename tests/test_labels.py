@@ -1,0 +1,56 @@
+"""Labels: where they stand beside their carets, and where their values are cut."""
+
+from __future__ import annotations
+
+import pytest
+from support import annotator, sample
+
+from hexnote.asn1 import colons, hexes, quote
+from hexnote.notes import quoted
+from hexnote.render.lines import Lines
+from hexnote.render.text import Text
+from hexnote.render.words import opaque_label, unfinished
+from hexnote.schema_nodes import Node
+
+
+@pytest.mark.parametrize(("size", "said"), [
+    (72, '"' + "a" * 72 + '"'),  # what is left out would be as short as what says so
+    (73, '"' + "a" * 60 + '"...'),
+])  # fmt: skip
+def test_text_is_not_cut_for_a_few_signs(size: int, said: str) -> None:
+    assert quoted(b"a" * size) == said
+    assert quote("a" * size) == said.replace('"...', '..."')
+
+
+def test_names_are_cut_behind_a_word() -> None:
+    name = "a-rather-long-label.of-a-host.in-a-domain.with-many-parts.example.the-rest-of-it.is-left-out"
+    assert quoted(name.encode()) == '"a-rather-long-label.of-a-host.in-a-domain.with-many-parts."...'
+    assert quote(name) == '"a-rather-long-label.of-a-host.in-a-domain.with-many-parts...."'
+    assert unfinished('subject CN = "www.harbour.examp"', 19) == 'subject CN = "www.harbour." ... (19 bytes)'
+    assert unfinished('O = "Harbour Test Wor"', 18) == 'O = "Harbour Test" ... (18 bytes)'
+    assert unfinished('O = "Harbou"', 7) == 'O = "Harbou" ... (7 bytes)'
+
+
+def test_digits_are_not_cut_for_a_few() -> None:
+    node = Node("random")
+    assert opaque_label(node, "x", 10, bytes(10)) == f"x, 10 bytes: {'00' * 10}"
+    assert opaque_label(node, "x", 11, bytes(11)) == f"x, 11 bytes: {'00' * 8}..."
+    assert hexes(bytes(22)).count("0") == 44 and hexes(bytes(23)).endswith(" ...")
+    assert colons(bytes(34)).count("00") == 34 and colons(bytes(35)).endswith(":...")
+
+
+def test_a_label_stands_before_its_carets_where_there_is_no_room_behind() -> None:
+    lines = Lines(80, None)
+    own = lines._own
+    assert lines._beside(own, 0, 2, "behind", 0).startswith(";|           ^^^^  ")
+    assert lines._beside(own, 14, 16, "a label of thirty columns here", 0) == f";|{'a label of thirty columns here':>44}  ^^^^\n"
+    under = lines._beside(own, 4, 6, "a label that is too long for the columns on either side of it", 0)
+    assert under.count("\n") == 2 and under.index("^") < under.index("a label")
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("name", ["tls12-ecdhe.txt", "server-auth.txt"])
+def test_no_note_is_wider_than_asked(name: str, width: int) -> None:
+    reader = annotator(Text(width))
+    said = (reader.feed(sample(name)) + reader.close()).decode()
+    assert max(len(line.expandtabs(8)) for line in said.split("\n") if line.startswith(";|")) <= width
