@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     ARRAY,
@@ -35,7 +35,6 @@ TELLING = {
     "client_hello": ("client_version", "version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list", "versions"),
     "server_hello": ("server_version", "legacy_version", "selected_version", "cipher_suite", "protocol_name_list"),
     "hello_retry_request": ("cipher_suite", "selected_group"),
-    "certificate": ("commonName",),
     "certificate_request": ("certificate_types",),
     "server_key_exchange": ("named_curve", "namedcurve", "group"),
     "certificate_verify": ("algorithm",),
@@ -47,6 +46,8 @@ LEADS = {
 }
 # What is said of records of TLS 1.3 that are not decrypted, by why they are opaque.
 _HIDDEN = {HIDDEN: "type hidden", EARLY: "early data (0-RTT)"}
+# Certificates of a chain that are named.
+_CHAIN = 8
 # Lines of one connection kept before they are printed in its midst.
 _MOST = 5000
 
@@ -59,7 +60,8 @@ class Sheet:
         self.words = False  # nothing but words tells of it
         self.data = [0, 0]  # application data records in a row, by side
         self.bytes = [0, 0]
-        self.packet = [0, 0]  # the packet of the first of them
+        self.packet = [0, 0]  # the packet in which the first of them begins
+        self.last = [0, 0]  # and that in which the last one ends
         self.opened = ["", ""]  # how they come to be readable: see `_readable`
         self.begins = ["", ""]  # and how their text begins
         self.findings: List[Finding] = []
@@ -110,19 +112,19 @@ class Summary:
                 if flag in packet.flags and packet.data is not None:
                     self._flush(sheet)
                     self._line(sheet, packet.side, word + (" ACK" if word == "SYN" and "A" in packet.flags else ""))
-            self._parts(sheet, parts)
+            self._parts(sheet, parts, connection)
         if findings:
             self._keep(findings)
 
     def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
         """Bytes of an earlier packet that only now can be read."""
         if connection is not None:
-            self._parts(self._sheet(connection), parts)
+            self._parts(self._sheet(connection), parts, connection)
 
     def lost(self, parts: List[Part], connection: Optional[Connection]) -> None:
         """Holes and given-up units."""
         if connection is not None:
-            self._parts(self._sheet(connection), parts)
+            self._parts(self._sheet(connection), parts, connection)
 
     def remark(self, text: str, findings: Sequence[Finding] = ()) -> None:
         """Findings between packets."""
@@ -144,7 +146,7 @@ class Summary:
             if act.description >= 0:
                 what += f", description {act.description}"
             size = f", {act.length} bytes" if act.length is not None and act.first else ""
-            self._line(sheet, act.side, what + size, act.line)
+            self._line(sheet, act.side, what + size, str(act.line))
         sheet.words = True
 
     def finish(self, connection: Connection, findings: Sequence[Finding]) -> None:
@@ -193,7 +195,7 @@ class Summary:
             sheet = self.sheets[connection.number] = Sheet()
         return sheet
 
-    def _line(self, sheet: Sheet, side: int, text: str, packet: int = 0) -> None:
+    def _line(self, sheet: Sheet, side: int, text: str, packets: str = "") -> None:
         if len(sheet.lines) == _MOST:
             sheet.lines.append("         ... (too many records to list)\n")
         if len(sheet.lines) > _MOST:
@@ -201,7 +203,7 @@ class Summary:
         lines = [text] if len(text) <= self.half else wrap(text, self.half, subsequent_indent="    ", break_on_hyphens=False)
         for i, line in enumerate(lines):
             left, right = (line, "") if side == 0 else ("", line)
-            number = "" if i else str(packet or self.packet)
+            number = "" if i else packets or str(self.packet)
             sheet.lines.append(f"{number:>7}  {left:<{self.half}} | {right}".rstrip() + "\n")
 
     def _flush(self, sheet: Sheet) -> None:
@@ -211,11 +213,24 @@ class Summary:
                 opened = sheet.opened[side]
                 how = f"{opened}{sheet.begins[side]}" if opened else "encrypted"
                 what = "encrypted" if opened in _HIDDEN.values() else "application_data"
-                self._line(sheet, side, f"{what}{many}, {sheet.bytes[side]} bytes, {how}", sheet.packet[side])
+                packets = span(sheet.packet[side], sheet.last[side])
+                self._line(sheet, side, f"{what}{many}, {sheet.bytes[side]} bytes, {how}", packets)
                 sheet.data[side] = sheet.bytes[side] = 0
                 sheet.begins[side] = ""
 
-    def _parts(self, sheet: Sheet, parts: List[Part]) -> None:
+    def _places(self, part: Part, connection: Connection) -> Tuple[int, int]:
+        """The packets in which a unit begins and ends, as far as it was captured."""
+        unit: Any = part.message or part.record
+        if part.buffer:
+            places = part.places.find(part.lo, part.hi) if part.places is not None else ()
+        elif unit is None or not connection.readers:
+            return self.packet, self.packet
+        else:
+            places = connection.readers[part.side].places.find(unit.offset, unit.offset + unit.length)
+        packets = [place[0] for place in places]
+        return min(packets, default=self.packet), max(packets, default=self.packet)
+
+    def _parts(self, sheet: Sheet, parts: List[Part], connection: Connection) -> None:
         for part in parts:
             if part.kind == END and part.record is not None:
                 record = part.record
@@ -225,8 +240,9 @@ class Summary:
                     if sheet.data[1 - part.side] or sheet.opened[part.side] != _readable(record):
                         self._flush(sheet)
                     sheet.opened[part.side] = _readable(record)
+                    first, sheet.last[part.side] = self._places(part, connection)
                     if not sheet.data[part.side]:
-                        sheet.packet[part.side] = self.packet
+                        sheet.packet[part.side] = first
                     sheet.data[part.side] += 1
                     sheet.bytes[part.side] += record.length - 5 if record.inside is None else 0
                 elif record.encrypted:
@@ -237,7 +253,8 @@ class Summary:
                     told = "" if record.finished else inside(record)
                     if record.format == "ssl2":
                         kind = "SSL 2.0 record"
-                    self._line(sheet, part.side, f"encrypted {kind}, {record.length - record.header} bytes{told}")
+                    packets = span(*self._places(part, connection))
+                    self._line(sheet, part.side, f"encrypted {kind}, {record.length - record.header} bytes{told}", packets)
                     for sentence in remarks(record, brief=True):
                         self._line(sheet, part.side, f"  ({sentence})")
                 elif record.missing:
@@ -253,7 +270,7 @@ class Summary:
             elif part.done and part.kind in (MESSAGE, 1) and part.record is not None or part.kind == MESSAGE and part.done:
                 if part.kind == MESSAGE or (part.record is not None and not part.record.encrypted and part.record.type != 23):
                     self._flush(sheet)
-                    self._line(sheet, part.side, self._words(part))
+                    self._line(sheet, part.side, self._words(part), span(*self._places(part, connection)))
                     if part.message is not None and part.message.type in (1, 2) and not part.message.missing and not self.diagnose:
                         self._fingerprints(sheet, part)
             elif part.buffer.startswith("logged:") and part.kind == BODY and part.done and part.fields[-1][2] > 1:
@@ -295,27 +312,74 @@ class Summary:
             for node, start, end, _, _ in part.fields:
                 if node.name == wanted and not node.suffix and node.kind != GROUP and start < end <= len(part.buf):
                     if node.kind == ARRAY:
-                        said.append(f"{(end - start) // node.size} {node.name}".replace("_", " "))
+                        many = (end - start) // node.size
+                        noun = node.name.replace("_", " ")
+                        said.append(f"{many} {noun[:-1] if many == 1 else noun}")
                         break
-                    try:
-                        raw = part.buf[start:end]
-                    except Exception as hole:  # a Patchy raises spans.Hole, which a renderer cannot name
-                        if type(hole).__name__ != "Hole":
-                            raise
+                    raw = _bytes(part, start, end)
+                    if raw is None:
                         break
-                    words = node.say(raw)
-                    if node.name == "commonName":
-                        if words.startswith("subject"):
-                            said.append(words)
-                        continue
                     said.append(LEADS.get(node.name, "") + (node.title(raw) or str(node.value(raw))))
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
+        if name == "certificate" and message is not None:
+            said = chain(part, message.length)
         told = f": {', '.join(said)}" if said else ""
         how = ", decrypted" if part.buffer.startswith(("plain:", "inflated:")) else ""
         if record is not None and record.bare:
             how = ", not encrypted"
         return f"{name}{size}{how}{told}"
+
+
+def span(first: int, last: int) -> str:
+    """Packets from the first to the last, "5" or "5-7"; where the column is too narrow, the last one's first digits, which
+    are the first one's, are left out: "1234-41"."""
+    if first == last:
+        return str(first)
+    one, other = str(first), str(last)
+    if len(one) + len(other) >= 7 and len(one) == len(other):
+        same = next(i for i, (a, b) in enumerate(zip(one, other)) if a != b)
+        other = other[same:]
+    return f"{one}-{other}"
+
+
+def chain(part: Part, size: int) -> List[str]:
+    """The certificates of a Certificate message of `size` bytes: each one's place in the list, whose it is, who issued it."""
+    found: List[Dict[str, Dict[str, str]]] = []
+    for node, start, end, depth, _ in part.fields:
+        if node.type == "Certificate" and node.kind == GROUP and depth:
+            found.append({"subject": {}, "issuer": {}})
+        elif node.type == "AttributeValue" and found and end <= len(part.buf):
+            raw = _bytes(part, start, end)
+            who, _, words = node.say(raw).partition(" ") if raw is not None else ("", "", "")
+            if who in found[-1]:
+                kind, _, value = words.partition(" = ")
+                found[-1][who].setdefault(kind, value)
+    if not found:
+        return ["an empty list"] if size <= 8 else []  # the length of the list, in TLS 1.3 that of a context too
+    if not any(each["subject"] for each in found):
+        return [f"{len(found)} certificate{'s' if len(found) > 1 else ''}"]
+    said = []
+    for i, each in enumerate(found[:_CHAIN]):
+        whose, by = each["subject"], each["issuer"]
+        behind = "" if not by else ", issued by itself" if by == whose else f", issued by {_short(by)}"
+        said.append(f"{i + 1} of {len(found)} {_short(whose)}{behind}")
+    return ["; ".join(said)]
+
+
+def _short(name: Dict[str, str]) -> str:
+    """What tells one name from others: the common name, else the last attribute."""
+    return name.get("CN") or next(reversed(list(name.values())), "without a name that could be read")
+
+
+def _bytes(part: Part, start: int, end: int) -> Optional[bytes]:
+    """Bytes of a unit; None where some of them are not there."""
+    try:
+        return bytes(part.buf[start:end])
+    except Exception as hole:  # a Patchy raises spans.Hole, which a renderer cannot name
+        if type(hole).__name__ != "Hole":
+            raise
+        return None
 
 
 def _readable(record: Record) -> str:

@@ -1,0 +1,46 @@
+"""The summary: where a message begins and ends, whose certificates it holds and who issued them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from handshakes import CLIENT, SERVER, message, vector
+from support import annotator, sample
+from talks import CKE, DONE, SKE, Talk, cert, chain, full, hello, hs, server
+
+from hexnote.render.summary import Summary, span
+
+
+def told(text: bytes, width: int = 140) -> str:
+    reader = annotator(Summary(width))
+    made: bytes = reader.feed(text) + reader.close()
+    return made.decode()
+
+
+@pytest.mark.parametrize(("first", "last", "said"), [
+    (5, 5, "5"), (5, 7, "5-7"), (98, 102, "98-102"), (999, 1001, "999-1001"), (1234, 1241, "1234-41"), (12345, 12346, "12345-6"),
+])  # fmt: skip
+def test_span(first: int, last: int, said: str) -> None:
+    assert span(first, last) == said
+
+
+def test_packets_in_which_a_message_begins_and_ends() -> None:
+    text = told(sample("tls12-ecdhe.txt"))
+    assert re.search(r"^    6-8 .*\| certificate, 1951 bytes", text, re.M)
+    assert re.search(r"^      8 .*\| server_key_exchange", text, re.M)
+    data = told(sample("server-auth.txt"))
+    assert re.search(r"^  15-17  application_data x 4", data, re.M)
+
+
+def test_a_chain_is_told_with_places_and_issuers() -> None:
+    sent = chain(cert("www.example.com", "Inner CA", "www.example.com"), cert("Inner CA", "Root CA"), cert("Root CA", "Root CA"))
+    text = told(full(certificates=sent).text(), 200)
+    assert text.count("issued by itself") == 1
+    line = " ".join(part.strip() for part in re.findall(r"\| (.*)", text[text.index("certificate, ") - 3 :])[:3])
+    assert '1 of 3 "www.example.com", issued by "Inner CA"; 2 of 3 "Inner CA", issued by "Root CA"' in line
+
+
+def test_a_client_without_certificate() -> None:
+    talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(), chain(cert("a", "b")), SKE, DONE))
+    assert "certificate, 7 bytes: an empty list" in told(talk.say(CLIENT, hs(message(11, vector(3, b"")), CKE)).text())
