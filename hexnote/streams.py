@@ -126,6 +126,7 @@ class Flows:
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
         self._waiting = waiting
         self._bounds = Bounds(waiting, recent)
+        self._nobody = Stream(0, _NOWHERE, [], self._bounds)
         self._cap = cap
         self._budget = budget
         self._numbers = 0  # given so far
@@ -264,6 +265,8 @@ class Flows:
 
     def _forget(self, flow: Flow) -> None:
         for stream in flow.streams:
+            # Two that know each other would stay until somebody looks for such circles, which is rarely done.
+            stream.peer = self._nobody
             if self._table.get(stream.key, (None,))[0] is flow:
                 del self._table[stream.key]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import random
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any, Iterator, List
 
 import pytest
 from conftest import ROOT, SAMPLES, SHARED
+from damage import KINDS, damaged
 from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, load
 from test_live import Pipe
@@ -58,6 +60,15 @@ def test_read_ahead_or_not(path: str) -> None:
     text = load(path)[:400_000]
     for kind in RENDERERS:
         assert told(text, kind, len(text) // 5, 3001) == told(text, kind, 0, 0), kind
+
+
+@pytest.mark.parametrize("seed", range(200 if WHOLE else 12))
+def test_damaged_texts_are_read_ahead_alike(seed: int) -> None:
+    rng = random.Random(seed)
+    source = load(os.path.join(SAMPLES, rng.choice(("tls12-rsa.txt", "tls12-ecdhe.txt"))))
+    text = damaged(source.decode("latin-1"), rng.sample(sorted(KINDS), rng.choice((1, 2))), seed)[0]
+    first, size = rng.randrange(len(text) + 1), rng.choice((100, 1000, 5000))
+    assert told(text, "text", first, size) == told(text, "text", 0, 0), (seed, first, size)
 
 
 def test_every_cut() -> None:

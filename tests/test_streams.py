@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import Dict, Iterable, List, Optional, Tuple
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hexnote.model import Delivery, Packet
 from hexnote.spans import Hole, Patchy, Pieces, merge
 from hexnote.stitch import BYTES, SEGMENTS, Event
-from hexnote.streams import Flow, Flows
+from hexnote.streams import Flow, Flows, Stream
 
 START = 52  # dump offset of every payload here
 CLIENT, SERVER = (b"\x0a\0\0\1\xc3\x50", b"\x0a\0\0\2\x01\xbb"), (b"\x0a\0\0\2\x01\xbb", b"\x0a\0\0\1\xc3\x50")
@@ -653,3 +654,29 @@ def test_merged_ranges_are_a_set(adds: List[Tuple[int, int]]) -> None:
     assert {i for low, high in ranges for i in range(low, high)} == model
     assert all(low < high for low, high in ranges)
     assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:]))
+
+
+def test_connections_that_are_let_go_leave_no_circles() -> None:
+    """They go at once: whoever looks for circles does so rarely, and a long trace has many connections."""
+    flows = Flows(cap=8)
+    trace = Trace(flows)
+
+    def more(count: int) -> None:
+        for number in range(count):
+            port = (1024 + number).to_bytes(2, "big")
+            trace.packet((CLIENT[0][:4] + port, SERVER[0]), "S", number)
+            trace.ended.clear()
+
+    more(100)
+    gc.collect()
+    gc.disable()
+    try:
+        more(1000)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, Stream)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left
