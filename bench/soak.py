@@ -19,6 +19,24 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, os.path.join(ROOT, "tests")]
 
 
+# What the kernel tells of a child's peak is never less than the peak of who began it: so the tool tells its own, in KB.
+# That of the process that reads ahead, which it has begun itself, is in RUSAGE_CHILDREN; the larger one counts.
+TOOL = """
+import os, resource, sys
+from hexnote.cli import main
+
+told = int(sys.argv.pop(1))
+status = main()
+try:
+    with open("/proc/self/status") as file:
+        own = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+except OSError:
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+os.write(told, b"%d" % max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+
+
 class Run(NamedTuple):
     """One run of the tool."""
 
@@ -30,8 +48,11 @@ class Run(NamedTuple):
 
 def run(shape: str, size: int, to: str) -> Run:
     """Annotates a shape of one size; what the tool says is thrown away."""
-    command = [sys.executable, "-c", "import sys; from hexnote.cli import main; sys.exit(main())", "--to", to, "-"]
-    tool = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT)
+    peak, told = os.pipe()
+    command = [sys.executable, "-c", TOOL, str(told), "--to", to, "-"]
+    tool = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, pass_fds=(told,))
+    os.close(told)
     assert tool.stdin is not None
     read = 0
     from hostile import SHAPES
@@ -45,7 +66,9 @@ def run(shape: str, size: int, to: str) -> Run:
         pass
     _, status, usage = os.wait4(tool.pid, 0)
     tool.returncode = status
-    return Run(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10), read)
+    with open(peak, "rb") as file:
+        megabytes = float(file.read() or b"0") / 1024
+    return Run(status, usage.ru_utime + usage.ru_stime, megabytes, read)
 
 
 def main(arguments: List[str]) -> int:
