@@ -621,5 +621,11 @@ def test_verdict_says_who_closed() -> None:
         return str(of(objects(talk.text()), "verdict")[0]["text"])
 
     assert "Still open where the trace ends" in told(full())
+    old = str(of(objects(sample("ssl3.txt")), "verdict")[0]["text"])
+    assert re.search(r"no longer safe\. The client closed first: an encrypted alert, .* then RST \(packet \d+\)\. Ball with: ", old)
+    asked = told(full().say(CLIENT, sealed(22, 250)).say(SERVER, sealed(21, 26)).fin(0, 1))
+    assert re.search(r"an alert comes back\. The client closed first: FIN \(packet \d+\)\. Ball with: ", asked)
+    rude = told(full().say(CLIENT, sealed(23, 40)).fin(0, 1))
+    assert "closes (FIN)" in rude and "closed first" not in rude
     closed = told(full().say(SERVER, sealed(21, 26)).fin(1, 0))
     assert re.search(r"The server closed first: an encrypted alert, .*probably close_notify \(packet \d+\), then FIN", closed)

@@ -50,6 +50,8 @@ _OF_CLIENT = frozenset((
 _ITSELF = frozenset((
     "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "heartbleed", "injected-reset", "reset-mid-handshake",
 ))  # fmt: skip
+# What says by itself who closed, or that it is not to be believed.
+_CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
 _SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
@@ -67,8 +69,13 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
         if cause.code not in _ITSELF:
             cause = explains(alert, told) or next(f for f in told if f.code == "fatal-alert")
         what = _joined(story, alert, cause)
+        closing = ""
+    else:
+        # An encrypted alert may answer a renegotiation, and end nothing.
+        alerts = not any(f.code.startswith("renegotiation") for f in told)
+        closing = _closing(story, alerts) if cause.code not in _CLOSES else ""
     end = "" if what.endswith((".", "!", "?")) else "."
-    line = f"{sentence}; {what}{end}"
+    line = f"{sentence}; {what}{end}{closing}"
     if cause.severity != "note":
         line += f" Ball with: {cause.by}."
         if cause.next:  # no full stop: the last words are often a command
@@ -120,8 +127,16 @@ def named(alert: Finding, cause: Finding) -> Finding:
     return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, next=cause.next)
 
 
-def _closing(story: Story) -> str:
-    """Who closed first and how, or that nobody did, as far as the bytes show."""
+def _closing(story: Story, alerts: bool = True) -> str:
+    """Who closed first and how, or that nobody did, as far as the bytes show; a sentence with a blank before it."""
+    told = _closed_first(story, alerts)
+    if told and (any(story.gaps) or any(story.snapped)):
+        return f" As far as the trace shows: {told[1:2].lower()}{told[2:]}"
+    return told
+
+
+def _closed_first(story: Story, alerts: bool) -> str:
+    """The same by FIN and RST, and by `alerts` too, where that is so."""
     if not story.courses or story.pseudo or not all(story.packets):
         return ""
     events: List[Tuple[int, int, Step, str]] = []
@@ -132,7 +147,7 @@ def _closing(story: Story) -> str:
                 events.append((_when(step), i, step, step.kind))
                 break
         said = [(i, s) for i, s in mine if s.kind not in ("FIN", "RST")]
-        if said and story.courses[0].complete:
+        if said and alerts and story.courses[0].complete:
             i, step = said[-1]
             how = ""
             if step.kind == "alert":
@@ -151,7 +166,7 @@ def _closing(story: Story) -> str:
     if first.kind == "RST":
         return f" The {name} ended it by RST (packet {packet})."
     if first.kind == "FIN":
-        bare = not (story.snapped[first.side] or story.gaps[first.side])
+        bare = alerts and not (story.snapped[first.side] or story.gaps[first.side])
         return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
     end = next((e for e in events if e[2].side == first.side and e[2].kind in ("FIN", "RST")), None)
     if end is None:
