@@ -24,11 +24,11 @@ _SIZE = 4  # bytes of the length before each message
 _MOST = 1024  # items of a message: a read may bring very many small ones
 
 # A message is a list of what came, in order:
-#   (text, line)                                              prose
+#   (text, line)                                              prose, whole lines
 #   (line, text, head, layout, dress, data, packet)           a packet with rows of one layout; what `look` says of it, if anything
 #   [stride, columns, text column]                            the next number for a layout
 #   (first line, last line, why)                              lines that could not be read
-#   bytes                                                     any other block, pickled
+#   bytes                                                     anything else, pickled
 #   {"advice": ..., "cut": ...} or {"error": bytes}           the end
 Message = List[Any]
 
@@ -213,9 +213,10 @@ class _Sender:
             self._send(message)
 
     def _entry(self, item: Item, message: Message) -> Any:
-        if isinstance(item, Prose):
+        if isinstance(item, Prose) and not item.torn:
             return item.text, item.line
-        if not item.clear or item.kind != PACKET or item.layout is None or not item.stride or item.offset:
+        if isinstance(item, Prose) or not item.clear or item.kind != PACKET or item.layout is None or not item.stride \
+                or item.offset:
             import pickle
 
             return pickle.dumps(item, -1)

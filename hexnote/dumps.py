@@ -14,8 +14,9 @@ import re
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from hexnote.drafts import Past
+from hexnote.endless import LONG, Endless
 from hexnote.language import Language, Machine, Made
-from hexnote.lexer import LONG, Lexer, Token
+from hexnote.lexer import Lexer, Token
 from hexnote.model import Item, Prose, Summary
 from hexnote.quick import QUICK
 from hexnote.washing import dirty, wash
@@ -79,38 +80,55 @@ class Reader:
         self._machine = Machine(known.tables, _ACTIONS)
         self._tail: List[bytes] = []  # a line that has no LF yet
         self._size = 0
-        self._long = False  # within a line that is too long
+        self._endless: Optional[Endless] = None  # a line that is too long to be held
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Takes the next bytes of the text; gives the items that are now certain."""
-        if self._long:
-            end = chunk.find(b"\n") + 1
-            if chunk:
-                yield Prose(chunk[:end] if end else chunk, self._lexer.line, True)
-            if not end:
+        while chunk:
+            if self._endless is not None:
+                end = chunk.find(b"\n") + 1
+                yield from self._endless.feed(chunk[:end] if end else chunk, bool(end))
+                if not end:
+                    return
+                self._endless = None
+                self._lexer.line += 1
+                chunk = chunk[end:]
+                continue
+            at = self._too_long(chunk)
+            stop = chunk.rfind(b"\n") + 1 if at < 0 else at
+            if stop:
+                self._tail.append(chunk[:stop])
+                yield from self._parse()
+                chunk = chunk[stop:]
+            if at < 0:
+                if chunk:
+                    self._tail.append(chunk)
+                    self._size += len(chunk)
                 return
-            self._long = False
-            self._lexer.line += 1
-            chunk = chunk[end:]
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            self._tail.append(chunk[:end])
-            yield from self._parse()
-            chunk = chunk[end:]
-        if chunk:
-            self._tail.append(chunk)
-            self._size += len(chunk)
-            if self._size > LONG:
-                text = b"".join(self._tail)
-                self._tail, self._size = [], 0
-                yield from self._parse(closing=True)
-                self._past.prose(text)
-                self._lexer.too_long(text, 0)
-                self._long = True
-                yield Prose(text, self._lexer.line, True)
+            room = LONG - self._size
+            begin = b"".join([*self._tail, chunk[:room]])
+            self._tail, self._size = [], 0
+            yield from self._parse(closing=True)
+            self._endless = Endless(begin, self._lexer.line, self._past, self._lexer.report)
+            yield from self._endless.feed(b"", False)
+            chunk = chunk[room:]
+
+    def _too_long(self, chunk: bytes) -> int:
+        """Where in the chunk a line begins, or goes on, that is too long to be held; -1: nowhere."""
+        pos, room = 0, LONG - self._size
+        while len(chunk) - pos >= room:
+            end = chunk.rfind(b"\n", pos, pos + room)
+            if end < 0:
+                return pos
+            pos, room = end + 1, LONG
+        return -1
 
     def close(self) -> Iterator[Item]:
         """The rest, at the end of the text."""
+        if self._endless is not None:
+            yield from self._endless.feed(b"", True)
+            self._endless = None
+            yield Prose(b"", self._lexer.line)  # no more of the line will come
         yield from self._parse(closing=True)
 
     @property

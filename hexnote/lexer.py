@@ -10,6 +10,7 @@ from re import Match
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from hexnote.drafts import Draft, Known, Label, Past
+from hexnote.endless import LONG
 from hexnote.geometry import ROW, Geometry, Piece
 from hexnote.model import PACKET, Block, Item, Layout, Prose
 from hexnote.patterns import Late
@@ -17,7 +18,6 @@ from hexnote.rows import more_rows, moved, read_bare, read_row, read_whole
 from hexnote.vocabulary import Scan, Vocabulary
 from hexnote.washing import dirty, wash
 
-LONG = 65536  # a line longer than this is prose
 _WASHED = 4096  # a longer line is not washed
 _CROWDED = 120  # a longer line may have more than one row
 _STARS = 65536  # bytes that one star may stand for
@@ -42,9 +42,6 @@ class Token:
 
 # The last line of a dump that ends with its length.
 _TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
-
-# How a line of hex begins.
-_HEX = Late(rb"[ \t>]{0,20}(?:0x)?[0-9A-Fa-f]{4}(?:[: \t]{0,4}[0-9A-Fa-f]{2}){16}")
 
 _HEAD = Token("HEAD")
 _END = Token("END")
@@ -111,10 +108,7 @@ class Lexer:
                     continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
-                if last - pos > LONG:
-                    kind = "line"
-                    self.too_long(buf, pos)
-                elif last - pos < _WASHED and dirty(buf, pos, last):
+                if last - pos < _WASHED and dirty(buf, pos, last):
                     washed = self._washed(pos, last)
                     if washed is not None:
                         name, piece, stop = washed
@@ -264,11 +258,6 @@ class Lexer:
             self.report(self.line, self.line, "its offset fits no packet" if piece.sound else "hex and text cannot be told apart")
         elif self._past.misses(self._buf, pos):
             self.report(self.line, self.line, "they have no offset, or digits that are none")
-
-    def too_long(self, text: bytes, pos: int) -> None:
-        """Notes a line that is prose for its length alone."""
-        if _HEX.match(text, pos):
-            self.report(self.line, self.line, f"more than {LONG} characters stand in a line (fold -w 64 breaks it)")
 
     def report(self, first: int, last: int, why: str) -> None:
         """Notes lines of the input that look like rows and could not be read."""

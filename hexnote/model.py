@@ -82,7 +82,7 @@ class Block:
 
     __slots__ = (
         "kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress",
-        "payload", "side", "message", "declared", "clear", "packet",
+        "payload", "side", "message", "declared", "clear", "torn", "packet",
     )
 
     def __init__(
@@ -106,6 +106,7 @@ class Block:
         self.side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
         self.message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
         self.declared: Optional[int] = None  # how many bytes the head says that there are
+        self.torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
         self.clear = False  # its text column was read with the bytes, and says what they say
         self.packet: Optional[Packet] = None  # the one that it is the whole of, where its headers were taken off ahead
 

@@ -72,7 +72,7 @@ class Shape:
                 self.starts.append(r.offset)
                 cols, table = r.layout.cols, None
                 # Between the bytes, what is wider or narrower than a column (a tab, UTF-8) would shift the carets.
-                if r.size and not block.text[r.start + cols[0] : r.start + cols[-1]].translate(None, _PLAIN):
+                if r.size and not block.torn and not block.text[r.start + cols[0] : r.start + cols[-1]].translate(None, _PLAIN):
                     table = tables(block.text[r.start : r.start + cols[0]], r.layout)
                 self.tables.append(table)
                 self.odd = self.odd or table is None

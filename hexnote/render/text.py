@@ -34,6 +34,7 @@ from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
 
 _SENTENCES = 1024  # that are kept
+_HELD = 1 << 20  # bytes of notes that wait for the end of one line
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 
@@ -55,6 +56,9 @@ class Text(Pages):
         self.headers = headers
         self.out: List[bytes] = []
         self._open = False  # the last echoed line has no LF: the input ends here
+        self._torn = False  # more of the line that was echoed last will come: notes wait for its end
+        self._held: List[bytes] = []  # those notes
+        self._room = _HELD  # bytes that more of them may have
         self.unfinished = False  # annotations were written behind such a line
         self._lost: List[Part] = []  # holes not told yet
         self._said_before: Dict[Tuple[str, int, str], bytes] = {}  # sentences
@@ -69,7 +73,7 @@ class Text(Pages):
 
     def prose(self, item: Prose) -> None:
         """Lines that are no dump."""
-        self._echo(item.text)
+        self._echo(item.text, item.torn)
 
     def excerpt(self, block: Block) -> None:
         """Rows that show bytes of an earlier packet again."""
@@ -81,7 +85,7 @@ class Text(Pages):
     ) -> None:
         """A run of rows, with what its bytes mean."""
         if not block.data or not parts and not review:
-            self._echo(block.text)
+            self._echo(block.text, block.torn)
         else:
             page = self._page(block, packet, connection, parts) if self.quick and not review and not self._lost else b""
             if page:
@@ -160,18 +164,39 @@ class Text(Pages):
 
     # ---------------------------------------------------------------- writing
 
-    def _echo(self, text: bytes) -> None:
+    def _echo(self, text: bytes, torn: bool = False) -> None:
         if text:
             self.out.append(text)
             self._open = not text.endswith(b"\n")
+        self._torn = torn and self._open
+        if self._held and not self._open:
+            self._release()
 
     def _annotate(self, lines: List[str]) -> None:
+        self._write_notes("".join(lines).encode("ascii", "backslashreplace"))
+
+    def _write_notes(self, notes: bytes) -> None:
+        if self._torn:
+            self._room -= len(notes)
+            if self._room >= 0:
+                self._held.append(notes)
+            return
         if self._open:
             # Only the very last line can lack its LF: the annotations go without one instead.
             self.out.append(b"\n")
             self._open = False
             self.unfinished = True
-        self.out.append("".join(lines).encode("ascii", "backslashreplace"))
+            if self._held:
+                self._release()
+        self.out.append(notes)
+
+    def _release(self) -> None:
+        """Writes the notes that have waited for the end of a line."""
+        self.out += self._held
+        self._held = []
+        if self._room < 0:
+            self._plain("more notes on this line are left out: it is too long (fold -w 64 breaks it)")
+        self._room = _HELD
 
     def _plain(self, text: str, indent: int = 1) -> None:
         """A sentence on lines of its own."""
@@ -188,8 +213,9 @@ class Text(Pages):
                 self._said_before.clear()
             self._said_before[key] = made
         if self._open:
-            self._annotate([])
-        self.out.append(made)
+            self._write_notes(made)
+        else:
+            self.out.append(made)
 
     def _write(self, block: Block, notes: Dict[int, List[str]]) -> None:
         """Echo the block's lines with the notes of each row after it."""
@@ -217,11 +243,11 @@ class Text(Pages):
         for row in sorted(notes):
             stop = block.row(shape.lines[row]).end
             if stop > done:
-                self._echo(text[done:stop])
+                self._echo(text[done:stop], block.torn)
                 done = stop
             self._annotate([*shape.shown(row), *notes[row]])
         if done < len(text):
-            self._echo(text[done:])
+            self._echo(text[done:], block.torn)
 
     # ---------------------------------------------------------------- the notes of a block
 
