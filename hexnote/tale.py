@@ -12,6 +12,7 @@ from hexnote.model import VERSIONS, Finding, plain_range
 from hexnote.report import Connection, Message, Packet, Record, Report, Unit
 from hexnote.tale_entries import Buffers, Entry, Forest, clean
 from hexnote.tale_facts import Facts
+from hexnote.tale_findings import RIVALS, placed
 from hexnote.tale_rows import Row, Rows
 from hexnote.tale_sections import ALERT, DATA, Section, by_packet, camel, sections
 from hexnote.tale_tcp import Tcp, sentence
@@ -22,9 +23,6 @@ _FEW = 6  # sections of data of a step that are told one by one,
 _SHOWN = 2  # and how many of them where there are more
 _PACKETS = 8  # packets without anything to tell, of a step, that are listed
 _QUOTED = 30  # signs of bytes that are no TLS, in the table and the ladder
-_RIVALS = ("empty-fragments", "record-splitting")  # either is told in the words of both
-_WHOLE = ("full-handshake", "resumed-session", "external-psk")  # how all of it went: told at the end
-_BOXES = 5  # findings of one code that are shown as boxes
 
 
 class PacketPart(NamedTuple):
@@ -76,7 +74,7 @@ class BoxPart(NamedTuple):
     @property
     def told(self) -> List[Finding]:
         """Those of its findings that say something new: rivals for the same bytes name each other."""
-        rival = [f for f in self.findings if f.code in _RIVALS]
+        rival = [f for f in self.findings if f.code in RIVALS]
         return [f for f in self.findings if f not in rival[1:]]
 
 
@@ -122,8 +120,9 @@ class Tale:
         self.steps: List[Step] = []
         self.arrows: List[Arrow] = []
         self.table: List[Tuple[int, List[str], List[str]]] = []  # step, what the client says, what the server says
-        self.findings: List[Finding] = []  # that belong to no packet
-        self.more: List[Tuple[str, int]] = []  # findings that were not shown: code, how many
+        self.before: List[Finding] = []  # that have no place: to be known before the first step
+        self.findings: List[Finding] = []  # that belong to no step
+        self.more: List[Tuple[str, int]] = []  # findings that are left out: code, how many
 
 
 class Story:
@@ -161,7 +160,7 @@ class Story:
         tale.steps = _steps(connection, made)
         facts = Facts(connection, words)
         self._intro(tale, facts)
-        boxes = self._place(tale, made)
+        tale.before, boxes, tale.findings, tale.more = placed(connection, made, bool(tale.steps))
         tcp = Tcp(connection, words)
         forest = Forest(self._level, self._taught, words, self._buffers)
         hellos = 0
@@ -200,30 +199,6 @@ class Story:
             return
         say(words.say("connection.size", packets=words.count(len(connection.packets), "packet"),
                       records=words.count(len(connection.records), "record")))
-
-    def _place(self, tale: Tale, made: Sequence[Section]) -> Dict[int, List[Finding]]:
-        """Findings by the packet at which they are shown; those of no packet, and how many are left out, go to the tale."""
-        shown: Dict[str, int] = {}
-        boxes: Dict[int, List[Finding]] = {}
-        here = {packet.number for packet in tale.connection.packets}
-        read: Dict[int, int] = {}  # packet to the one with which its bytes can be read
-        for section in made:
-            for place in section.places:
-                read[place[0]] = max(read.get(place[0], 0), section.seen)
-        at_packet = {id(f): p.number for p in tale.connection.packets for f in p.findings}
-        for finding in tale.connection.findings:
-            shown[finding.code] = shown.get(finding.code, 0) + 1
-            if shown[finding.code] > _BOXES:
-                continue
-            where = {place[0] for place in finding.at} & here
-            number = at_packet.get(id(finding)) or max(where, default=0)
-            number = max(number, read.get(number, 0))  # when all of its bytes are told
-            if number in here and finding.code not in _WHOLE:
-                boxes.setdefault(number, []).append(finding)
-            else:
-                tale.findings.append(finding)
-        tale.more = [(code, times - _BOXES) for code, times in shown.items() if times > _BOXES]
-        return boxes
 
     def _kind(self, step: Step, connection: Connection, hellos: int) -> Tuple[str, int]:
         """Which words tell a step, and how many hellos of the client there were."""
@@ -628,7 +603,7 @@ def boxed(findings: Sequence[Finding]) -> List[Part]:
     by_place: Dict[Tuple[object, ...], List[Finding]] = {}
     for i, finding in enumerate(findings):
         key: Tuple[object, ...] = (*finding.at, finding.severity) if finding.at else (i,)
-        if finding.code in _RIVALS:  # of one side
+        if finding.code in RIVALS:  # of one side
             key = (finding.stream, finding.text.partition("(")[0])
         by_place.setdefault(key, []).append(finding)
     return [BoxPart(found) for found in by_place.values()]

@@ -211,11 +211,18 @@ def test_a_shared_key_is_the_proof_where_there_is_no_certificate() -> None:
     assert "Here the server proves who it is, without any certificate" in text and "Anybody can send a copy" not in text
 
 
-def test_before_the_steps_stands_the_verdict_alone() -> None:
+def test_before_the_steps_stand_the_verdict_and_what_limits_the_reading() -> None:
     text = walkthrough("markdown")
-    assert "\n>" not in text[: text.index("### Step 1")]
-    found = text[text.index("### What else was found") :]
+    before = text[: text.index("### Step 1")]
+    assert before.count("\n> **") == 1 and "### What to know beforehand\n\n> **Warning, snapped.**" in before
+    found = text[text.index("### Step 6") : text.index("### Step 7")]
     assert found.count("(32, 48, 32,") == 1 and "**Note, record-splitting.** Or the first byte" in found
+    assert "> **Note, reset-after-close.**" in text[text.index("### Step 8") : text.index("### What else was found")]
+    assert re.findall(r"\n> \*\*(.*)\.\*\*", text[text.index("### What else was found") :]) == ["Note, full-handshake"]
+    page = walkthrough("html")
+    assert page.index("What to know beforehand") < page.index("Warning: snapped") < page.index("The steps")
+    whole = document("markdown", ("tls12-ecdhe.txt", sample("tls12-ecdhe.txt")))
+    assert "What to know beforehand" not in whole
     assert "In this step: Alert (encrypted), FIN, RST × 2." in text and "In this step: FIN, application data." in text
 
 

@@ -149,6 +149,8 @@ class Html(Document):
         return words.form(
             "html/connection.html", id=esc(tale.id), title=esc(self.headed_title(stories, story, tale)),
             intro="".join(said(s) for s in tale.intro), findings="".join(found),
+            before_title=f'<h3>{esc(words.words["found.title.before"])}</h3>' if tale.before else "",
+            before="".join(self._boxes(tale.before)),
             found_title=f'<h3>{esc(words.words["found.title"])}</h3>' if found else "", table_title=esc(words.words["table.title"]),
             table_why=said(words.say("table.why")), ladder=self._ladder(tale), table=self._table(tale),
             steps="\n".join(self._step(step) for step in tale.steps),

@@ -178,9 +178,11 @@ class Markdown(Document):
         self._anchors = {**slugs, **{id: _slug(title) for id, title in self._titles.items()}}
         found = [self._box(part) for part in boxed(tale.findings) if isinstance(part, BoxPart)]
         found += [wrap(said(words.say("finding.more", count=n, code=c))) for c, n in tale.more]
+        before = [self._box(part) for part in boxed(tale.before) if isinstance(part, BoxPart)]
         title = tale.title if len(stories) < 2 else f"{name(story.report)}: {tale.title}"
         return words.form(
             "markdown/connection.md", title=escape(title), intro="\n\n".join(wrap(said(s)) for s in tale.intro),
+            before_title=headed(words.words["found.title.before"]) if before else "", before=_joined(before),
             findings=_joined(found), found_title=headed(words.words["found.title"]) if found and tale.steps else "",
             table_title=headed(words.words["table.title"]) if tale.steps else "",
             table_why=wrap(said(words.say("table.why"))) if tale.steps else "",
