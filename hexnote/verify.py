@@ -60,7 +60,7 @@ class Verifier:
         self._tcp_checksum = tcp_checksum
         self._packet: Optional[Packet] = None
         self._even = False  # its length and what was shown of it are the same
-        self._parts: List[bytes] = []  # the packet's bytes from dump offset 0 on
+        self._parts: List[bytes] = []  # the packet's bytes from dump offset 0 on; of a stream only the first, for it has no end
         self._next = 0  # dump offset behind the last byte shown
         self._whole = False  # all bytes before it were shown
         self._open = False  # its checksums were not all taken yet
@@ -160,7 +160,7 @@ class Verifier:
                     "type the row again, or paste it from the source", ((packet.number, self._next, fresh),),
                 ))
             self._whole = self._open = False
-        elif self._whole and fresh < end:
+        elif self._whole and fresh < end and not block.payload:
             self._parts.append(block.data[fresh - block.offset :])
         self._next = max(self._next, end)
 
