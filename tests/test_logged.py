@@ -5,9 +5,12 @@ The truth is written by hand: sender, message, whole length; or sender, "alert",
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
+from conftest import ROOT
 from test_dresses import CLIENT, decrypted, ldap, rows, spread, told
 
 from hexnote.headless_log import Sayings, messages_of
@@ -232,3 +235,21 @@ def test_a_line_of_a_log_is_bounded() -> None:
     said.line(b"x" * 500 + LEAD.encode() + b"|READ: TLSv1.2 alert, length = 26\n")
     said.line(b"main, READ: TLSv1.2 Something, length = 26\n")
     assert said._last == [None, None]
+
+
+def test_a_redacted_log_tells_the_same() -> None:
+    """The tools' own words are kept, for what a block holds hangs on them; what names anybody or is secret is replaced."""
+    java_log = start(CBC)
+    java_log += java("Padded plaintext before ENCRYPTION", padded(FINISHED, 32), "WRITE: TLSv1.2 handshake, length = 32")
+    java_log += java("Padded plaintext after DECRYPTION", padded(b"GET /secret", 32), read("application_data", 64))
+    mbed = mbedtls("output record sent to network", CLIENT) + mbedtls("input record from network", server(GCM))
+    mbed += mbedtls("input record from network", CHANGE)
+    mbed += mbedtls("input payload after decrypt", FINISHED, "input record: msgtype = 22, version = [3:3], msglen = 40")
+    for text in (java_log, mbed):
+        command = [sys.executable, "-m", "hexnote", "--redact"]
+        out = subprocess.run(command, input=text, capture_output=True, check=True, cwd=ROOT).stdout
+        assert decrypted(told(out)) == decrypted(told(text)) != []
+        shapes = [[(o["path"], o["offset"], o["length"]) for o in told(each) if o.get("buffer") and o["kind"] == "field"]
+                  for each in (text, out)]
+        assert shapes[0] == shapes[1]
+        assert FINISHED[4:].hex(" ")[:20] not in out.decode().lower() and b"secret" not in out

@@ -422,7 +422,7 @@ def _told_sum(found: re.Match[bytes], told: Dict[int, int]) -> bytes:
 
 
 _WORD = re.compile(r"(?<![0-9A-Za-z])[A-Za-z][A-Za-z0-9_]*")
-_GROUP = re.compile(r"(?<![\w.:])[0-9A-Fa-f]{2,}(?![\w.:])")
+_GROUP = re.compile(r"(?<![\w.:-])[0-9A-Fa-f]{2,}(?![\w.:-])")  # no part of a date either
 
 
 def _is_tools(text: str) -> bool:
