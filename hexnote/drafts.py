@@ -221,6 +221,8 @@ class Draft:
         stride = 0
         if geometry is not None:
             stride, layout = geometry.stride, geometry.layout
+            if len(data) < ROW:
+                layout = Layout(layout.cols[: len(data)], layout.text)
         elif rows is None:
             rows = []
         text = self.text[0] if len(self.text) == 1 else b"".join(self.text)

@@ -179,7 +179,8 @@ class Reader:
     def stamp(self, header: bytes) -> Optional[str]:
         """The time that `summary` reads, as printed: for every packet, where the summary is not needed otherwise."""
         plain = _PLAIN.match(header) if QUICK else None
-        if plain is not None:
+        # A carriage return or a backspace within the line would write over the time.
+        if plain is not None and header.find(b"\r", 0, -2) < 0 and b"\b" not in header:
             return plain[1].decode("ascii")
         summary = self.summary(header)
         return summary.time if summary is not None else None

@@ -111,7 +111,7 @@ class Geometry:
         count, size = divmod(link + total, ROW)
         stop = pos + count * stride
         end = stop + self.txt + size + self.tail if size else stop
-        if count > _BATCH or end > len(buf) or (size and buf[end - 1] != 10):
+        if not 0 < count <= _BATCH or end > len(buf) or (size and buf[end - 1] != 10):
             return None
         quick = self._quick(buf, pos, end, count, end - stop)
         if quick is None or quick[0] or not quick[3]:

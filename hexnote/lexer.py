@@ -14,7 +14,7 @@ from hexnote.endless import LONG
 from hexnote.geometry import ROW, Geometry, Piece
 from hexnote.model import PACKET, Block, Item, Layout, Prose
 from hexnote.patterns import Late
-from hexnote.rows import more_rows, moved, read_bare, read_row, read_whole
+from hexnote.rows import more_rows, moved, read_bare, read_plain, read_row, read_whole
 from hexnote.vocabulary import Scan, Vocabulary
 from hexnote.washing import dirty, wash
 
@@ -60,10 +60,13 @@ class Lexer:
     """Lines to tokens. With `slow` every row is read on its own: nothing else differs."""
 
     def __init__(self, vocabulary: Vocabulary, past: Past, slow: bool) -> None:
-        rows = (*_ROWS, "note", "star") if slow else ("run", *_ROWS, "note", "star")
+        rows, others = (*_ROWS, "note", "star"), (*_HEADS, "aside", "advice", "line")
+        runs = () if slow else ("run",)
         self._vocabulary = vocabulary
-        self._any = vocabulary.scanner(*rows, *_HEADS, "aside", "advice", "line")
-        self._rows = vocabulary.scanner(*rows)
+        self._any = vocabulary.scanner(*runs, *rows, *others)
+        self._rows = vocabulary.scanner(*runs, *rows)
+        self._any_line = vocabulary.scanner(*rows, *others)  # the same without runs
+        self._row_line = vocabulary.scanner(*rows)
         self._row = vocabulary.scanner("row")
         self._past = past
         self.out: List[Item] = []  # items of the blocks and lines that the parser has reduced
@@ -82,11 +85,12 @@ class Lexer:
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
         self._base = 0  # the address that counts as offset 0
         self._radix = 16  # of the offsets of `free` rows
+        self._singly = 0  # up to there in the buffer each row is read on its own
 
     def feed(self, lines: List[bytes]) -> None:
         """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
         self._buf = b"".join([self._buf[self._pos :], *lines])
-        self._pos = self._begin = 0
+        self._pos = self._begin = self._singly = 0
 
     def tokens(self) -> Iterator[Token]:
         """The tokens of the lines in the buffer: of all, when closing; else of those that are certain."""
@@ -94,11 +98,21 @@ class Lexer:
         kinds = self._vocabulary.kinds
         while self._pos < end:
             pos, draft = self._pos, self._draft
-            match = (self._any if draft is None else self._rows).match(buf, pos)
+            if pos < self._singly:
+                match = (self._any_line if draft is None else self._row_line).match(buf, pos)
+            else:
+                match = (self._any if draft is None else self._rows).match(buf, pos)
             name = match.lastgroup if match is not None else None
             kind = kinds[name] if name else "line"
             stop = match.end() if match is not None else pos
             piece: Optional[Piece] = None
+            if kind == "run" and match is not None:
+                piece = self._run(match)
+                if piece is None:  # the line is read on its own
+                    match = (self._any_line if draft is None else self._row_line).match(buf, pos)
+                    name = match.lastgroup if match is not None else None
+                    kind = kinds[name] if name else "line"
+                    stop = match.end() if match is not None else pos
             if kind == "head" and draft is None and stop - pos <= LONG and (stop < end or self.closing):
                 block = self._packet(pos, stop)
                 if block is not None:
@@ -108,7 +122,7 @@ class Lexer:
                     continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
-                if last - pos < _WASHED and dirty(buf, pos, last):
+                if last - pos < _WASHED and dirty(buf, pos, last) and not self._plain(match, kind):
                     washed = self._washed(pos, last)
                     if washed is not None:
                         name, piece, stop = washed
@@ -125,9 +139,9 @@ class Lexer:
                 if filled:
                     continue
                 kind = "line"
-            if piece is not None or (match is not None and (kind == "run" or kind in _ROWS)):
-                if match is not None:
-                    piece = self._piece(match, kind)
+            if piece is not None or (match is not None and kind in _ROWS):
+                if piece is None and match is not None:
+                    piece = self._single(match, name or "")
                 if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece):
                     if draft is None:
                         self._begin = pos
@@ -341,7 +355,7 @@ class Lexer:
             return None
         offset, data, last, clear = found.read(buf, stop, match.end())
         size = len(data)
-        if not size:
+        if not size or (not clear and _soiled(found, buf, stop, last)):
             return None
         dress = self._vocabulary.dress[name]
         total = 0 if offset else self._past.length(data, size)
@@ -370,36 +384,43 @@ class Lexer:
         self._pos = last
         return block
 
-    def _piece(self, match: Match[bytes], kind: str) -> Optional[Piece]:
-        """The rows that a terminal has found; None where they are none."""
+    def _run(self, match: Match[bytes]) -> Optional[Piece]:
+        """The rows that a terminal of `run` has found; None where there are none, or none to be read together."""
         name = match.lastgroup or ""
-        if kind in _ROWS:
-            return self._single(match, name)
         if self._ready is not None:
             ready, self._ready = self._ready, None
             return ready
         piece = self._many(match, name)
-        if piece is not None:
-            return piece
         start = match.start()
-        last = self._buf.find(b"\n", start) + 1 or len(self._buf)
-        if dirty(self._buf, start, last):
-            washed = self._washed(start, last)
-            if washed is not None:
-                return washed[1]  # else it is a row as it stands, or none
+        if piece is not None or start < self._singly:
+            return piece
+        if dirty(self._buf, start, self._buf.find(b"\n", start) + 1 or len(self._buf)):
+            return None
         # Rows of another layout than those before; or none. The first one, read on its own, tells.
         row = self._row.match(self._buf, start)
         if row is None:
             return None
         return self._single(row, row.lastgroup or "", name, match)
 
+    def _plain(self, match: Optional[Match[bytes]], kind: str) -> bool:
+        """Whether a line is a row that says its bytes twice, as it stands."""
+        if match is None or kind not in ("row", "data"):
+            return False
+        groups = self._vocabulary.pattern(match.lastgroup or "").match(match.string, match.start(), match.end())
+        return groups is not None and read_plain(groups)
+
     def _many(self, match: Match[bytes], name: str) -> Optional[Piece]:
-        """The rows of a run, by the layout that its terminal is known to have."""
+        """The rows of a run, by the layout that its terminal is known to have; none where they have to be read singly."""
         geometry = self._geometries.get(name)
         if geometry is None:
             return None
-        offset, data, stop, _ = geometry.read(self._buf, match.start(), match.end())
-        return Piece(offset, data, stop, self._vocabulary.dress[name], geometry, geometry.layout) if data else None
+        offset, data, stop, clear = geometry.read(self._buf, match.start(), match.end())
+        if not data:
+            return None
+        if not clear and _soiled(geometry, self._buf, match.start(), stop):
+            self._singly = stop
+            return None
+        return Piece(offset, data, stop, self._vocabulary.dress[name], geometry, geometry.layout)
 
     def _single(
         self, match: Match[bytes], name: str, run: str = "", rows: Optional[Match[bytes]] = None
@@ -475,6 +496,11 @@ class Lexer:
                 self._radix = radix if wanted else 16
                 return wanted
         return _number(digits, self._radix)
+
+
+def _soiled(geometry: Geometry, buf: bytes, start: int, stop: int) -> bool:
+    """Whether some of the rows buf[start:stop], which do not all say their bytes twice, may have to be washed."""
+    return geometry.txt >= 0 and dirty(buf, start, stop)
 
 
 def _number(digits: bytes, radix: int) -> int:

@@ -16,6 +16,7 @@ from hexnote.model import Layout
 from hexnote.patterns import Late
 
 _WIDE = 1000  # a longer line is no row
+_FRAME = BLANKS + b"|"  # what stands behind a text column
 
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|\"',;<\\\xe2])")
 # What may stand behind a row that was put into a table, a string, a page: blanks are gone.
@@ -64,6 +65,20 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     layout = Layout(tuple(cols[:size]), text)
     side = None if "other" not in names else 0 if match["other"] is None else 1
     return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound, side=side)
+
+
+def read_plain(match: Match[bytes]) -> bool:
+    """Whether the row that `match` (of a terminal of `row` or `data`) has found says its bytes twice, as it stands.
+
+    Such a row needs no washing: what looks like an entity or a tag in its text column is what the packet holds.
+    """
+    if "hex" not in match.re.groupindex:
+        return False
+    piece = read_row(match, "", 0, 0, True)
+    if piece is None or piece.layout.text < 0:
+        return False
+    told = match[0][piece.layout.text :].rstrip(_FRAME)
+    return any(told == piece.data.translate(table).rstrip(_FRAME) for table in (GRAPHIC, PRINTED))
 
 
 def more_rows(text: bytes, pos: int) -> bool:

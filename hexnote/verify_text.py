@@ -19,7 +19,7 @@ _STRICT = ("tcpdump", "openbsd", "wireshark")  # dresses whose way to render is 
 # What mail programs and word processors make of characters.
 _TYPOGRAPHY = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u00a0": " ",
-    "\u2026": "...",
+    "\u2026": "...", "\t": " ",
 })
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
 _ENTITY = regex("&(?:lt|gt|quot|#39|amp);")
@@ -179,7 +179,7 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
             told = inner
     if len(told) == size + 1 > 9 and told[8] == " ":
         told = told[:8] + told[9:]  # the blank between two halves
-    if len(told) > size and told[size] not in " \t|":
+    if len(told) > size and told[size] not in " |":
         return None
     shown = list(told[:size])
     best, least = None, size // 2 + 1

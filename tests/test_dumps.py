@@ -563,3 +563,19 @@ def test_one_flow_in_many_dresses(name: str) -> None:
 
 def test_blocks_is_the_reader() -> None:
     assert told(list(blocks([SEED[:100], SEED[100:]], GRAMMARS, measure))) == told(read(SEED))
+
+
+def test_a_head_without_a_length_keeps_its_rows() -> None:
+    """IP's total length is 0 (segmentation offload), behind packets that have one."""
+    whole = packet(b"\x16\x03\x01\0\x50" + bytes(80))
+    bare = whole[:2] + b"\0\0" + whole[4:]
+    blocks = blocks_of(read((HEAD + dump(whole)) * 3 + b"12:00:00.000002 IP bad-len 0\n" + dump(bare)))
+    assert [(block.kind, block.data, block.head > 0) for block in blocks[3:]] == [(PACKET, bare, True)]
+
+
+def test_a_row_of_letters_for_digits_is_told_between_rows() -> None:
+    rows = dump(packet(bytes(range(1, 200)))).splitlines(True)
+    spoilt = rows[4][:10] + b"O" + rows[4][11:]
+    text = (HEAD + b"".join(rows)) * 2 + HEAD + b"".join([*rows[:4], spoilt, *rows[5:]])
+    line = 2 * (1 + len(rows)) + 1 + 5
+    assert unread(text) == [(line, line, "they have no offset, or digits that are none")]

@@ -28,9 +28,9 @@ WIRE = packets(conversation(3), 500)
 CLEAN = dump(WIRE)
 
 
-def findings(text: bytes) -> List[Finding]:
+def findings(text: bytes, slow: bool = False) -> List[Finding]:
     """What the verifier says of a dump."""
-    reader = Reader(GRAMMARS, layers.measure)
+    reader = Reader(GRAMMARS, layers.measure, slow)
     verifier = Verifier(compare, checksums.ip_checksum, checksums.tcp_checksum)
     found: List[Finding] = []
     at: Optional[Packet] = None
@@ -133,6 +133,18 @@ def test_a_sum_of_the_pseudo_header_alone_is_offload() -> None:
 def test_length_zero_of_offload_is_silent() -> None:
     zero = [p[:2] + b"\0\0" + p[4:] for p in WIRE]
     assert "length-disagrees" not in codes(dump(zero))
+
+
+def test_markup_that_the_packet_holds_is_no_damage() -> None:
+    """A page's source in clear: its entities and tags stand in the bytes as in the text column."""
+    text = dump([packet(0, 1, b"<br>=20 ab <br>" * 5), packet(0, 2, b"a&lt;b<br>c=20d&amp;" * 5)])
+    assert findings(text) == findings(text, slow=True) == []
+
+
+def test_a_tab_in_a_text_column_is_a_blank() -> None:
+    text = dump([packet(0, 1, b"\x80" * 88), packet(0, 2, b"\x80" * 88)])
+    row = text.rindex(b"................")
+    assert codes(text[:row] + b"\t" + text[row + 1 :]) == []
 
 
 def test_fragments_are_not_summed() -> None:

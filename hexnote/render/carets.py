@@ -68,12 +68,17 @@ class Shape:
             self.tables = [table]
             self.odd = table is None
         else:
+            above: Optional[Layout] = None
             for r in block.rows or ():
                 self.starts.append(r.offset)
-                cols, table = r.layout.cols, None
+                layout, table = r.layout, None
+                # A short row has the columns of the one above: its labels stand where those of that one do.
+                if above is not None and r.size < len(above.cols) and above.cols[: r.size] == layout.cols:
+                    layout = above
+                above, cols = layout, r.layout.cols
                 # Between the bytes, what is wider or narrower than a column (a tab, UTF-8) would shift the carets.
                 if r.size and not block.torn and not block.text[r.start + cols[0] : r.start + cols[-1]].translate(None, _PLAIN):
-                    table = tables(block.text[r.start : r.start + cols[0]], r.layout)
+                    table = tables(block.text[r.start : r.start + cols[0]], layout)
                 self.tables.append(table)
                 self.odd = self.odd or table is None
 

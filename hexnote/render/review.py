@@ -22,8 +22,9 @@ def review(packet: Packet, every: bool) -> List[Tuple[int, int, str]]:
         say = [(link, link + 1, f"IP version 6, headers {ip} bytes")]
     if every:
         if packet.version == 4:
+            odd = packet.note.startswith("IP's total length")
             say[1:1] = [
-                (link + 2, link + 4, f"total length = {packet.end - link} bytes"),
+                (link + 2, link + 4, packet.note[5:] if odd else f"total length = {packet.end - link} bytes"),
                 (link + 8, link + 9, f"time to live = {packet.ttl}"),
             ]
             say += [(link + 12, link + 16, f"source = {packet.src}"), (link + 16, link + 20, f"destination = {packet.dst}")]
