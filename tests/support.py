@@ -57,7 +57,7 @@ def fresh(kind: str, alone: bool = False) -> Any:
     return annotator(Text() if kind == "text" else Json(), alone)
 
 
-def annotator(renderer: Any, alone: bool = False) -> Any:
+def annotator(renderer: Any, alone: bool = False, settings: Any = None) -> Any:
     """The pipeline before a renderer."""
     from hexnote import pipeline
 
@@ -66,7 +66,7 @@ def annotator(renderer: Any, alone: bool = False) -> Any:
     try:
         if not alone:
             pipeline.Rooms = lambda: made  # type: ignore[assignment,misc]
-        return pipeline.Annotator(renderer)
+        return pipeline.Annotator(renderer, settings)
     finally:
         pipeline.Rooms = own  # type: ignore[misc]
 
