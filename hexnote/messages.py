@@ -76,7 +76,7 @@ class Messages:
         self.unread = dress(Node("other", show="opaque", type="Unread"))
         self.extra = dress(Node("record", kind=EXTRA, suffix=".extra", show="opaque"))
         self.skipped = dress(Node("handshake", kind=LEAF, suffix=".skipped", show="opaque", type="Skipped"))
-        self.skipped.say = lambda raw: "a body of more than 1 MiB, stepped over by its length"
+        self.skipped.say = lambda raw: "stepped over: of a message of more than 1 MiB, or in more than 4096 pieces"
         self._clear: Dict[Tuple[str, bool], Node] = {}
         self._headers: Dict[int, List[Field]] = {}
         self._inside: Dict[str, Node] = {}

@@ -31,6 +31,8 @@ COMPRESSED_CERTIFICATE = 25
 LONGEST = 16384 + 2048
 # A message longer than this is stepped over by its length, not kept.
 MESSAGE_CAP = 1 << 20
+# A message in more pieces than this is stepped over from there on: where they all lie takes more room than what they hold.
+PIECES = 4096
 # How often an incomplete message is decoded anew for free; later only when it grew by an eighth.
 FREE_DECODES = 64
 
@@ -122,7 +124,7 @@ class Reader:
         "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
         "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head", "_head_at", "_progress",
         "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_padding", "_sealed_fields", "_wrap", "_message", "_chunks",
-        "_size", "_holes", "_total", "_decodes", "_decoded", "opened",
+        "_size", "_skip", "_holes", "_total", "_decodes", "_decoded", "opened",
     )
 
     def __init__(
@@ -161,6 +163,7 @@ class Reader:
         self._message: Optional[Message] = None
         self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
         self._size = 0  # bytes in _chunks
+        self._skip = 0  # bytes of a message that are to come and are stepped over
         self._holes = False
         self._total = -1  # whole length of the message, -1: its header is incomplete
         self._decodes = 0
@@ -665,6 +668,14 @@ class Reader:
     def _handshake(self, record: Optional[Record], lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """Bytes [lo, hi) of the stream belong to handshake messages in clear."""
         pos = lo
+        if self._skip:
+            pos = min(lo + self._skip, hi)
+            self._skip -= pos - lo
+            fields: List[Field] = [(self.messages.skipped, 0, pos - lo, 0, -1)]
+            parts.append(Part(BODY, self.side, record, fields, lo, data or b"", lo, pos, True, True))
+            if pos == hi:
+                return
+            lo, data = pos, None if data is None else data[pos - lo :]
         if self._message is None and data is not None:
             # Most messages lie whole in what came at once: no need to keep anything.
             while hi - pos >= 4:
@@ -729,12 +740,17 @@ class Reader:
                     parts[-1].begins = begins
                 return rest
         done = self._size >= self._total
-        if capped or (done and self._total > MESSAGE_CAP):
+        if not done and len(message.pieces) >= PIECES:
+            self._skip = self._total - self._size
+            self._message = None
+        if self._message is None or capped or (done and self._total > MESSAGE_CAP):
             head = _join(self._chunks)[:4]
             message.type, message.name = head[0], message_name(head[0])
-            fields = self.messages.skip(head, self._total, self.context())
-            pieces = _scattered(message)
-            parts.append(Part(MESSAGE, self.side, record, fields, message.offset, head, pos, after, begins, done, message, pieces))
+            over = done or self._message is None
+            fields = self.messages.skip(head, self._total if self._message is not None else self._size, self.context())
+            # Of the pieces those with the header and the new one are enough, until it is told for the last time.
+            pieces = _scattered(message) if over or len(message.pieces) < 6 else [*message.pieces[:4], message.pieces[-1]]
+            parts.append(Part(MESSAGE, self.side, record, fields, message.offset, head, pos, after, begins, over, message, pieces))
         elif done or self._decodes < FREE_DECODES or self._size >= self._decoded + (self._decoded >> 3):
             self._decodes += 1
             self._decoded = self._size
@@ -742,7 +758,7 @@ class Reader:
         else:
             pieces = _scattered(message)
             parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, pieces))
-        if done:
+        if done or self._message is None:
             self._message = None
             self._chunks = []
         return after

@@ -9,7 +9,7 @@ from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
-NAMED = (*SEALED, "Other", "Text", "Unread")  # types with a name for readers
+NAMED = (*SEALED, "Other", "Text", "Unread", "Skipped")  # types with a name for readers
 _HEAD = 8  # bytes of those that are no value which are shown, of longer ones
 SINCE = ", begun in an earlier packet"
 
@@ -25,6 +25,8 @@ def name_of(node: Node, part: Part) -> str:
         return "not TLS"
     if node.type == "Unread":
         return "unread bytes"
+    if node.type == "Skipped":
+        return "more of the message than is kept, stepped over"
     if node.kind == MISSING:
         name = "rest of the record" if node.suffix == ".missing" else "DER value" if node.name == "missing" else node.name
         return f"{name} (cut here)" if isinstance(part.buf, bytes) and not part.done else f"{name} (unreadable behind a hole)"
