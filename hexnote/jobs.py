@@ -84,7 +84,7 @@ class Annotate(Job):
         gc.freeze()  # what was built so far is not looked at again
         # glibc gives memory back, and takes it anew, whenever as much is free as the largest block that it ever let go, twice.
         bytes(_LARGEST)
-        gc.set_threshold(10_000, 20, 50)  # what connections leave behind in circles goes before it is much
+        gc.set_threshold(50_000, 20, 50)  # few things stand in circles
 
     def begin(self, name: str) -> None:
         self._annotator.found = False
