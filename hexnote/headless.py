@@ -27,6 +27,8 @@ _WAITING = 256
 _FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
+# IP and TCP headers have no fewer bytes.
+_LEAST = 40
 # Link, IP and TCP headers have no more bytes.
 _HEADERS = 200
 # How far apart two readings of a sequence number must lie to be told apart.
@@ -35,6 +37,11 @@ _NEAR = 1 << 28
 _BESIDE = (b"CRYPTION", b"dumping '")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
+
+
+def plausible(head: bytes) -> bool:
+    """Whether five bytes may be a record header (RFC 8446 section 5.1)."""
+    return len(head) == 5 and 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4
 
 
 class Placed(NamedTuple):
@@ -330,6 +337,10 @@ class Headless:
             packet.start, packet.end = stop - length, stop
         else:
             packet.start, packet.end = block.offset, block.offset + length
+            if length and not block.blanked and not plausible(block.data[:5]):
+                packet.start = 0  # rows are missing behind these, and perhaps some before them that belong to it
+        if length and block.data and packet.start < _LEAST:
+            return Placed(None, [], "no headers here, and where its payload begins cannot be told")
         flow = self.flows.add(packet)
         first = max(packet.start, block.offset)
         shown = block.data[first - block.offset : max(packet.end - block.offset, 0)]

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import pytest
 from conftest import SHARED
 from damage import KINDS, WRECKS, Bytes, damaged, pairs, parse, shown, wrecked
-from support import objects, stream_bytes
+from support import objects, sample, stream_bytes
 from test_dumps import GRAMMARS, HEAD, dump, packet
 
 from hexnote import layers
@@ -148,7 +148,7 @@ def test_streams_of_one_kind(kind: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(WRECKS))
 def test_wrecks_are_not_read_wrong_without_a_word(name: str) -> None:
-    for seed, (label, source) in enumerate(SOURCES):
+    for seed, (label, source) in enumerate([*SOURCES, ("tls12-rsa.txt", sample("tls12-rsa.txt").decode())]):
         truth = sent(objects(source.encode()))
         found = objects(wrecked(source, name, seed))
         wrong = 0
