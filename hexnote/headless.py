@@ -27,6 +27,7 @@ _WAITING = 256
 _FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
+UNSETTLED = "no headers here, and where the payload begins cannot be told"
 # IP and TCP headers have no fewer bytes.
 _LEAST = 40
 # Link, IP and TCP headers have no more bytes.
@@ -340,7 +341,7 @@ class Headless:
             if length and not block.blanked and not plausible(block.data[:5]):
                 packet.start = 0  # rows are missing behind these, and perhaps some before them that belong to it
         if length and block.data and packet.start < _LEAST:
-            return Placed(None, [], "no headers here, and where its payload begins cannot be told")
+            return Placed(None, [], UNSETTLED)
         flow = self.flows.add(packet)
         first = max(packet.start, block.offset)
         shown = block.data[first - block.offset : max(packet.end - block.offset, 0)]
@@ -356,6 +357,19 @@ class Headless:
         elif length and shown:
             remark = f"no headers here: placed by the summary line, {length} bytes at offset {packet.offset} of the stream"
         return Placed(flow, deliveries, remark)
+
+    def settles(self, packet: Packet, flow: Any, block: Block) -> bool:
+        """Whether it is known where the payload begins of a packet whose first rows, from dump offset above 0 on, come now.
+        Of one that was known by its summary line alone that is settled here."""
+        if packet.summary is None or packet.data or packet.captured or packet.start or not packet.end or flow.connection.pseudo:
+            return True
+        begins = flow.streams[packet.side].begins
+        if begins < 0 and block.offset >= _LEAST and (block.blanked or plausible(block.data[:5])):
+            begins = block.offset
+        if begins < 0:
+            return False
+        packet.start, packet.end = begins, begins + packet.end
+        return True
 
     def _absolute(self, flow: Any, key: Tuple[bytes, bytes], number: Optional[int], syn: bool, length: int) -> Optional[int]:
         """A printed sequence number as an absolute one: tcpdump prints both kinds."""

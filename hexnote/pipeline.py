@@ -17,7 +17,7 @@ from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
-from hexnote.headless import Headless, Placed
+from hexnote.headless import UNSETTLED, Headless, Placed
 from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.look import Look
@@ -361,6 +361,9 @@ class Trace:
             return self._tell_logged(block, packet, flow.connection, parts, "")
         if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
             flow = self.flow
+        if flow is not None and block.offset and not self.headless.settles(packet, flow, block):
+            self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
+            return self._tell(block, packet, flow, [], UNSETTLED)
         deliveries: List[Delivery] = []
         if flow is not None:
             lo, hi = max(block.fresh, packet.start), block.offset + len(block.data)
