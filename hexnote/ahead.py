@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import marshal
 import os
+from operator import attrgetter
 from typing import Any, Dict, Iterator, List, Tuple
 
 from hexnote.dumps import Reader
@@ -21,7 +22,13 @@ from hexnote.strip import Stripper
 # What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
 _PIPE = 1 << 20
 _SIZE = 4  # bytes of the length before each message
-_MOST = 1024  # items of a message: a read may bring very many small ones
+_MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
+
+# What `look` sets of a packet.
+_SEEN = attrgetter(
+    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
+    "key", "start", "end", "data", "header", "consistent", "dress",
+)  # fmt: skip
 
 # A message is a list of what came, in order:
 #   (text, line)                                              prose, whole lines
@@ -101,8 +108,13 @@ class Ahead:
                     block.stride, block.layout = self._layouts[number]
                     block.data, block.dress, block.clear = data, dress, True
                     if headers is not None:
-                        packet = block.packet = Packet.__new__(Packet)
-                        packet.__dict__ = headers
+                        packet = block.packet = Packet(0, line)
+                        (
+                            packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst,
+                            packet.sport, packet.dport, packet.flags, packet.seq, packet.ack, packet.window, packet.ttl,
+                            packet.ipid, packet.key, packet.start, packet.end, packet.data, packet.header, packet.consistent,
+                            packet.dress,
+                        ) = headers  # fmt: skip
                     yield block
                 elif len(entry) == 2:
                     yield Prose(*entry)
@@ -225,7 +237,7 @@ class _Sender:
         if number is None:
             number = self._layouts[key] = len(self._layouts)
             message.append([item.stride, *item.layout])
-        headers = item.packet.__dict__ if self._look.at(item) and item.packet is not None else None
+        headers = _SEEN(item.packet) if self._look.at(item) else None
         return item.line, item.text, item.head, number, item.dress, item.data, headers
 
     def _send(self, message: Message) -> None:
