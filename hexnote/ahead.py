@@ -24,10 +24,10 @@ _PIPE = 1 << 20
 _SIZE = 4  # bytes of the length before each message
 _MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
 
-# What `look` sets of a packet.
+# What `look` finds out of a packet, in the order in which it is set again.
 _SEEN = attrgetter(
     "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
-    "key", "start", "end", "data", "header", "consistent", "dress",
+    "key", "start", "end", "consistent",
 )  # fmt: skip
 
 # A message is a list of what came, in order:
@@ -112,9 +112,9 @@ class Ahead:
                         (
                             packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst,
                             packet.sport, packet.dport, packet.flags, packet.seq, packet.ack, packet.window, packet.ttl,
-                            packet.ipid, packet.key, packet.start, packet.end, packet.data, packet.header, packet.consistent,
-                            packet.dress,
+                            packet.ipid, packet.key, packet.start, packet.end, packet.consistent,
                         ) = headers  # fmt: skip
+                        packet.data, packet.header, packet.dress = data, text[:head], dress
                     yield block
                 elif len(entry) == 2:
                     yield Prose(*entry)
@@ -145,7 +145,7 @@ def _read(pipe: int, strip: Stripper, dumps: Reader, look: Look, chunks: Iterato
         _watch(pipe)
         _Sender(pipe, dumps, look).all(strip, chunks)
     except BrokenPipeError:  # the first process has ended
-        _watch(pipe)
+        pass
     finally:
         os._exit(0)
 
@@ -157,7 +157,7 @@ def _widen(pipe: int) -> None:
 
         fcntl.fcntl(pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE)
     except (ImportError, OSError):
-        _watch(pipe)
+        pass
 
 
 def _watch(pipe: int) -> None:

@@ -40,11 +40,6 @@ _BESIDE = (b"CRYPTION", b"dumping '")
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
 
 
-def plausible(head: bytes) -> bool:
-    """Whether five bytes may be a record header (RFC 8446 section 5.1)."""
-    return len(head) == 5 and 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4
-
-
 class Placed(NamedTuple):
     """Where a packet without headers belongs, and what its bytes gave."""
 
@@ -230,10 +225,21 @@ class Conversation:
         return _SEALED in self.type if session.version == 0x0304 else version == 0x0301 < session.version
 
 
+def _begins(block: Block) -> bool:
+    """Whether a payload may begin with a block: behind headers, and where its author says so or a record begins."""
+    data = block.data
+    return block.offset >= _LEAST and (block.blanked or _header(data) and data[2] <= 4)
+
+
+def _header(data: bytes) -> bool:
+    """Whether bytes may begin with a record header (RFC 8446 section 5.1)."""
+    return len(data) >= 5 and 20 <= data[0] <= 24 and data[1] == 3
+
+
 def is_header(block: Block) -> bool:
     """Whether a logged block is a record's header."""
     data = block.data
-    return len(data) == 5 == (block.declared or 5) and 20 <= data[0] <= 24 and data[1] == 3
+    return len(data) == 5 == (block.declared or 5) and _header(data)
 
 
 def content_of(data: bytes, size: int, told: int) -> int:
@@ -337,9 +343,10 @@ class Headless:
         elif length and not block.blanked and stop - length > block.offset:
             packet.start, packet.end = stop - length, stop
         else:
+            # Rows are missing behind these, and perhaps some before them that belong to the payload.
+            if length and not _begins(block):
+                return Placed(None, [], UNSETTLED)
             packet.start, packet.end = block.offset, block.offset + length
-            if length and not block.blanked and not plausible(block.data[:5]):
-                packet.start = 0  # rows are missing behind these, and perhaps some before them that belong to it
         if length and block.data and packet.start < _LEAST:
             return Placed(None, [], UNSETTLED)
         flow = self.flows.add(packet)
@@ -364,7 +371,7 @@ class Headless:
         if packet.summary is None or packet.data or packet.captured or packet.start or not packet.end or flow.connection.pseudo:
             return True
         begins = flow.streams[packet.side].begins
-        if begins < 0 and block.offset >= _LEAST and (block.blanked or plausible(block.data[:5])):
+        if begins < 0 and _begins(block):
             begins = block.offset
         if begins < 0:
             return False

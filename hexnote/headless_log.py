@@ -181,8 +181,7 @@ def _parts(block: Block, each: Protection, said: Optional[Said], whole: bool, si
         tail: Tuple[Tuple[str, int, Optional[int]], ...] = (("type", hi, hi + 1), ("zeros", hi + 1, size or None))
         return data[hi] if hi < len(data) else None, 0, hi, tail
     padded = b"Padded" in block.text[: block.head]
-    aead = " with " not in each.name  # others have a MAC, which their names tell
-    if aead:
+    if each.tag:
         return "the suite has no padding" if padded and not block.declared else (None, 0, None, ())
     if not padded or each.after:
         return "the suite has a MAC and padding"

@@ -740,14 +740,14 @@ class Reader:
                     parts[-1].begins = begins
                 return rest
         done = self._size >= self._total
-        if not done and len(message.pieces) >= PIECES:
+        broken = not done and len(message.pieces) >= PIECES
+        over = done or broken
+        if broken:
             self._skip = self._total - self._size
-            self._message = None
-        if self._message is None or capped or (done and self._total > MESSAGE_CAP):
+        if broken or capped or (done and self._total > MESSAGE_CAP):
             head = _join(self._chunks)[:4]
             message.type, message.name = head[0], message_name(head[0])
-            over = done or self._message is None
-            fields = self.messages.skip(head, self._total if self._message is not None else self._size, self.context())
+            fields = self.messages.skip(head, self._size if broken else self._total, self.context())
             # Of the pieces those with the header and the new one are enough, until it is told for the last time.
             pieces = _scattered(message) if over or len(message.pieces) < 6 else [*message.pieces[:4], message.pieces[-1]]
             parts.append(Part(MESSAGE, self.side, record, fields, message.offset, head, pos, after, begins, over, message, pieces))
@@ -758,7 +758,7 @@ class Reader:
         else:
             pieces = _scattered(message)
             parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, pieces))
-        if done or self._message is None:
+        if over:
             self._message = None
             self._chunks = []
         return after
@@ -831,6 +831,7 @@ class Reader:
 
     def _drop_message(self, parts: List[Part]) -> None:
         """Give up an incomplete message: tell it once more, as what it will remain."""
+        self._skip = 0
         message = self._message
         if message is None:
             return

@@ -116,10 +116,7 @@ class Verifier:
         self._packet, self._parts, self._next = packet, [packet.data], packet.end
         self._whole, self._open, self._header = True, False, False
         self._verdict, self._declared = GOOD, None
-        sender = self._senders.get(packet.src)
-        if sender is None:
-            sender = self._sender(packet)
-        sender.good += 1
+        self._sender(packet).good += 1
         self._good += 1
         if packet.end > self._longest:
             self._longest = packet.end

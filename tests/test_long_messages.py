@@ -42,3 +42,15 @@ def test_the_text_says_so_and_strips() -> None:
     out = annotate(made)
     assert strip(out) == made
     assert out.count(b"stepped over") > 40
+
+
+def test_a_hole_ends_the_stepping_over() -> None:
+    """Where step is lost nobody knows how much of the message is to come: what is read behind the hole is read."""
+    body = message(11, vector(3, vector(3, bytes(PIECES * 4))))
+    stream = b"".join(record(22, body[at : at + 1]) for at in range(len(body)))
+    behind = record(22, message(14, b"")) * 3
+    sent = list(carried(stream + behind, CLIENT))
+    lost = len(sent) - 2  # a segment in the midst of what is stepped over: the last but one
+    found = objects(dump([*sent[:lost], *sent[lost + 1 :]]))
+    assert not untiled(found)
+    assert "server_hello_done" in [each["name"] for each in of(found, "message")]
