@@ -257,7 +257,7 @@ class Trace:
                     self._say(found)
 
     def _usual(self, block: Block, packet: Packet) -> None:
-        """The same as `_packet` for a packet that is whole and consistent, in fewer steps: most of a long trace."""
+        """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
         if self.packet is not None:
             self._close_packet()
         self.owner.found = True
@@ -269,10 +269,8 @@ class Trace:
             packet.time = self.dumps.stamp(packet.header)
         flow = self.flow = self.flows.add(packet)
         self.headless.seen(packet, flow)
-        connection = flow.connection
-        story = connection.story
-        quiet = packet.flags in _QUIET
-        if quiet and story is not None:
+        story = flow.connection.story
+        if packet.flags in _QUIET and story is not None:
             story.ipid[packet.side] = packet.ipid
             if packet.ttl != story.ttl[packet.side]:
                 self.teller.ttl(story, packet)
@@ -283,10 +281,7 @@ class Trace:
             deliveries = stream.add(packet, block.data[start:], start)
         elif stream.queue:
             deliveries = stream.add(packet, b"", start)
-        if not deliveries and quiet and connection.reviewed and not (packet.captured or flow.events or self.owner.headers):
-            self.renderer.block(block, packet, connection, [], False, (), ())
-        else:
-            self._tell(block, packet, flow, deliveries, "")
+        self._tell(block, packet, flow, deliveries, "")
         if self.flows.over:
             self._end_flows()
 
