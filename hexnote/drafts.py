@@ -226,10 +226,9 @@ class Draft:
         elif rows is None:
             rows = []
         text = self.text[0] if len(self.text) == 1 else b"".join(self.text)
-        block = Block(
-            self.kind, self.line, text, self.head, self.offset, data, stride, rows, layout,
-            self.blanked, self.fresh, self.dress,
-        )
+        block = Block(self.kind, self.line, text, self.head)
+        block.offset, block.fresh, block.data, block.dress = self.offset, self.fresh, data, self.dress
+        block.stride, block.rows, block.layout, block.blanked = stride, rows, layout, self.blanked
         if self.known is not None:
             block.payload = self.known.stream
             block.side = self.known.side

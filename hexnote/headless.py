@@ -271,16 +271,16 @@ class Headless:
         # Summary line and key of a connection's first packet: they give names to addresses.
         self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
 
-    def seen(self, packet: Packet, flow: Any) -> None:
-        """A packet with headers came: nothing without any goes on behind it."""
+    def seen(self, packet: Packet, stream: Any) -> None:
+        """A packet with headers came, in this direction: nothing without any goes on behind it."""
         self.fragment = self.conversation = None
+        header = packet.header
         if packet.end > packet.start:
-            stream = flow.streams[packet.side]
             stream.begins = packet.start
-            if not stream.printed and packet.header and packet.seq is not None:
-                stream.printed, stream.number = packet.header, packet.seq
-        if packet.header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
-            self._first[packet.stream] = (packet.header, packet.key)
+            if header and not stream.printed and packet.seq is not None:
+                stream.printed, stream.number = header, packet.seq
+        if header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
+            self._first[packet.stream] = (header, packet.key)
 
     def prose(self, text: bytes) -> None:
         """A whole line that is no row: in a log it may say of which type the next bytes are."""

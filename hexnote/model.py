@@ -78,37 +78,30 @@ class Block:
 
     A packet is one PACKET block and any number of MORE blocks. `text` is every line of the
     block, in order, exactly as it came. A PACKET block without rows is a summary line alone.
+    What is not said of one stays as the class has it: a block is made for every few lines of text.
     """
 
-    __slots__ = (
-        "kind", "line", "text", "head", "offset", "fresh", "data", "stride", "rows", "layout", "blanked", "dress",
-        "payload", "side", "message", "declared", "clear", "torn", "packet",
-    )
+    offset = 0  # dump offset of data[0]
+    fresh = 0  # dump offset of the first byte that is new
+    data: bytes = b""  # the bytes of all rows, joined
+    stride = 0  # > 0: row r is text[head + r*stride :][:stride], 16 bytes, in `layout`
+    rows: Optional[List[Row]] = None  # the rows one by one, where stride is 0
+    layout: Optional[Layout] = None  # the layout of every row, where stride is > 0
+    blanked = False  # the first row's leading bytes were blanked out by the author
+    dress = "tcpdump"  # name of the dump format
+    payload = False  # bytes of a stream: there are no headers to take off
+    side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
+    message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
+    declared: Optional[int] = None  # how many bytes the head says that there are
+    torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
+    clear = False  # its text column was read with the bytes, and says what they say
+    packet: Optional[Packet] = None  # the one that it is the whole of, where its headers were taken off ahead
 
-    def __init__(
-        self, kind: int, line: int, text: bytes, head: int = 0, offset: int = 0, data: bytes = b"",
-        stride: int = 0, rows: Optional[List[Row]] = None, layout: Optional[Layout] = None,
-        blanked: bool = False, fresh: Optional[int] = None, dress: str = "tcpdump",
-    ) -> None:
+    def __init__(self, kind: int, line: int, text: bytes, head: int = 0) -> None:
         self.kind = kind
         self.line = line  # 1-based number of its first line
         self.text = text
         self.head = head  # length in `text` of the summary line(s); 0: none
-        self.offset = offset  # dump offset of data[0]
-        self.fresh = offset if fresh is None else fresh  # dump offset of the first byte that is new
-        self.data = data  # the bytes of all rows, joined
-        self.stride = stride  # > 0: row r is text[head + r*stride :][:stride], 16 bytes, in `layout`
-        self.rows = rows  # the rows one by one, where stride is 0
-        self.layout = layout  # the layout of every row, where stride is > 0
-        self.blanked = blanked  # the first row's leading bytes were blanked out by the author
-        self.dress = dress  # name of the dump format, e.g. "tcpdump"
-        self.payload = False  # bytes of a stream: there are no headers to take off
-        self.side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
-        self.message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
-        self.declared: Optional[int] = None  # how many bytes the head says that there are
-        self.torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
-        self.clear = False  # its text column was read with the bytes, and says what they say
-        self.packet: Optional[Packet] = None  # the one that it is the whole of, where its headers were taken off ahead
 
     def row(self, r: int) -> Row:
         """Row number `r` (0-based) of the block."""

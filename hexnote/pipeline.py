@@ -38,6 +38,7 @@ from hexnote.words import Exchange, Words, describe_act
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 _NOTHING: List[Delivery] = []  # not to be added to
+_NO_PARTS: List[Part] = []  # nor to this
 
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
@@ -174,6 +175,7 @@ class Trace:
         self.doctor = owner.doctor
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
+        self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
         self.logged: Optional[Logged] = None  # its bytes, where a log shows them decrypted
 
@@ -242,8 +244,9 @@ class Trace:
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
         else:
-            if item.clear and item.kind == PACKET and (item.packet is not None or QUICK and self.look.at(item)):
-                packet = item.packet
+            packet = item.packet
+            if packet is not None or item.clear and item.kind == PACKET and QUICK and self.look.at(item):
+                packet = packet or item.packet
                 self._usual(item, packet)
                 if packet.consistent and self.verifier.agrees(packet):
                     return
@@ -258,35 +261,54 @@ class Trace:
 
     def _usual(self, block: Block, packet: Packet) -> None:
         """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
-        if self.packet is not None:
+        if not self.shown:
             self._close_packet()
-        self.owner.found = True
+            self.owner.found = True
         self.count = packet.number = self.count + 1
         self.packet = packet
         if not self.words.over:
             self.words.bytes()
         if self.timed and packet.header:
             packet.time = self.dumps.stamp(packet.header)
-        flow = self.flow = self.flows.add(packet)
-        self.headless.seen(packet, flow)
-        story = flow.connection.story
-        if packet.flags in _QUIET and story is not None:
-            story.ipid[packet.side] = packet.ipid
-            if packet.ttl != story.ttl[packet.side]:
+        flows = self.flows
+        flow = self.flow = flows.add(packet)
+        connection, side = flow.connection, packet.side
+        stream = flow.streams[side]
+        self.headless.seen(packet, stream)
+        quiet = packet.flags in _QUIET
+        story = connection.story
+        if quiet and story is not None:
+            story.ipid[side] = packet.ipid
+            if packet.ttl != story.ttl[side]:
                 self.teller.ttl(story, packet)
-        stream = flow.streams[packet.side]
         start = packet.start
-        deliveries = _NOTHING
-        if start < packet.end:
-            deliveries = stream.add(packet, block.data[start:], start)
-        elif stream.queue:
-            deliveries = stream.add(packet, b"", start)
-        self._tell(block, packet, flow, deliveries, "")
-        if self.flows.over:
+        data = block.data[start:] if start < packet.end else b""
+        if quiet and connection.reviewed and connection.session is not None and not (stream.events or self.owner.headers):
+            # Nothing is to be told but what its bytes say, if they are the next ones.
+            if data:
+                plain = stream.follows(packet, data, start)
+                if plain:
+                    findings: List[Finding] = []
+                    parts = self._read(connection, flow, side, stream.next - len(data), data, packet, start, findings)
+                    self.renderer.block(block, packet, connection, parts, False, (), findings)
+                    if findings:
+                        self._note_errors(findings)
+            else:
+                plain = not stream.queue
+                if plain:
+                    self.renderer.block(block, packet, connection, _NO_PARTS, False, (), ())
+        else:
+            plain = False
+        if not plain:
+            self._tell(block, packet, flow, stream.add(packet, data, start) if data or stream.queue else _NOTHING, "")
+        stream.current = None  # all of it was shown: nothing is left to be closed
+        self.shown = True
+        if flows.over:
             self._end_flows()
 
     def _packet(self, block: Block) -> None:
         self._close_packet()
+        self.shown = False
         self.owner.found = True
         self.count += 1
         if block.data:
@@ -306,7 +328,7 @@ class Trace:
             self._fragment(block, packet)
         elif readable:
             flow = self.flow = self.flows.add(packet)
-            self.headless.seen(packet, flow)
+            self.headless.seen(packet, flow.streams[packet.side])
             story = flow.connection.story
             if story is not None and packet.flags in _QUIET:
                 story.ipid[packet.side] = packet.ipid
@@ -464,7 +486,7 @@ class Trace:
         findings: List[Finding] = []
         lost: List[Part] = []
         if len(deliveries) == 1 and deliveries[0].packet is packet and not deliveries[0].late and deliveries[0].data is not None:
-            inline = self._read(connection, flow, deliveries[0], findings)
+            inline = self._hear(connection, flow, deliveries[0], findings)
             deliveries = []
             if not (review or remark or findings or flow.events) and packet.flags in _QUIET:
                 self.renderer.block(block, packet, connection, inline, False, (), ())
@@ -473,7 +495,7 @@ class Trace:
             inline = []
         read = bool(inline or deliveries)
         for delivery in deliveries:
-            parts = self._read(connection, flow, delivery, findings)
+            parts = self._hear(connection, flow, delivery, findings)
             if delivery.data is None:
                 lost += parts
             elif delivery.packet is packet and not delivery.late:
@@ -524,33 +546,56 @@ class Trace:
             out.append(f"{lead} breaks the connection off (RST)")
         return out
 
-    def _read(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
+    def _hear(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
+        """What bytes of a stream, or a hole in it, make known."""
+        packet, data = delivery.packet, delivery.data
+        if data is not None and packet is not None:
+            return self._read(connection, flow, delivery.side, delivery.offset, data, packet, delivery.at, findings)
         parts: List[Part] = []
-        reader = connection.readers[delivery.side]
-        data = delivery.data
-        if not reader.fed:
-            connection.session.whole[delivery.side] = flow.streams[delivery.side].whole
-        if data is not None and delivery.packet is not None:
-            reader.places.add(delivery.offset, delivery.length, delivery.packet.number, delivery.at)
-        if connection.reset is not None and data is not None and delivery.packet is not None:
-            found = self.doctor.behind(connection.reset, delivery.side, delivery.offset, delivery.packet)
+        self._feed(connection, flow, delivery.side, delivery.offset, data, delivery.length, packet, parts, findings)
+        return parts
+
+    def _read(
+        self, connection: Connection, flow: Flow, side: int, offset: int, data: bytes, packet: Packet, at: int,
+        findings: List[Finding],
+    ) -> List[Part]:
+        """The same of bytes from stream offset `offset` on, which stand in a packet at dump offset `at`."""
+        parts: List[Part] = []
+        length = len(data)
+        connection.readers[side].places.add(offset, length, packet.number, at)
+        if connection.reset is not None:
+            found = self.doctor.behind(connection.reset, side, offset, packet)
             if found is not None:
                 connection.reset = None
                 findings.append(found)
-        reader.feed(delivery.offset, data, delivery.length, parts)
+        self._feed(connection, flow, side, offset, data, length, packet, parts, findings)
+        return parts
+
+    def _feed(
+        self, connection: Connection, flow: Flow, side: int, offset: int, data: Optional[bytes], length: int,
+        packet: Optional[Packet], parts: List[Part], findings: List[Finding],
+    ) -> None:
+        reader = connection.readers[side]
+        if not reader.fed:
+            connection.session.whole[side] = flow.streams[side].whole
+        reader.feed(offset, data, length, parts)
         for part in parts:
             kind = part.kind
-            record = part.record
-            if record is not None and not part.problems:
-                if kind == HEADER or kind == BODY and record.encrypted:
+            if not part.problems:
+                record = part.record
+                if record is None:
+                    if not part.done and kind != LOST:
+                        continue
+                elif kind == HEADER or kind == BODY and record.encrypted:
                     continue  # tells nothing new: its record's end does
-                if kind == END and not (record.encrypted or record.type == 23 or record.length > _LONG):
-                    continue  # nor does the end of one in clear
-            if part.done or kind == LOST or part.problems:
-                self._diagnose(connection, part, delivery.packet, findings)
+                elif kind == END:
+                    if not (record.encrypted or record.type == 23 or record.length > _LONG):
+                        continue  # nor does the end of one in clear
+                elif not part.done and kind != LOST:
+                    continue
+            self._diagnose(connection, part, packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)
-        return parts
 
     def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:
         """What a part that is complete makes known of its connection."""
@@ -620,7 +665,7 @@ class Trace:
     def _late(self, connection: Connection, flow: Flow, deliveries: List[Delivery], findings: List[Finding]) -> None:
         """Bytes of earlier packets that became readable without a new packet, and holes."""
         for delivery in deliveries:
-            parts = self._read(connection, flow, delivery, findings)
+            parts = self._hear(connection, flow, delivery, findings)
             if delivery.data is None or delivery.packet is None:
                 self.renderer.lost(parts, connection)
             else:

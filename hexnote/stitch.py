@@ -90,8 +90,8 @@ class Bounds:
         """Keeps bytes that were handed on, to compare with what may come again."""
         stream.recent.append(seen)
         self._recent.append(stream)
-        self._size += length + 256
-        if self._size > self._limit:
+        size = self._size = self._size + length + 256
+        if size > self._limit:
             # Rarely, so that it costs little: the older half goes.
             half = len(self._recent) // 2 + 1
             count: Dict[Stream, int] = {}
@@ -159,19 +159,18 @@ class Stream:
         """Says that sequence number `seq` is stream offset 0."""
         self.base = seq
         self._floating = packet.tcp is None and not self.whole
-        self._acknowledge()
+        if self.ack >= 0:
+            self.acknowledge(self.ack)
 
     def acknowledge(self, number: int) -> None:
         """The other end has sent this acknowledgement number."""
-        if number != self.ack:
-            self.ack = number
-            self._acknowledge()
-
-    def _acknowledge(self) -> None:
-        if self.base is None or self.ack < 0:
+        self.ack = number
+        base = self.base
+        if base is None:
             return
-        offset = self.offset_of(self.ack)
-        if self.acked < offset < self.next + FAR:
+        end = self.next
+        offset = end + ((number - base - end + HALF) & MASK) - HALF
+        if self.acked < offset < end + FAR:
             self.acked = offset
             if self.queue:
                 self._overdue(self._gap())
@@ -179,13 +178,15 @@ class Stream:
     def place(self, packet: Packet, plain: bool) -> None:
         """Finds the place of a packet's payload and FIN; sets `packet.offset`. `plain`: it has no SYN, FIN or RST."""
         self.current = packet
-        if self.base is None or packet.seq is None:
+        base, seq = self.base, packet.seq
+        if base is None or seq is None:
             return
         payload = packet.end - packet.start
-        offset = self.next + ((packet.seq - self.base - self.next + HALF) & MASK) - HALF
-        if not plain or self._floating or not -FAR < offset - self.next < FAR:
+        ahead = ((seq - base - self.next + HALF) & MASK) - HALF
+        if not plain or self._floating or not -FAR < ahead < FAR:
             self._place(packet, payload)
             return
+        offset = self.next + ahead
         if payload > 0:
             packet.offset = self.shown = offset
             self.segments += 1
@@ -226,21 +227,29 @@ class Stream:
 
     # ---------------------------------------------------------------- payload in
 
+    def follows(self, packet: Packet, data: bytes, at: int) -> bool:
+        """Takes payload bytes of a packet that was placed, if they are the next ones of the stream and nothing waits:
+        `data`, one byte at least, stands at its dump offset `at`. False, and nothing done, if they are not."""
+        offset = packet.offset
+        if offset is None or self.queue:
+            return False
+        start = self.next
+        if offset + at - packet.start != start:
+            return False
+        length = len(data)
+        packet.captured += length
+        self.shown = self.next = end = start + length
+        if end > self.high:
+            self.high = end
+        if length == 1 and self.peer.window == 0:
+            self._probe = start
+        self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
+        return True
+
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
-        offset = packet.offset
-        if offset is not None and data and not self.queue:
-            start = offset + at - packet.start
-            if start == self.next:
-                length = len(data)
-                packet.captured += length
-                self.shown = self.next = end = start + length
-                if end > self.high:
-                    self.high = end
-                if length == 1 and self.peer.window == 0:
-                    self._probe = start
-                self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
-                return [Delivery(self.side, start, data, length, packet, at)]
+        if data and self.follows(packet, data, at):
+            return [Delivery(self.side, self.next - len(data), data, len(data), packet, at)]
         out: List[Delivery] = []
         if data:
             packet.captured += len(data)

@@ -152,19 +152,19 @@ class Flows:
         RST, a sequence number too far away, or a direction of which no byte was seen yet.
         """
         known = self._table.get(packet.key or _NOWHERE)
-        flags = packet.flags
-        plain = flags in _PLAIN
-        if known is None or not plain and "S" in flags:
+        plain = packet.flags in _PLAIN
+        if known is None or not plain and "S" in packet.flags:
             known = self._open(packet, known)
         flow, stream = known
-        self._clock = flow.last = self._clock + 1
-        if not self._clock % _OFTEN:
+        clock = self._clock = flow.last = self._clock + 1
+        if not clock % _OFTEN:
             self._weigh()
         packet.stream = flow.connection.number
         packet.side = stream.side
         stream.window = packet.window
-        if packet.ack is not None and packet.ack != stream.peer.ack:
-            stream.peer.acknowledge(packet.ack)
+        ack, peer = packet.ack, stream.peer
+        if ack is not None and ack != peer.ack:
+            peer.acknowledge(ack)
         stream.place(packet, plain)
         if (stream.fin is not None or not plain) and not flow.connection.closed:
             self._closes(flow, stream, packet)

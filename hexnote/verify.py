@@ -59,6 +59,7 @@ class Verifier:
         self._ip_checksum = ip_checksum
         self._tcp_checksum = tcp_checksum
         self._packet: Optional[Packet] = None
+        self._agreed: Optional[Packet] = None  # the one before, if it agreed: it is `_packet`, as soon as anybody asks
         self._even = False  # its length and what was shown of it are the same
         self._parts: List[bytes] = []  # the packet's bytes from dump offset 0 on; of a stream only the first, for it has no end
         self._next = 0  # dump offset behind the last byte shown
@@ -80,6 +81,8 @@ class Verifier:
         """
         if block.kind == EXCERPT:
             return []
+        if self._agreed is not None:
+            self._recall(self._agreed)
         self._even = False
         found: List[Finding] = []
         data = block.data
@@ -113,14 +116,20 @@ class Verifier:
         before it; False, and nothing done, where there may be. The usual case, in few steps."""
         if not self._even:
             return False
-        self._packet, self._parts, self._next = packet, [packet.data], packet.end
-        self._whole, self._open, self._header = True, False, False
-        self._verdict, self._declared = GOOD, None
-        self._sender(packet).good += 1
+        self._agreed = packet
+        sender = self._senders.get(packet.src) or self._sender(packet)
+        sender.good += 1
         self._good += 1
         if packet.end > self._longest:
             self._longest = packet.end
         return True
+
+    def _recall(self, packet: Packet) -> None:
+        """What `block` would have noted of a packet that `agrees`: it is wanted only where something else comes behind it."""
+        self._agreed = None
+        self._packet, self._parts, self._next = packet, [packet.data], packet.end
+        self._whole, self._open, self._header = True, False, False
+        self._verdict, self._declared = GOOD, None
 
     def end(self) -> List[Finding]:
         """What is known at the end of the input."""
