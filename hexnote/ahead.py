@@ -12,7 +12,7 @@ from __future__ import annotations
 import marshal
 import os
 from operator import attrgetter
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from hexnote.dumps import Reader
 from hexnote.look import Look
@@ -21,6 +21,7 @@ from hexnote.strip import Stripper
 
 # What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
 _PIPE = 1 << 20
+_BEHIND = 1 << 18  # of them, in a pipe of one that has enough to do
 _SIZE = 4  # bytes of the length before each message
 _MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
 
@@ -63,16 +64,11 @@ class Ahead:
             os.close(ours)
             _read(theirs, strip, dumps, look, chunks)
         os.close(theirs)
-        self._pipe = open(ours, "rb", buffering=_PIPE)
+        self._pipe = ours
 
     def __iter__(self) -> Iterator[Iterator[Item]]:
-        take = self._pipe.read
         while True:
-            size = int.from_bytes(take(_SIZE), "little")
-            data = take(size)
-            if not size or len(data) < size:
-                raise ChildProcessError("the process that reads it has come to an end")
-            message: Message = marshal.loads(data)
+            message: Message = marshal.loads(self._take(int.from_bytes(self._take(_SIZE), "little")))
             last = message.pop() if isinstance(message[-1], dict) else None
             yield self._items(message)
             if last is not None:
@@ -83,12 +79,26 @@ class Ahead:
         """Nothing more is wanted: the other process ends."""
         import signal
 
-        self._pipe.close()
+        os.close(self._pipe)
         try:
             os.kill(self._process, signal.SIGKILL)
             os.waitpid(self._process, 0)
         except OSError:
             pass
+
+    def _take(self, size: int) -> bytes:
+        """The next bytes of the pipe, no more of them: what lies in it tells the other process how far behind this one is."""
+        data = os.read(self._pipe, size)
+        if len(data) == size:
+            return data
+        pieces = [data]
+        while size:
+            if not data:
+                raise ChildProcessError("the process that reads it has come to an end")
+            size -= len(data)
+            data = os.read(self._pipe, size)
+            pieces.append(data)
+        return b"".join(pieces)
 
     def _end(self, last: Dict[str, Any]) -> None:
         if "error" in last:
@@ -160,6 +170,26 @@ def _widen(pipe: int) -> None:
         pass
 
 
+def _unread() -> Callable[[int], int]:
+    """How many bytes lie in a pipe; where that cannot be told, as if there were very many."""
+    try:
+        from array import array
+        from fcntl import ioctl
+        from termios import FIONREAD
+    except ImportError:
+        return lambda pipe: _PIPE
+    size = array("i", (0,))
+
+    def unread(pipe: int) -> int:
+        try:
+            ioctl(pipe, FIONREAD, size)
+        except OSError:
+            return _PIPE
+        return size[0]
+
+    return unread
+
+
 def _watch(pipe: int) -> None:
     """Have this process end with the first one, even while it waits for more of the text."""
     import _thread
@@ -186,6 +216,8 @@ class _Sender:
         self._dumps = dumps
         self._reports = dumps.relay()
         self._layouts: Dict[Tuple[int, Layout], int] = {}
+        self._left = _unread()  # of what was sent
+        self._looks = True
 
     def all(self, strip: Stripper, chunks: Iterator[bytes]) -> None:
         """Read the text to its end."""
@@ -211,6 +243,7 @@ class _Sender:
         """Send the items of one read, in a message or a few."""
         message: Message = []
         reports = self._reports
+        self._looks = self._left(self._pipe) >= _BEHIND
         for item in items:
             if reports:
                 message += reports
@@ -219,6 +252,7 @@ class _Sender:
             if len(message) >= _MOST:
                 self._send(message)
                 message.clear()
+                self._looks = self._left(self._pipe) >= _BEHIND
         message += reports
         reports.clear()
         if message:
@@ -237,7 +271,7 @@ class _Sender:
         if number is None:
             number = self._layouts[key] = len(self._layouts)
             message.append([item.stride, *item.layout])
-        headers = _SEEN(item.packet) if self._look.at(item) else None
+        headers = _SEEN(item.packet) if self._looks and self._look.at(item) else None
         return item.line, item.text, item.head, number, item.dress, item.data, headers
 
     def _send(self, message: Message) -> None:

@@ -59,6 +59,11 @@ def main(argv: Optional[List[str]] = None) -> int:
         return MISTAKE
     except BrokenPipeError:  # whoever read the output has seen enough
         return DONE
+    except ModuleNotFoundError as error:
+        if error.name not in ("lark", "colorama"):
+            raise
+        say(f"this needs the package {error.name}, which {sys.executable} does not have: pip install {error.name}")
+        return MISTAKE
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:

@@ -464,3 +464,14 @@ def test_live_input_is_annotated_at_once() -> None:
 
 def test_diagnosis_exits_1_on_an_error(hexnote: Hexnote, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hexnote("--diagnose", os.path.join(SAMPLES, "tls12-ecdhe.txt")).status == 0
+
+
+def test_a_package_that_is_missing_is_named() -> None:
+    """What needs Lark at run time says so in a line, where there is none."""
+    code = (
+        "import sys; sys.modules['lark'] = None; from hexnote.cli import main; "
+        f"sys.exit(main([{os.path.join(SAMPLES, 'in-words.txt')!r}]))"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
+    assert made.returncode == 2
+    assert made.stderr.count(b"\n") == 1 and b"needs the package lark" in made.stderr
