@@ -59,7 +59,8 @@ def told(text: bytes, kind: str, first: int, size: int) -> bytes:
 @pytest.fixture(autouse=True, params=("the other process", "this one", "by turns"))
 def who_looks(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which process looks at packets, whatever the pipe holds: the outcome must be the same."""
-    turns = itertools.cycle({"the other process": [1 << 30], "this one": [0], "by turns": [1 << 30, 0, 0, 1 << 30, 0]}[request.param])
+    left = {"the other process": [1 << 30], "this one": [0], "by turns": [1 << 30, 0, 0, 1 << 30, 0]}
+    turns = itertools.cycle(left[request.param])
     monkeypatch.setattr(ahead, "_unread", lambda: lambda pipe: next(turns))
     if request.param == "by turns":
         monkeypatch.setattr(ahead, "_MOST", 3)
