@@ -264,10 +264,9 @@ class Trace:
         if not self.shown:
             self._close_packet()
             self.owner.found = True
+            self.words.bytes()
         self.count = packet.number = self.count + 1
         self.packet = packet
-        if not self.words.over:
-            self.words.bytes()
         if self.timed and packet.header:
             packet.time = self.dumps.stamp(packet.header)
         flows = self.flows
