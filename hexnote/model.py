@@ -287,7 +287,7 @@ class Connection:
     """A TCP connection: two directions, 0 from the client and 1 from the server."""
 
     __slots__ = (
-        "number", "ends", "closed", "session", "readers", "first", "reviewed", "pseudo", "story", "verdict", "certificate_line",
+        "number", "ends", "closed", "session", "readers", "reviewed", "pseudo", "story", "verdict", "certificate_line",
         "reset", "evicted", "torn",
         "dialogue", "preface",
     )  # fmt: skip
@@ -307,7 +307,6 @@ class Connection:
         self.torn = False  # it begins without a SYN, behind an eviction: what stood before may have been told as another one
         self.session: Any = None  # what the two ends have agreed; None before the first byte
         self.readers: Any = ()  # of records, one a side
-        self.first: Optional[Packet] = None
         self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
 

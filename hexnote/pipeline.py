@@ -241,23 +241,25 @@ class Trace:
                 self.headless.prose(item.text)
             if not self.words.over:
                 self.words.prose(item.text, item.line)
+            return
+        packet = item.packet
+        if packet is None and QUICK and item.clear and item.kind == PACKET and self.look.at(item):
+            packet = item.packet
+        if packet is not None:
+            self._usual(item, packet)
+            if packet.consistent and self.verifier.agrees(packet):
+                return
+        elif item.kind == PACKET:
+            self._packet(item)
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
+            return
         else:
-            packet = item.packet
-            if packet is not None or item.clear and item.kind == PACKET and QUICK and self.look.at(item):
-                packet = packet or item.packet
-                self._usual(item, packet)
-                if packet.consistent and self.verifier.agrees(packet):
-                    return
-            elif item.kind == PACKET:
-                self._packet(item)
-            else:
-                self._more(item)
-            if self.packet is not None:
-                found = self.verifier.block(self.packet, item, self.dumps.summary)
-                if found:
-                    self._say(found)
+            self._more(item)
+        if self.packet is not None:
+            found = self.verifier.block(self.packet, item, self.dumps.summary)
+            if found:
+                self._say(found)
 
     def _usual(self, block: Block, packet: Packet) -> None:
         """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
