@@ -18,14 +18,14 @@ _SERVER: Dict[str, int] = {
 _CLIENT: Dict[str, int] = {
     "client_hello": 1, "supplemental_data": 2, "certificate": 3, "client_key_exchange": 4, "certificate_verify": 5,
 }
-_LOOSE = frozenset(("hello_request", "client_hello", "hello_retry_request"))
+RANKS = (_CLIENT, _SERVER)  # by side
 _SIGNED = frozenset(("dhe", "ecdhe"))  # key exchanges with a signed ServerKeyExchange
 
 
 def expected(story: Story, course: Course, step: Step) -> str:
     """What should have come instead of `step`, which is not in `course` yet; "" where it is in order, or nothing is certain."""
     side = step.side
-    if course.holed[side] or step.format != "tls" or step.buffer or step.missing or course.hello is None:
+    if course.hello is None or course.holed[side] or step.missing or step.buffer or step.format != "tls":
         return ""
     if step.kind == "message":
         return _server(story, course, step) if side else _client(course, step)
@@ -41,19 +41,17 @@ def expected(story: Story, course: Course, step: Step) -> str:
 
 
 def _server(story: Story, course: Course, step: Step) -> str:
-    name = step.name
-    if name in _LOOSE:
-        return "a ServerHello" if name == "hello_retry_request" and course.retry is not None else ""
-    rank = _SERVER.get(name)
+    rank = _SERVER.get(step.name)
     if rank is None:
-        return ""
+        return "a ServerHello" if step.name == "hello_retry_request" and course.retry is not None else ""
     if course.answer is None:
         return "" if rank == 1 else "a ServerHello"
     if course.version == 0x0304:
         return "an encrypted message (TLS 1.3)" if rank > 1 else "an encrypted message"
-    if rank <= course.rank[1]:
-        return "what follows it" if rank == course.rank[1] else _behind(course.rank[1])
-    if rank >= 5 and rank <= 7:
+    before = course.rank[1]
+    if rank <= before:
+        return "what follows it" if rank == before else _behind(before)
+    if rank == 5 or 5 < rank <= 7 and (course.certificate[1] is None or course.key_exchange is None):
         row: Sequence[str] = getattr(story.names("cipher_suites"), "rows", {}).get(course.suite, ())
         kx, auth = (row[2], row[3]) if len(row) > 3 else ("", "")
         if course.certificate[1] is None and (kx == "rsa" or kx in _SIGNED and "anon" not in auth):
@@ -88,8 +86,3 @@ def _client(course: Course, step: Step) -> str:
 def _behind(rank: int) -> str:
     """What may come behind the server's message of a rank."""
     return {5: "CertificateRequest or ServerHelloDone", 6: "ServerHelloDone"}.get(rank, "what stands behind it in the order")
-
-
-def ranked(step: Step) -> int:
-    """The place of a message in its side's order; 0 where it has none."""
-    return (_SERVER if step.side else _CLIENT).get(step.name, 0)

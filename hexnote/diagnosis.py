@@ -58,7 +58,7 @@ def _lengths(story: Story) -> bool:
 
 
 def _foreign(story: Story) -> bool:
-    return any(step.kind == "other" for step in story.steps)
+    return "other" in story.trail
 
 
 def _certified(story: Story) -> bool:
@@ -66,7 +66,7 @@ def _certified(story: Story) -> bool:
 
 
 def _closed(story: Story) -> bool:
-    return bool(story.closed) or any(step.kind == "FIN" for step in story.steps)
+    return bool(story.closed) or "FIN" in story.trail
 
 
 # Modules that are asked at the end, and whether there is reason to.

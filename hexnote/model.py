@@ -471,6 +471,11 @@ Places = Tuple[Tuple[int, int, int], ...]  # (packet, start, end), dump offsets
 Range = Tuple[int, int]  # of a unit's bytes, from its first one on
 
 
+# Encrypted records whose content type tells something, by that type.
+SEALED_CHANGE, SEALED_HANDSHAKE = "sealed change_cipher_spec", "sealed handshake"
+_SEALED: Dict[Optional[int], str] = {20: SEALED_CHANGE, 21: "sealed alert", 22: SEALED_HANDSHAKE, 24: "sealed heartbeat"}
+
+
 class Step:
     """One thing that happened in a connection, in the order of the capture.
 
@@ -485,10 +490,9 @@ class Step:
     version: Optional[int] = None  # of the record
     format = "tls"  # or "ssl2"
     offset = 0  # stream offset of the first byte: of a message's header, else of the record's
-    size = 0  # bytes: a message with its header, a record's body, the payload of a packet
+    size = 0  # bytes: a message with its header, a record's body, the payload of an RST
     missing = 0  # bytes of them not captured
-    data: Any = b""  # of what is in clear, as far as it is kept: bytes, or a `spans.Patchy`
-    fields: List[Field] = []  # decoded, in offsets of `data`; only where the renderer wants them
+    data: Any = b""  # the first bytes of what is in clear, messages apart: bytes, or a `spans.Patchy`
     pieces: Optional[List[Tuple[int, int, int]]] = None  # as of a Part
     places: Places = ()  # where it stands in the dump
     buffer = ""  # as of JSON: "plain:..." where it was decrypted
@@ -498,10 +502,8 @@ class Step:
     lengths: List[int] = []  # "data": the lengths of the first records' bodies
     last = 0  # "data": that of the last one
     count = 1  # "data": records
-    header = b""  # the summary line of the packet, where a date may stand
-    ttl: Optional[int] = None  # SYN, FIN, RST
+    ttl: Optional[int] = None  # RST
     ipid: Optional[int] = None
-    flags = ""
     segments = 1  # packets that brought it
     dated: Optional[Tuple[float, bool]] = None  # of a Certificate: seconds since 1970, and whether the zone is known
 
@@ -509,6 +511,12 @@ class Step:
         self.kind = kind
         self.side = side  # 0: the client, 1: the server
         self.packet = packet  # the number of the packet that completed it
+
+    @property
+    def mark(self) -> str:
+        """What it is in a word: a message's name, "sealed alert" and the like of an encrypted record, else its kind."""
+        kind = self.kind
+        return self.name if kind == "message" else _SEALED.get(self.type, kind) if kind == "sealed" else kind
 
     def __repr__(self) -> str:
         return f"<Step {self.kind} {SIDES[self.side]} {self.name or self.type} size={self.size} packet={self.packet}>"
@@ -519,20 +527,22 @@ class Story:
 
     # There may be one for each of thousands of connections.
     __slots__ = (
-        "number", "steps", "dropped", "told", "stray", "messages", "courses", "hello", "answer", "names", "reads",
+        "number", "steps", "trail", "dropped", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
         "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "evicted", "torn",
+        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.steps: List[Step] = []
+        self.trail: List[str] = []  # the mark of each step: to see at a glance what there is none of
         self.dropped = 0  # steps left out of their middle
         self.held = 0  # bytes of its messages that are kept and read
+        self.kept = 0  # of all its messages that are kept, those that others have too apart
         self.told: List[Finding] = []  # findings made so far, with those of other rooms
         self.stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
-        self.messages: Dict[Tuple[int, str], Step] = {}  # (side, name): the first of them, "client_hello#2" the second hello
+        self.finished: Optional[Step] = None  # the server's first Finished, decrypted
         self.courses: List[Course] = []  # its handshakes, as far as they are in clear
         self.hello: Optional[Hello] = None  # the last ClientHello in clear
         self.answer: Optional[Hello] = None  # the last ServerHello in clear
@@ -566,6 +576,10 @@ class Story:
         self.snapped = [0, 0]  # bytes that packets do not show
         self.version: Optional[int] = None  # negotiated
         self.suite: Optional[int] = None
+
+    def last(self, kind: str) -> Optional[Step]:
+        """The last step of a kind: "FIN", "RST" and the like, which are their own marks."""
+        return next((s for s in reversed(self.steps) if s.kind == kind), None) if kind in self.trail else None
 
     def of(self, kind: str, side: Optional[int] = None) -> List[Step]:
         """The steps of a kind, in order."""

@@ -583,7 +583,7 @@ class Trace:
                         self._diagnose(connection, part, None, findings)
         story = connection.story
         if story is not None:
-            connection.reset = next((s for s in reversed(story.steps) if s.kind == "RST"), None)
+            connection.reset = story.last("RST")
             closing = from_stream(flow, connection)
             connection.preface = str(connection.dialogue or "")
             self.teller.close(story, connection, flow.streams)

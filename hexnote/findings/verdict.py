@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import SIDES, VERSIONS, Finding, Step, Story, Verdict, plural, title
+from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -52,6 +52,7 @@ _ITSELF = frozenset((
 ))  # fmt: skip
 # What says by itself who closed, or that it is not to be believed.
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
+_NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
 _SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
@@ -106,6 +107,8 @@ def _joined(story: Story, alert: Step, cause: Finding) -> str:
 
 def fatal(story: Story) -> Optional[Step]:
     """The first alert in clear at level fatal."""
+    if "alert" not in story.trail:
+        return None
     return next((s for s in story.steps if s.kind == "alert" and s.level == 2 and s.description >= 0), None)
 
 
@@ -140,24 +143,31 @@ def _closed_first(story: Story, alerts: bool) -> str:
     if not story.courses or story.pseudo or not all(story.packets):
         return ""
     events: List[Tuple[int, int, Step, str]] = []
+    steps, trail = story.steps, story.trail
+    course = story.courses[0]
+    alerts_too = alerts and course.complete
+    # Where the first step of a kind stands: before it there is none to look for.
+    begin = min(trail.index(kind) if kind in trail else len(trail) for kind in ("FIN", "RST"))
     for side in (0, 1):
-        mine = [(i, s) for i, s in enumerate(story.steps) if s.side == side and s.kind not in ("SYN", "hole")]
-        for i, step in mine:
-            if step.kind in ("FIN", "RST"):
+        for i in range(begin, len(trail)):
+            step = steps[i]
+            if step.side == side and (step.kind == "FIN" or step.kind == "RST"):
                 events.append((_when(step), i, step, step.kind))
                 break
-        said = [(i, s) for i, s in mine if s.kind not in ("FIN", "RST")]
-        if said and alerts and story.courses[0].complete:
-            i, step = said[-1]
+        for i in range(len(trail) - 1 if alerts_too else -1, -1, -1):
+            step = steps[i]
+            if step.side != side or step.kind in _NO_RECORDS:
+                continue
             how = ""
             if step.kind == "alert":
                 how = title(story, "alert_descriptions", step.description, 2)
             elif step.kind == "sealed" and step.type == 21:
                 how = "an encrypted alert, by its place probably close_notify"
-            elif step.kind == "data" and story.courses[0].version == 0x0304 and step.last in (19, 11):
+            elif step.kind == "data" and course.version == 0x0304 and step.last in (19, 11):
                 how = "a record as long as an alert, probably close_notify"
             if how:
                 events.append((_when(step), i, step, how))
+            break
     events.sort(key=lambda e: e[:2])
     if not events:
         return f" Still open where {_stops(story)}."
@@ -233,7 +243,7 @@ def certificate_line(story: Story) -> str:
         return ""
     lead = "client certificate: "
     if course.version == 0x0304 and course.request is None:
-        finished = story.messages.get((1, "finished"))
+        finished = story.finished
         if finished is None or course.holed[1]:
             return lead + "encrypted: whether one was asked for and sent is not visible (TLS 1.3)"
         if not course.resumed:
@@ -304,6 +314,5 @@ def _where(step: Step) -> str:
 
 def _inside(story: Story) -> str:
     """Whether a later handshake hides another request."""
-    return "; a renegotiation follows: what was asked in it is encrypted" if any(
-        s.kind == "sealed" and s.type == 20 for s in story.steps) else ""
+    return "; a renegotiation follows: what was asked in it is encrypted" if SEALED_CHANGE in story.trail else ""
 
