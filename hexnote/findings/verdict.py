@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Finding, Step, Story, Verdict, plural, title
+from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -52,7 +52,10 @@ _ITSELF = frozenset((
 ))  # fmt: skip
 # What says by itself who closed, or that it is not to be believed.
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
+_CLOSE = frozenset(("FIN", "RST"))
 _NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
+# The packet that brought a step, its number among the story's steps (no two have the same), what it is in words, the step.
+_Event = Tuple[int, int, str, Step]
 _SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
@@ -142,46 +145,59 @@ def _closed_first(story: Story, alerts: bool) -> str:
     """The same by FIN and RST, and by `alerts` too, where that is so."""
     if not story.courses or story.pseudo or not all(story.packets):
         return ""
-    events: List[Tuple[int, int, Step, str]] = []
-    steps, trail = story.steps, story.trail
+    events = _closes(story)
     course = story.courses[0]
-    alerts_too = alerts and course.complete
-    # Where the first step of a kind stands: before it there is none to look for.
-    begin = min(trail.index(kind) if kind in trail else len(trail) for kind in ("FIN", "RST"))
-    for side in (0, 1):
-        for i in range(begin, len(trail)):
-            step = steps[i]
-            if step.side == side and (step.kind == "FIN" or step.kind == "RST"):
-                events.append((_when(step), i, step, step.kind))
-                break
-        for i in range(len(trail) - 1 if alerts_too else -1, -1, -1):
-            step = steps[i]
-            if step.side != side or step.kind in _NO_RECORDS:
-                continue
-            how = ""
-            if step.kind == "alert":
-                how = title(story, "alert_descriptions", step.description, 2)
-            elif step.kind == "sealed" and step.type == 21:
-                how = "an encrypted alert, by its place probably close_notify"
-            elif step.kind == "data" and course.version == 0x0304 and step.last in (19, 11):
-                how = "a record as long as an alert, probably close_notify"
-            if how:
-                events.append((_when(step), i, step, how))
-            break
-    events.sort(key=lambda e: e[:2])
+    if alerts and course.complete:
+        events += _alerts(story, course)
     if not events:
         return f" Still open where {_stops(story)}."
-    packet, _, first, how = events[0]
+    events.sort()
+    packet, _, how, first = events[0]
     name = SIDES[first.side]
     if first.kind == "RST":
         return f" The {name} ended it by RST (packet {packet})."
     if first.kind == "FIN":
         bare = alerts and not (story.snapped[first.side] or story.gaps[first.side])
         return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
-    end = next((e for e in events if e[2].side == first.side and e[2].kind in ("FIN", "RST")), None)
-    if end is None:
-        return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
-    return f" The {name} closed first: {how} (packet {packet}), then {end[3]} (packet {end[0]})."
+    for when, _, then, step in events:
+        if step.side == first.side and step.kind in _CLOSE:
+            return f" The {name} closed first: {how} (packet {packet}), then {then} (packet {when})."
+    return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
+
+
+def _closes(story: Story) -> List[_Event]:
+    """The first FIN or RST of each side."""
+    trail, events = story.trail, []
+    begin = trail.index("FIN") if "FIN" in trail else len(trail)
+    if "RST" in trail:
+        begin = min(begin, trail.index("RST"))
+    missed = [True, True]
+    for i, step in enumerate(story.steps[begin:], begin):
+        if step.kind in _CLOSE and missed[step.side]:
+            missed[step.side] = False
+            events.append((_when(step), i, step.kind, step))
+    return events
+
+
+def _alerts(story: Story, course: Course) -> List[_Event]:
+    """The last record of each side, where it is an alert as far as that shows."""
+    events: List[_Event] = []
+    missed = [True, True]
+    for i in range(len(story.steps) - 1, -1, -1):
+        step = story.steps[i]
+        kind, side = step.kind, step.side
+        if kind in _NO_RECORDS or not missed[side]:
+            continue
+        missed[side] = False
+        if kind == "alert":
+            events.append((_when(step), i, title(story, "alert_descriptions", step.description, 2), step))
+        elif kind == "sealed" and step.type == 21:
+            events.append((_when(step), i, "an encrypted alert, by its place probably close_notify", step))
+        elif kind == "data" and course.version == 0x0304 and step.last in (19, 11):
+            events.append((_when(step), i, "a record as long as an alert, probably close_notify", step))
+        if True not in missed:
+            break
+    return events
 
 
 def _stops(story: Story) -> str:
