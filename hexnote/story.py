@@ -88,14 +88,15 @@ class Teller:
 
     def _trace(self, certificates: List[Any]) -> None:
         """Remembers certificates, for other connections' chains."""
+        known = self._known
         for _, _, der in certificates[:16]:
-            if not der or der in self._known:
+            if not der or der in known:
                 continue
             facts_of = self._reads(der)
-            if len(self._known) >= 4 * SHARED:
-                self._known.clear()
+            if len(known) >= 4 * SHARED:
+                known.clear()
                 self._traced.clear()
-            self._known.add(der)
+            known.add(der)
             if facts_of is not None and facts_of.subject_key:
                 self._traced[facts_of.subject_key] = der
 
