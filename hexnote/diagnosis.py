@@ -18,7 +18,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 
-# Step (by its mark, as Step has it) -> the modules that may say something at once.
+# Step (by its mark, as Step has it) -> the modules that may say something at once. `Teller` hands out no other encrypted
+# records, and no SYN, FIN or RST.
 AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "alert": ("resumption", "choices", "alerts", "client_certificate"),
     "sealed alert": ("alerts",),

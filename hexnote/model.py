@@ -11,7 +11,7 @@ Three coordinates are in use, and a name always says which:
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Value = Union[int, str, None]
 
@@ -473,7 +473,7 @@ Range = Tuple[int, int]  # of a unit's bytes, from its first one on
 
 # Encrypted records whose content type tells something, by that type.
 SEALED_CHANGE, SEALED_HANDSHAKE = "sealed change_cipher_spec", "sealed handshake"
-_SEALED: Dict[Optional[int], str] = {20: SEALED_CHANGE, 21: "sealed alert", 22: SEALED_HANDSHAKE, 24: "sealed heartbeat"}
+SEALED: Dict[Optional[int], str] = {20: SEALED_CHANGE, 21: "sealed alert", 22: SEALED_HANDSHAKE, 24: "sealed heartbeat"}
 
 
 class Step:
@@ -516,7 +516,7 @@ class Step:
     def mark(self) -> str:
         """What it is in a word: a message's name, "sealed alert" and the like of an encrypted record, else its kind."""
         kind = self.kind
-        return self.name if kind == "message" else _SEALED.get(self.type, kind) if kind == "sealed" else kind
+        return self.name if kind == "message" else SEALED.get(self.type, kind) if kind == "sealed" else kind
 
     def __repr__(self) -> str:
         return f"<Step {self.kind} {SIDES[self.side]} {self.name or self.type} size={self.size} packet={self.packet}>"
@@ -528,8 +528,8 @@ class Story:
     # There may be one for each of thousands of connections.
     __slots__ = (
         "number", "steps", "trail", "dropped", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
-        "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
-        "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
+        "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
+        "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
         "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn",
     )  # fmt: skip
 
@@ -551,14 +551,13 @@ class Story:
         self.name_of: Callable[[bytes], Tuple[str, Any]] = _no_name_of  # DER of a Name -> (text, key to compare)
         self.lengths: Any = None  # the arithmetic of encrypted records, where there is one
         self.preface: Any = None  # the dialogue before TLS, where one was recognised
-        self.find_places: Callable[[int, int, int], Places] = _no_places  # (side, stream offsets) -> where they stand
+        # By side: stream offsets -> where they stand.
+        self.finds: Sequence[Callable[[int, int], List[Tuple[int, int, int]]]] = (_no_places, _no_places)
         self.at: Optional[float] = None  # `--at`: seconds since 1970
         # Whether one certificate's key verifies another's signature, None: not checked. Only where it is to be checked.
         self.verifies: Optional[Callable[[bytes, bytes], Optional[bool]]] = None
         self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
         self.packets = [False, False]  # packets of a side were seen
-        self.data_records = [0, 0]  # application data records, by side
-        self.data_bytes = [0, 0]
         self.long: List[Tuple[int, int, bool, Places]] = []  # records longer than TLS 1.3 allows: (side, bytes, in clear, where)
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
@@ -593,7 +592,7 @@ class Story:
         for local, stream, size in step.pieces or [(0, step.offset, max(step.size, end))]:
             lo, hi = max(start, local), min(end, local + size)
             if lo < hi:
-                found += self.find_places(step.side, stream + lo - local, stream + hi - local)
+                found += self.finds[step.side](stream + lo - local, stream + hi - local)
         return tuple(found)
 
 
@@ -730,8 +729,8 @@ def _no_name_of(der: bytes) -> Tuple[str, Any]:
     return "", None
 
 
-def _no_places(side: int, start: int, end: int) -> Places:
-    return ()
+def _no_places(start: int, end: int) -> List[Tuple[int, int, int]]:
+    return []
 
 
 def finding(

@@ -10,7 +10,22 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from hexnote import facts
 from hexnote.course import extended, follow, follow_message
-from hexnote.model import BODY, END, LOST, MESSAGE, OTHER, Connection, Form, Packet, Part, Places, Step, Story
+from hexnote.model import (
+    BODY,
+    END,
+    LOST,
+    MESSAGE,
+    OTHER,
+    SEALED,
+    Connection,
+    Form,
+    Packet,
+    Part,
+    Places,
+    Record,
+    Step,
+    Story,
+)  # fmt: skip
 
 # Steps of one connection: beyond MOST, those between the first HEAD and the last TAIL are left out.
 MOST, HEAD, TAIL = 1024, 384, 256
@@ -54,13 +69,12 @@ class Teller:
         self._traced: Dict[Any, bytes] = {}
         self._known: Set[bytes] = set()
 
-    def begin(self, connection: Connection, find: Callable[[int, int, int], Places]) -> Story:
-        """The story of a new connection; `find` says where bytes of a side's stream stand in the dump."""
+    def begin(self, connection: Connection) -> Story:
+        """The story of a new connection."""
         story = connection.story = Story(connection.number)
         story.names = self._names
         story.reads = self._reads
         story.name_of = self._name_of
-        story.find_places = find
         story.lengths = self._lengths
         story.at = self._at
         story.verifies = self._verifies
@@ -110,10 +124,9 @@ class Teller:
 
     # ---------------------------------------------------------------- packets
 
-    def packet(self, story: Story, packet: Packet, offset: int) -> Optional[Step]:
-        """A packet that opens, closes or breaks off; the last step that it makes. `offset`: up to where its side had sent "
-          "before."""
-        step = None
+    def packet(self, story: Story, packet: Packet, offset: int) -> None:
+        """A packet that opens, closes or breaks off: what that tells is asked at the end. `offset`: up to where its side had
+        sent before."""
         flags, side = packet.flags, packet.side
         for letter, kind in _LETTERS:
             if letter in flags:
@@ -129,31 +142,31 @@ class Teller:
                     tcp = packet.link + packet.ip
                     step.places = ((packet.number, tcp, tcp + packet.tcp),)
                 self._add(story, step, kind)
-        return step
 
     # ---------------------------------------------------------------- parts
 
     def part(self, story: Story, part: Part, packet: int, header: bytes = b"") -> Optional[Step]:
-        """What a part tells that is complete, as a step; None where it tells nothing new of note.
+        """What a part tells that is complete, as a step; None where it tells nothing that is to be looked at at once.
 
         `packet` is the number of the packet being read, `header` its summary line.
         """
-        kind, record = part.kind, part.record
+        kind = part.kind
+        if kind == MESSAGE:
+            return self._message(story, part, packet, header)
+        record = part.record
         if kind == END:
             if record is None or record.format == "ssl2" or record.inside == 21:
                 return None  # an alert that was decrypted is told as one in clear
             if record.type == 23:
-                return self._data(story, part, packet)
+                return self._data(story, part.side, record, packet)
             if record.encrypted:
-                return self._sealed(story, part, packet)
+                return self._sealed(story, part.side, record, packet)
             if record.length > 16389:
-                self._long(story, part)
+                self._long(story, part.side, record)
             return None
-        if kind == MESSAGE:
-            return self._message(story, part, packet, header)
         if kind == BODY:
             if record is not None and part.done and not record.encrypted and record.type not in (22, 23):
-                return self._body(story, part, packet)
+                return self._body(story, part, record, packet)
             return None
         if kind in (LOST, OTHER):
             return self._rest(story, part, packet)
@@ -166,7 +179,6 @@ class Teller:
             step = Step("data", side, act.frame or 0)
             step.size = step.last = act.length or 0
             step.lengths = [act.length] if act.length else []
-            story.data_records[side] += 1
         elif act.encrypted:
             step = Step("sealed", side, act.frame or 0)
             step.size = act.length or 0
@@ -205,14 +217,10 @@ class Teller:
             del steps[HEAD:-TAIL], story.trail[HEAD:-TAIL]
         return step
 
-    def _data(self, story: Story, part: Part, packet: int) -> Optional[Step]:
-        record = part.record
-        assert record is not None
-        side, size = part.side, record.length - 5
+    def _data(self, story: Story, side: int, record: Record, packet: int) -> Optional[Step]:
+        size = record.length - 5
         if size > _LONG:
-            self._long(story, part)
-        story.data_records[side] += 1
-        story.data_bytes[side] += size
+            self._long(story, side, record)
         trail = story.trail
         if trail and trail[-1] == "data":
             step = story.steps[-1]
@@ -238,29 +246,29 @@ class Teller:
         follow(story, step)
         return self._add(story, step, "data")
 
-    def _long(self, story: Story, part: Part) -> None:
+    def _long(self, story: Story, side: int, record: Record) -> None:
         """Notes a record that may be longer than allowed."""
-        record = part.record
-        if record is not None and len(story.long) < 16:
-            places = story.find_places(part.side, record.offset, record.offset + 5)
-            story.long.append((part.side, record.length - record.header, not record.encrypted and record.type != 23, places))
+        if len(story.long) < 16:
+            places = tuple(story.finds[side](record.offset, record.offset + 5))
+            story.long.append((side, record.length - record.header, not record.encrypted and record.type != 23, places))
 
-    def _sealed(self, story: Story, part: Part, packet: int) -> Step:
-        record = part.record
-        assert record is not None
-        if record.length > _LONG:
-            self._long(story, part)
-        side, offset = part.side, record.offset
+    def _sealed(self, story: Story, side: int, record: Record, packet: int) -> Optional[Step]:
+        length, offset, kind = record.length, record.offset, record.type
+        if length > _LONG:
+            self._long(story, side, record)
         step = Step("sealed", side, packet)
-        step.type, step.version, step.offset = record.type, record.version, offset
-        step.size, step.missing, step.finished = record.length - record.header, record.missing, record.finished
-        step.places = story.find_places(side, offset, offset + record.length)
+        step.type, step.version, step.offset = kind, record.version, offset
+        step.size = length - record.header
+        if record.missing:
+            step.missing = record.missing
+        if record.finished:
+            step.finished = True
+        step.places = tuple(story.finds[side](offset, offset + length))
         follow(story, step)
-        return self._add(story, step, step.mark)
+        self._add(story, step, SEALED.get(kind, "sealed"))
+        return step if kind == 21 or kind == 24 else None
 
-    def _body(self, story: Story, part: Part, packet: int) -> Optional[Step]:
-        record = part.record
-        assert record is not None
+    def _body(self, story: Story, part: Part, record: Record, packet: int) -> Step:
         buf = part.buf
         if record.format == "ssl2":
             step = Step("message", part.side, packet)
@@ -271,8 +279,10 @@ class Teller:
                 step.facts = story.hello = facts.ssl2_hello(buf)
                 # Ranges of facts count from the body, as `where` does from `offset`.
                 step.pieces = [(0, part.base, record.length - record.header)]
+            mark = step.name
         else:
-            step = Step(_CONTENT.get(record.type or 0, "record"), part.side, packet)
+            mark = _CONTENT.get(record.type or 0, "record")
+            step = Step(mark, part.side, packet)
             step.type, step.version, step.offset = record.type, record.version, record.offset
             step.size, step.pieces = record.length - 5, [(0, part.base, record.length - 5)]
             if record.type == 21 and not record.missing and isinstance(buf, bytes) and len(buf) >= 2:
@@ -280,12 +290,15 @@ class Teller:
                 if story.version == 0x0304:
                     # RFC 8446 section 6: the level says nothing; these two alone do not end the connection in error.
                     step.level = 1 if step.description in (0, 90) else 2
-        step.missing = record.missing
-        step.data = buf[:BODY_BYTES] if isinstance(buf, bytes) else b""
-        step.buffer = part.buffer
+            elif isinstance(buf, bytes):
+                step.data = buf[:BODY_BYTES]
+        if record.missing:
+            step.missing = record.missing
+        if part.buffer:
+            step.buffer = part.buffer
         step.places = self._places(story, part, record.offset, record.offset + record.length)
         (follow_message if step.kind == "message" else follow)(story, step)
-        return self._add(story, step, step.mark)
+        return self._add(story, step, mark)
 
     def _message(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
         message = part.message
@@ -306,7 +319,7 @@ class Teller:
             step.buffer = part.buffer
             step.places = self._places(story, part, offset, offset + size)
         elif pieces is None or len(pieces) < 2:
-            step.places = story.find_places(side, offset, offset + size)
+            step.places = tuple(story.finds[side](offset, offset + size))
         else:
             step.places = story.where(step, 0, size)
         if name in _READ:
@@ -369,7 +382,7 @@ class Teller:
     def _places(self, story: Story, part: Part, lo: int, hi: int) -> Places:
         if part.buffer:
             return tuple(part.places.find(part.lo, part.hi)) if part.places is not None else ()
-        return story.find_places(part.side, lo, hi)
+        return tuple(story.finds[part.side](lo, hi))
 
     def _kept(self, story: Story, buf: Any, size: int) -> Any:
         """The bytes of a message, where there is room for them; those of a chain seen before are shared."""
