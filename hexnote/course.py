@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Dict, Optional
 
-from hexnote.course_order import RANKS, expected
+from hexnote.course_order import RANKS, expected, expected_message
 from hexnote.model import Course, Hello, Step, Story
 
 _NAMED: Dict[str, str] = {
@@ -85,8 +85,9 @@ def follow_message(story: Story, step: Step) -> None:
     """Take a message into the handshake it belongs to."""
     name, side, courses = step.name, step.side, story.courses
     course = courses[-1] if courses else None
+    rank = RANKS[side].get(name, 0)
     if course is not None and story.stray is None and None in course.finished:
-        instead = expected(story, course, step)
+        instead = expected_message(story, course, step, rank)
         if instead:
             story.stray = (step, instead)
     if name == "client_hello":
@@ -107,7 +108,6 @@ def follow_message(story: Story, step: Step) -> None:
         if name == "server_hello":
             course.version = 0x0002
         return
-    rank = RANKS[side].get(name, 0)
     if rank > course.rank[side]:
         course.rank[side] = rank
     known = _NAMED.get(name)

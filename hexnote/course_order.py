@@ -22,13 +22,22 @@ RANKS = (_CLIENT, _SERVER)  # by side
 _SIGNED = frozenset(("dhe", "ecdhe"))  # key exchanges with a signed ServerKeyExchange
 
 
-def expected(story: Story, course: Course, step: Step) -> str:
-    """What should have come instead of `step`, which is not in `course` yet; "" where it is in order, or nothing is certain."""
+def expected_message(story: Story, course: Course, step: Step, rank: int) -> str:
+    """What should have come instead of the message `step`, which is not in `course` yet; "" where it is in order, or nothing
+    is certain. `rank`: its place in the order, 0 where it has none."""
     side = step.side
     if course.hello is None or course.holed[side] or step.missing or step.buffer or step.format != "tls":
         return ""
-    if step.kind == "message":
-        return _server(story, course, step) if side else _client(course, step)
+    if not rank:
+        return "a ServerHello" if side and step.name == "hello_retry_request" and course.retry is not None else ""
+    return _server(story, course, rank) if side else _client(course, step, rank)
+
+
+def expected(story: Story, course: Course, step: Step) -> str:
+    """The same of a step that is no message."""
+    side = step.side
+    if course.hello is None or course.holed[side] or step.missing or step.buffer or step.format != "tls":
+        return ""
     if course.version is None or course.version >= 0x0304 or course.version < 0x0300:
         return ""
     if step.kind == "change_cipher_spec" and course.changed[side] is None and course.kind == "full" and not any(course.holed):
@@ -40,10 +49,7 @@ def expected(story: Story, course: Course, step: Step) -> str:
     return ""
 
 
-def _server(story: Story, course: Course, step: Step) -> str:
-    rank = _SERVER.get(step.name)
-    if rank is None:
-        return "a ServerHello" if step.name == "hello_retry_request" and course.retry is not None else ""
+def _server(story: Story, course: Course, rank: int) -> str:
     if course.answer is None:
         return "" if rank == 1 else "a ServerHello"
     if course.version == 0x0304:
@@ -63,10 +69,7 @@ def _server(story: Story, course: Course, step: Step) -> str:
     return ""
 
 
-def _client(course: Course, step: Step) -> str:
-    rank = _CLIENT.get(step.name)
-    if rank is None:
-        return ""
+def _client(course: Course, step: Step, rank: int) -> str:
     if rank == 1:
         early = course.answer is not None and not course.complete and course.alert is None
         return "the rest of the handshake" if early and course.changed[0] is None else ""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 
@@ -77,15 +77,6 @@ def _concerned(story: Story) -> List[str]:
 PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 
 
-def _ask(found: List[Finding], ask: Callable[..., Any], *about: Any) -> None:
-    """Add what a module says. One that fails must cost neither the others nor the annotation; tests want to know."""
-    try:
-        found += ask(*about)
-    except Exception:
-        if STRICT:
-            raise
-
-
 _Asked = Dict[str, Tuple[Callable[[Story, Step], Any], ...]]
 
 
@@ -98,7 +89,8 @@ class Doctor:
         self._verdict: Any = None
 
     def step(self, story: Story, step: Step) -> List[Finding]:
-        """What is known at once by the last step of a story."""
+        """What is known at once by the last step of a story. A module that fails must cost neither the others nor the
+        annotation; tests want to know."""
         found: List[Finding] = []
         mark = story.trail[-1]
         asked = self._at[step.side].get(mark)
@@ -129,11 +121,22 @@ class Doctor:
     def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
         """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
         known = [*story.told, *found]
-        for name in ("chains", "client_certificate"):
-            _ask(known, import_module(f"hexnote.findings.{name}").end, story)
+        self._ask(known, story, ("chains", "client_certificate"))
         speaks = import_module("hexnote.findings.verdict")
         cause = speaks.explains(alert, known)
         return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
+
+    def _ask(self, found: List[Finding], story: Story, names: Sequence[str]) -> None:
+        """Adds what modules say of the whole story, as far as it goes."""
+        for name in names:
+            ask = self._end.get(name)
+            if ask is None:
+                ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
+            try:
+                found += ask(story)
+            except Exception:
+                if STRICT:
+                    raise
 
     def note(self, story: Story, found: List[Finding]) -> None:
         """Findings that were made on a connection, by whomever."""
@@ -152,19 +155,20 @@ class Doctor:
         """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;
         the line on the client's certificate)."""
         found = list(found)
-        for name in _concerned(story):
-            ask = self._end.get(name)
-            if ask is None:
-                ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
-            _ask(found, ask, story)
-        found.sort(key=rank)
+        self._ask(found, story, _concerned(story))
+        if len(found) > 1:
+            found.sort(key=rank)
         self.note(story, found)
         if self._verdict is None:
             self._verdict = import_module("hexnote.findings.verdict")
         verdict: Verdict = self._verdict.verdict(story, story.told)
-        lines: List[Any] = []
-        _ask(lines, self._verdict.certificate_line, story)
-        return found, verdict, "".join(lines)
+        line = ""
+        try:
+            line = self._verdict.certificate_line(story)
+        except Exception:
+            if STRICT:
+                raise
+        return found, verdict, line
 
 
 # ------------------------------------------------------------------ pages

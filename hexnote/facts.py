@@ -18,6 +18,9 @@ RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e07
 
 # More items of a list are not read.
 _MOST = 4096
+# Names of protocols (ALPN) that take up to so many bytes, as clients of a trace offer them: the same again and again.
+_SHORT = 64
+_NAMES: Dict[bytes, Tuple[bytes, ...]] = {}
 # A longer Certificate message is not kept.
 _LARGE = 1 << 14
 
@@ -165,8 +168,9 @@ def _again(buf: bytes, client: bool, kept: _Kept) -> Hello:
         value = asked[name] = known[name]
         return value
 
-    made = Hello(read)
-    made.complete = like.complete
+    made = Hello.__new__(Hello)
+    made._read = read
+    made.complete, made.ssl2, made.retry = like.complete, False, False
     made.version = like.version
     made.random = buf[6:38]
     made.session_id = buf[39 : kept.end]
@@ -247,12 +251,19 @@ def _listed(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[int,
 
 
 def _protocols(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[bytes, ...]:
+    whole = buf[lo:hi] if hi - lo <= _SHORT and isinstance(buf, bytes) else b""
+    known = _NAMES.get(whole)
+    if known is not None:
+        return known
     pos, end = _vector(buf, lo, hi, 2)
     names: List[bytes] = []
     while pos < end and len(names) < _MOST:
         a, pos = _vector(buf, pos, end, 1)
         names.append(buf[a:pos])
-    return tuple(names)
+    found = tuple(names)
+    if whole and len(_NAMES) < 512:
+        _NAMES[whole] = found
+    return found
 
 
 def _ticket(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> int:

@@ -65,6 +65,7 @@ class Teller:
         self._verifies = verifies
         self._keep = keep
         self._held = 0  # bytes of messages, over all connections
+        self._kinds: Dict[str, List[str]] = {}  # TCP flags -> the steps that they make
         self._shared: Dict[bytes, bytes] = {}
         self._traced: Dict[Any, bytes] = {}
         self._known: Set[bytes] = set()
@@ -128,20 +129,22 @@ class Teller:
         """A packet that opens, closes or breaks off: what that tells is asked at the end. `offset`: up to where its side had
         sent before."""
         flags, side = packet.flags, packet.side
-        for letter, kind in _LETTERS:
-            if letter in flags:
-                step = Step(kind, side, packet.number)
-                if kind != "RST":
-                    story.ipid[side] = packet.ipid
-                    if packet.ttl != story.ttl[side]:
-                        self.ttl(story, packet)
-                else:
-                    step.ttl, step.ipid = packet.ttl, packet.ipid
-                    step.size, step.offset = packet.payload, offset
-                if packet.tcp is not None and packet.ip is not None and packet.link is not None:
-                    tcp = packet.link + packet.ip
-                    step.places = ((packet.number, tcp, tcp + packet.tcp),)
-                self._add(story, step, kind)
+        kinds = self._kinds.get(flags)
+        if kinds is None:
+            kinds = self._kinds[flags] = [kind for letter, kind in _LETTERS if letter in flags]
+        for kind in kinds:
+            step = Step(kind, side, packet.number)
+            if kind != "RST":
+                story.ipid[side] = packet.ipid
+                if packet.ttl != story.ttl[side]:
+                    self.ttl(story, packet)
+            else:
+                step.ttl, step.ipid = packet.ttl, packet.ipid
+                step.size, step.offset = packet.payload, offset
+            if packet.tcp is not None and packet.ip is not None and packet.link is not None:
+                tcp = packet.link + packet.ip
+                step.places = ((packet.number, tcp, tcp + packet.tcp),)
+            self._add(story, step, kind)
 
     # ---------------------------------------------------------------- parts
 
