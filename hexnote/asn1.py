@@ -151,16 +151,14 @@ def text(raw: bytes, charset: str = "utf-8", errors: str = "surrogateescape") ->
 def hexes(raw: bytes, limit: int = 20) -> str:
     """Hexadecimal in groups of two bytes, cut behind `limit` bytes; two more where dots would take their place."""
     limit += 2 if len(raw) <= limit + 2 else 0
-    digits = raw[:limit].hex()
-    shown = " ".join([digits[i : i + 4] for i in range(0, len(digits), 4)])
+    shown = raw[:limit].hex(" ", -2)
     return shown + " ..." if len(raw) > limit else shown
 
 
 def colons(raw: bytes, limit: int = 32) -> str:
     """Hexadecimal as serial numbers are written: 68:76:64; cut as above."""
     limit += 2 if len(raw) <= limit + 2 else 0
-    digits = raw[:limit].hex()
-    shown = ":".join([digits[i : i + 2] for i in range(0, len(digits), 2)])
+    shown = raw[:limit].hex(":")
     return shown + ":..." if len(raw) > limit else shown
 
 

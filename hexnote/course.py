@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Dict, Optional
 
-from hexnote.course_order import expected, ranked
+from hexnote.course_order import RANKS, expected, expected_message
 from hexnote.model import Course, Hello, Step, Story
 
 _NAMED: Dict[str, str] = {
@@ -18,46 +18,43 @@ _NAMED: Dict[str, str] = {
 }
 # Handshakes of one connection that are told apart.
 MOST = 64
-_ORDERED = frozenset(("message", "change_cipher_spec", "data"))
+_ORDERED = frozenset(("change_cipher_spec", "data"))  # of what is no message
 # A Finished of TLS 1.3 under a hash of 256 or 384 bits, encrypted: 4 + 32 or 48, content type, tag of 8 or 16.
 _SHORTEST_FINISHED = 4 + 32 + 1 + 8
 
 
 def follow(story: Story, step: Step) -> None:
-    """Take a step into the handshake it belongs to."""
-    kind = step.kind
-    if kind in _ORDERED and story.stray is None and story.courses and not story.courses[-1].complete:
-        instead = expected(story, story.courses[-1], step)
-        if instead:
-            story.stray = (step, instead)
-    if kind == "message":
-        _message(story, step)
-        return
-    course = story.courses[-1] if story.courses else None
-    if course is None:
-        if kind == "change_cipher_spec" or step.finished:
-            course = Course()  # the trace lacks what stood before
-            story.courses.append(course)
-        else:
-            return
-    side = step.side
-    if kind in ("data", "sealed") and course.complete:
+    """Take a step, no message, into the handshake it belongs to."""
+    kind, side, courses = step.kind, step.side, story.courses
+    if courses:
+        course = courses[-1]
+        if None not in course.finished:  # it is complete
+            if kind == "data" or kind == "sealed":
+                return
+        elif kind in _ORDERED and story.stray is None:
+            instead = expected(story, course, step)
+            if instead:
+                story.stray = (step, instead)
+    elif kind == "change_cipher_spec" or step.finished:
+        course = Course()  # the trace lacks what stood before
+        courses.append(course)
+    else:
         return
     if kind == "sealed":
         if step.finished and course.finished[side] is None:
             course.finished[side] = step
             course.last = step
+    elif kind == "data":
+        if course.answer is None and not side and course.hello is not None and course.retry is None:
+            course.early = course.early or step
+        elif course.version == 0x0304:
+            _sealed13(course, step)
     elif kind == "change_cipher_spec":
         if course.changed[side] is None:
             course.changed[side] = step
         course.last = step
         if side and course.answer is not None and not (course.kind or course.holed[1] or course.version == 0x0304):
             course.kind = _resumption(course)
-    elif kind == "data":
-        if course.answer is None and not side and course.hello is not None and course.retry is None:
-            course.early = course.early or step
-        elif course.version == 0x0304 and not course.complete:
-            _sealed13(story, course, step)
     elif kind == "hole":
         course.holed[side] = True
     elif kind == "alert":
@@ -67,14 +64,13 @@ def follow(story: Story, step: Step) -> None:
             course.no_certificate = course.no_certificate or step
 
 
-def extended(story: Story, step: Step) -> None:
-    """A run of application data records has grown by one."""
-    course = story.courses[-1] if story.courses else None
-    if course is not None and course.version == 0x0304 and course.answer is not None and not course.complete:
-        _sealed13(story, course, step)
+def extended(course: Course, step: Step) -> None:
+    """A run of application data records behind the last handshake has grown by one."""
+    if course.version == 0x0304 and course.answer is not None and not course.complete:
+        _sealed13(course, step)
 
 
-def _sealed13(story: Story, course: Course, step: Step) -> None:
+def _sealed13(course: Course, step: Step) -> None:
     """An encrypted record of TLS 1.3: whose Finished may it hold?"""
     if step.side:
         course.finished[1] = course.finished[1] or (step if step.size >= _SHORTEST_FINISHED else None)
@@ -85,31 +81,41 @@ def _sealed13(story: Story, course: Course, step: Step) -> None:
         course.last = step
 
 
-def _message(story: Story, step: Step) -> None:
-    name, side = step.name, step.side
-    course = story.courses[-1] if story.courses else None
+def follow_message(story: Story, step: Step) -> None:
+    """Take a message into the handshake it belongs to."""
+    name, side, courses = step.name, step.side, story.courses
+    course = courses[-1] if courses else None
+    rank = RANKS[side].get(name, 0)
+    if course is not None and story.stray is None and None in course.finished:
+        instead = expected_message(story, course, step, rank)
+        if instead:
+            story.stray = (step, instead)
     if name == "client_hello":
         if course is None or not _goes_on(course):
             course = Course()
-            if len(story.courses) < MOST:
-                story.courses.append(course)
+            if len(courses) < MOST:
+                courses.append(course)
             else:
-                story.courses[-1] = course
+                courses[-1] = course
         course.first_hello = course.first_hello or step
         course.hello = step
     elif course is None:
         course = Course()
-        story.courses.append(course)
+        courses.append(course)
     course.last = step
     if step.format == "ssl2" and name != "client_hello":
         # SSL 2.0 itself: a handshake of its own, of which only the version is followed.
         if name == "server_hello":
             course.version = 0x0002
         return
-    course.rank[side] = max(course.rank[side], ranked(step))
-    if name == "hello_retry_request":
-        course.retry = course.retry or step
-        course.version = 0x0304
+    if rank > course.rank[side]:
+        course.rank[side] = rank
+    known = _NAMED.get(name)
+    if known is not None:
+        if getattr(course, known) is None:
+            setattr(course, known, step)
+        if not course.kind and (known == "client_key" or known == "done"):
+            course.kind = "full"
     elif name == "server_hello":
         if course.answer is None:
             course.answer = step
@@ -123,20 +129,15 @@ def _message(story: Story, step: Step) -> None:
         course.certificate[side] = course.certificate[side] or step
         if side:
             course.kind = "full"
+    elif name == "hello_retry_request":
+        course.retry = course.retry or step
+        course.version = 0x0304
     elif name == "finished":
         had = course.finished[side]
         if had is None or had.kind == "data":
             course.finished[side] = step
-    elif name == "certificate_verify":
-        if not side:
-            course.verify = course.verify or step
-    else:
-        known = _NAMED.get(name)
-        if known is not None:
-            if getattr(course, known) is None:
-                setattr(course, known, step)
-            if known in ("done", "client_key") and not course.kind:
-                course.kind = "full"
+    elif name == "certificate_verify" and not side:
+        course.verify = course.verify or step
 
 
 def _goes_on(course: Course) -> bool:

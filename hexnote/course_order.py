@@ -18,17 +18,26 @@ _SERVER: Dict[str, int] = {
 _CLIENT: Dict[str, int] = {
     "client_hello": 1, "supplemental_data": 2, "certificate": 3, "client_key_exchange": 4, "certificate_verify": 5,
 }
-_LOOSE = frozenset(("hello_request", "client_hello", "hello_retry_request"))
+RANKS = (_CLIENT, _SERVER)  # by side
 _SIGNED = frozenset(("dhe", "ecdhe"))  # key exchanges with a signed ServerKeyExchange
 
 
-def expected(story: Story, course: Course, step: Step) -> str:
-    """What should have come instead of `step`, which is not in `course` yet; "" where it is in order, or nothing is certain."""
+def expected_message(story: Story, course: Course, step: Step, rank: int) -> str:
+    """What should have come instead of the message `step`, which is not in `course` yet; "" where it is in order, or nothing
+    is certain. `rank`: its place in the order, 0 where it has none."""
     side = step.side
-    if course.holed[side] or step.format != "tls" or step.buffer or step.missing or course.hello is None:
+    if course.hello is None or course.holed[side] or step.missing or step.buffer or step.format != "tls":
         return ""
-    if step.kind == "message":
-        return _server(story, course, step) if side else _client(course, step)
+    if not rank:
+        return "a ServerHello" if side and step.name == "hello_retry_request" and course.retry is not None else ""
+    return _server(story, course, rank) if side else _client(course, step, rank)
+
+
+def expected(story: Story, course: Course, step: Step) -> str:
+    """The same of a step that is no message."""
+    side = step.side
+    if course.hello is None or course.holed[side] or step.missing or step.buffer or step.format != "tls":
+        return ""
     if course.version is None or course.version >= 0x0304 or course.version < 0x0300:
         return ""
     if step.kind == "change_cipher_spec" and course.changed[side] is None and course.kind == "full" and not any(course.holed):
@@ -40,20 +49,15 @@ def expected(story: Story, course: Course, step: Step) -> str:
     return ""
 
 
-def _server(story: Story, course: Course, step: Step) -> str:
-    name = step.name
-    if name in _LOOSE:
-        return "a ServerHello" if name == "hello_retry_request" and course.retry is not None else ""
-    rank = _SERVER.get(name)
-    if rank is None:
-        return ""
+def _server(story: Story, course: Course, rank: int) -> str:
     if course.answer is None:
         return "" if rank == 1 else "a ServerHello"
     if course.version == 0x0304:
         return "an encrypted message (TLS 1.3)" if rank > 1 else "an encrypted message"
-    if rank <= course.rank[1]:
-        return "what follows it" if rank == course.rank[1] else _behind(course.rank[1])
-    if rank >= 5 and rank <= 7:
+    before = course.rank[1]
+    if rank <= before:
+        return "what follows it" if rank == before else _behind(before)
+    if rank == 5 or 5 < rank <= 7 and (course.certificate[1] is None or course.key_exchange is None):
         row: Sequence[str] = getattr(story.names("cipher_suites"), "rows", {}).get(course.suite, ())
         kx, auth = (row[2], row[3]) if len(row) > 3 else ("", "")
         if course.certificate[1] is None and (kx == "rsa" or kx in _SIGNED and "anon" not in auth):
@@ -65,10 +69,7 @@ def _server(story: Story, course: Course, step: Step) -> str:
     return ""
 
 
-def _client(course: Course, step: Step) -> str:
-    rank = _CLIENT.get(step.name)
-    if rank is None:
-        return ""
+def _client(course: Course, step: Step, rank: int) -> str:
     if rank == 1:
         early = course.answer is not None and not course.complete and course.alert is None
         return "the rest of the handshake" if early and course.changed[0] is None else ""
@@ -88,8 +89,3 @@ def _client(course: Course, step: Step) -> str:
 def _behind(rank: int) -> str:
     """What may come behind the server's message of a rank."""
     return {5: "CertificateRequest or ServerHelloDone", 6: "ServerHelloDone"}.get(rank, "what stands behind it in the order")
-
-
-def ranked(step: Step) -> int:
-    """The place of a message in its side's order; 0 where it has none."""
-    return (_SERVER if step.side else _CLIENT).get(step.name, 0)

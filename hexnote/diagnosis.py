@@ -14,15 +14,17 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 
-# Step (by its kind, a message by its name too) -> the modules that may say something at once.
+# Step (by its mark, as Step has it) -> the modules that may say something at once. `Teller` hands out no other encrypted
+# records, and no SYN, FIN or RST.
 AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "alert": ("resumption", "choices", "alerts", "client_certificate"),
-    "sealed": ("alerts",),
+    "sealed alert": ("alerts",),
     "heartbeat": ("heartbeats",),
+    "sealed heartbeat": ("heartbeats",),
     "other": ("ciphers",),
     "client_hello": ("choices", "silence"),
     "server_hello": ("choices",),
@@ -35,102 +37,106 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "change_cipher_spec": ("client_certificate",),
 }
 
+# Of these the client's alone concern a module.
+_OF_CLIENT = frozenset(("certificate", "certificate_verify", "change_cipher_spec"))
+
 # Whether a module that fails ends the run.
 STRICT = bool(os.environ.get("HEXNOTE_STRICT"))
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
 
 
-def _always(story: Story) -> bool:
-    return True
+# Modules that are asked at the end, where there is reason to.
+AT_END: Tuple[str, ...] = (
+    "handshakes", "client_certificate", "renegotiation", "chains", "ciphers", "protocols", "silence", "endings",
+)  # fmt: skip
 
 
-def _tls(story: Story) -> bool:
-    return bool(story.courses)
+def _concerned(story: Story) -> List[str]:
+    """Those of them that the end of a story concerns, in the order of AT_END."""
+    names: List[str] = []
+    courses, trail = story.courses, story.trail
+    if courses:
+        names += AT_END[:3]
+        for course in courses:
+            if course.certificate[1] is not None or course.certificate[0] is not None:
+                names.append("chains")
+                break
+    if story.suite is None or (story.version or 0) < 0x0302 or story.long:
+        names.append("ciphers")
+    if "other" in trail:
+        names.append("protocols")
+    if courses and not courses[0].complete:
+        names.append("silence")
+    if story.closed or "FIN" in trail:
+        names.append("endings")
+    return names
 
-
-def _unfinished(story: Story) -> bool:
-    return bool(story.courses) and not story.courses[0].complete
-
-
-def _lengths(story: Story) -> bool:
-    return story.suite is None or (story.version or 0) < 0x0302 or bool(story.long)
-
-
-def _foreign(story: Story) -> bool:
-    return any(step.kind == "other" for step in story.steps)
-
-
-def _certified(story: Story) -> bool:
-    return any(course.certificate[0] is not None or course.certificate[1] is not None for course in story.courses)
-
-
-def _closed(story: Story) -> bool:
-    return bool(story.closed) or any(step.kind == "FIN" for step in story.steps)
-
-
-# Modules that are asked at the end, and whether there is reason to.
-AT_END: Tuple[Tuple[str, Callable[[Story], bool]], ...] = (
-    ("handshakes", _tls),
-    ("client_certificate", _tls),
-    ("renegotiation", _tls),
-    ("chains", _certified),
-    ("ciphers", _lengths),
-    ("protocols", _foreign),
-    ("silence", _unfinished),
-    ("endings", _closed),
-)
 
 # Modules that hold pages alone, of what other rooms raise.
 PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 
 
-def _ask(found: List[Finding], ask: Callable[..., Any], *about: Any) -> None:
-    """Add what a module says. One that fails must cost neither the others nor the annotation; tests want to know."""
-    try:
-        found += ask(*about)
-    except Exception:
-        if STRICT:
-            raise
+_Asked = Dict[str, Tuple[Callable[[Story, Step], Any], ...]]
 
 
 class Doctor:
     """Serves all connections of a trace."""
 
     def __init__(self) -> None:
-        self._at: Dict[str, List[Callable[[Story, Step], Any]]] = {}
+        self._at: Tuple[_Asked, _Asked] = ({}, {})  # by side
         self._end: Dict[str, Callable[[Story], Any]] = {}
         self._verdict: Any = None
 
     def step(self, story: Story, step: Step) -> List[Finding]:
-        """What is known at once by a step."""
-        key = step.name if step.kind == "message" else step.kind
-        if step.type == 24 and key == "sealed":
-            key = "heartbeat"
-        asked = self._at.get(key)
-        if asked is None:
-            asked = self._at[key] = [import_module(f"hexnote.findings.{name}").at for name in AT_ONCE.get(key, ())]
-        if story.stray is not None and story.stray[0] is step:
-            asked = [*asked, import_module("hexnote.findings.order").at]
-        if not asked:
-            return []
+        """What is known at once by the last step of a story. A module that fails must cost neither the others nor the
+        annotation; tests want to know."""
         found: List[Finding] = []
-        for ask in asked:
-            _ask(found, ask, story, step)
-        if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
-            found = self._explained(story, step, found)
-        if found:
-            self.note(story, found)
+        mark = story.trail[-1]
+        asked = self._at[step.side].get(mark)
+        if asked is None:
+            asked = self._at[step.side][mark] = self._modules(step, mark)
+        stray = story.stray
+        if stray is not None and stray[0] is step:
+            asked = (*asked, import_module("hexnote.findings.order").at)
+        if asked:
+            for ask in asked:
+                try:
+                    found += ask(story, step)
+                except Exception:
+                    if STRICT:
+                        raise
+            if found:
+                if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
+                    found = self._explained(story, step, found)
+                self.note(story, found)
         return found
+
+    @staticmethod
+    def _modules(step: Step, mark: str) -> Tuple[Callable[[Story, Step], Any], ...]:
+        """What is asked at steps of that mark, of that side."""
+        names = () if step.side and mark in _OF_CLIENT else AT_ONCE.get(mark, ())
+        return tuple(import_module(f"hexnote.findings.{name}").at for name in names)
 
     def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
         """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
         known = [*story.told, *found]
-        for name in ("chains", "client_certificate"):
-            _ask(known, import_module(f"hexnote.findings.{name}").end, story)
+        self._ask(known, story, ("chains", "client_certificate"))
         speaks = import_module("hexnote.findings.verdict")
         cause = speaks.explains(alert, known)
         return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
+
+    def _ask(self, found: List[Finding], story: Story, names: Sequence[str]) -> None:
+        """Adds what modules say of the whole story, as far as it goes."""
+        for name in names:
+            ask = self._end.get(name)
+            if ask is None:
+                ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
+            try:
+                found += ask(story)
+            except Exception:
+                if STRICT:
+                    raise
 
     def note(self, story: Story, found: List[Finding]) -> None:
         """Findings that were made on a connection, by whomever."""
@@ -149,20 +155,20 @@ class Doctor:
         """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;
         the line on the client's certificate)."""
         found = list(found)
-        for name, concerns in AT_END:
-            if concerns(story):
-                ask = self._end.get(name)
-                if ask is None:
-                    ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
-                _ask(found, ask, story)
-        found.sort(key=rank)
+        self._ask(found, story, _concerned(story))
+        if len(found) > 1:
+            found.sort(key=rank)
         self.note(story, found)
         if self._verdict is None:
             self._verdict = import_module("hexnote.findings.verdict")
         verdict: Verdict = self._verdict.verdict(story, story.told)
-        lines: List[Any] = []
-        _ask(lines, self._verdict.certificate_line, story)
-        return found, verdict, "".join(lines)
+        line = ""
+        try:
+            line = self._verdict.certificate_line(story)
+        except Exception:
+            if STRICT:
+                raise
+        return found, verdict, line
 
 
 # ------------------------------------------------------------------ pages
@@ -185,7 +191,7 @@ _PART = f"^    ({'|'.join(PARTS)}): (.*)$"
 
 def pages() -> Dict[str, Page]:
     """Every code and its page, in alphabetical order."""
-    names = dict.fromkeys([*(n for group in AT_ONCE.values() for n in group), *(n for n, _ in AT_END), *PAGES])
+    names = dict.fromkeys([*(n for group in AT_ONCE.values() for n in group), *AT_END, *PAGES])
     found: Dict[str, Page] = {}
     for name in names:
         for page in parse(import_module(f"hexnote.findings.{name}").__doc__ or ""):

@@ -11,13 +11,18 @@ import re
 from struct import error, unpack_from
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from hexnote.model import Chain, Hello, KeyExchange, Range, Request
-from hexnote.spans import Hole
+from hexnote.model import Chain, Form, Hello, KeyExchange, Range, Request
+from hexnote.spans import Hole, Patchy
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 # More items of a list are not read.
 _MOST = 4096
+# Names of protocols (ALPN) that take up to so many bytes, as clients of a trace offer them: the same again and again.
+_SHORT = 64
+_NAMES: Dict[bytes, Tuple[bytes, ...]] = {}
+# A longer Certificate message is not kept.
+_LARGE = 1 << 14
 
 
 class _Short(Exception):
@@ -59,44 +64,122 @@ def _numbers(buf: Any, lo: int, hi: int) -> Tuple[int, ...]:
 # ------------------------------------------------------------------ hellos
 
 
-def client_hello(buf: Any) -> Hello:
-    """A ClientHello (RFC 5246 section 7.4.1.2, RFC 8446 section 4.1.2)."""
-    made = Hello(lambda hello, name: _extension(buf, hello, name, True))
+def client_hello(buf: Any, form: Optional[Form] = None) -> Hello:
+    """A ClientHello (RFC 5246 section 7.4.1.2, RFC 8446 section 4.1.2); `form`: what it has in common with earlier ones."""
+    return _hello(buf, True, form)
+
+
+def server_hello(buf: Any, form: Optional[Form] = None) -> Hello:
+    """A ServerHello or HelloRetryRequest (RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3); `form` as above."""
+    made = _hello(buf, False, form)
+    made.retry = made.random == RETRY_RANDOM
+    return made
+
+
+def _hello(buf: Any, client: bool, form: Optional[Form]) -> Hello:
+    if form is not None:
+        kept: Optional[_Kept] = form.kept.get("facts", _UNREAD)
+        if kept is _UNREAD:
+            kept = form.kept["facts"] = _keep(buf, client, form)
+        if kept is not None:
+            return _again(buf, client, kept)
+    made = Hello(lambda hello, name: _extension(buf, hello, name, client))
     try:
         lo = 39 + buf[38]
-        size = buf[lo] << 8 | buf[lo + 1]
-        hi = lo + 2 + size
-        _start(buf, made, lo)
-        made.suites = _numbers(buf, lo + 2, hi)
-        count = buf[hi]
-        made.compressions = tuple(buf[hi + 1 : hi + 1 + count])
-        _extensions(buf, hi + 1 + count, made)
+        first = buf[lo] << 8 | buf[lo + 1]
+        made.version = buf[4] << 8 | buf[5]
+        made.random = buf[6:38]
+        made.session_id = buf[39:lo]
+        (_offer if client else _choice)(buf, lo, first, made)
     except (_Short, Hole, IndexError, error):
         pass
     return made
 
 
-def server_hello(buf: Any) -> Hello:
-    """A ServerHello or HelloRetryRequest (RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3)."""
-    made = Hello(lambda hello, name: _extension(buf, hello, name, False))
+def _offer(buf: Any, lo: int, size: int, made: Hello) -> None:
+    """What stands behind the session ID of a ClientHello: suites, `size` bytes of them, and so on."""
+    hi = lo + 2 + size
+    made.suites = _numbers(buf, lo + 2, hi)
+    count = buf[hi]
+    made.compressions = tuple(buf[hi + 1 : hi + 1 + count])
+    _extensions(buf, hi + 1 + count, made)
+
+
+def _choice(buf: Any, lo: int, suite: int, made: Hello) -> None:
+    """What stands behind the session ID of a ServerHello: the suite, and so on."""
+    made.suites = (suite,)
+    made.compressions = (buf[lo + 2],)
+    _extensions(buf, lo + 3, made)
+
+
+class _Kept:
+    """What hellos of a form have in common."""
+
+    __slots__ = ("hello", "end", "known", "asked")
+
+    def __init__(self, hello: Hello, end: int, known: Dict[str, Any]) -> None:
+        self.hello = hello  # random and session ID apart
+        self.end = end  # of the session ID
+        self.known = known  # what else no free byte decides, by its name in Hello
+        self.asked: Dict[str, Any] = {}  # of it, what somebody asked for
+
+
+_UNREAD = _Kept(Hello(), 0, {})
+
+
+def _keep(buf: bytes, client: bool, form: Form) -> Optional[_Kept]:
+    """What a hello has in common with all of its form: what can be read with the bytes missing in which they differ (see
+    `Node.free`). None where too little can."""
+    parts: List[Tuple[Optional[bytes], int]] = []
+    at = 0
+    for node, start, end, _, _ in form:
+        if node.free and at <= start < end:
+            parts += [(buf[at:start], start - at), (None, end - start)]
+            at = end
+    holed = Patchy([*parts, (buf[at:], len(buf) - at)])
+    made = Hello()
     try:
-        lo = 39 + buf[38]
-        suite = buf[lo] << 8 | buf[lo + 1]
-        _start(buf, made, lo)
-        made.suites = (suite,)
-        made.retry = made.random == RETRY_RANDOM
-        made.compressions = (buf[lo + 2],)
-        _extensions(buf, lo + 3, made)
+        end = 39 + holed[38]
+        made.version = holed[4] << 8 | holed[5]
+        made.session_id = bytes(end - 39)  # as long
+        (_offer if client else _choice)(holed, end, holed[end] << 8 | holed[end + 1], made)
     except (_Short, Hole, IndexError, error):
-        pass
-    return made
+        return None
+    made.ranges = _ranges(made, client)
+    known: Dict[str, Any] = {"ranges": made.ranges}
+    for name, (kind, read) in _READ.items():
+        span = made.extensions.get(kind)
+        try:
+            known[name] = read(holed, span[0], span[1], made, client) if span is not None else None
+        except (_Short, IndexError):
+            known[name] = None
+        except Hole:
+            pass
+    return _Kept(made, end, known)
 
 
-def _start(buf: Any, made: Hello, end: int) -> None:
-    """What both hellos begin with: version, random, and the session ID, which ends at `end`."""
-    made.version = buf[4] << 8 | buf[5]
+def _again(buf: bytes, client: bool, kept: _Kept) -> Hello:
+    """Another hello of a form."""
+    known, asked, like = kept.known, kept.asked, kept.hello
+
+    def read(hello: Hello, name: str) -> Any:
+        if name not in known:
+            return _extension(buf, hello, name, client)
+        value = asked[name] = known[name]
+        return value
+
+    made = Hello.__new__(Hello)
+    made._read = read
+    made.complete, made.ssl2, made.retry = like.complete, False, False
+    made.version = like.version
     made.random = buf[6:38]
-    made.session_id = buf[39:end]
+    made.session_id = buf[39 : kept.end]
+    made.suites = like.suites
+    made.compressions = like.compressions
+    made.extensions = like.extensions
+    for name, value in asked.items():
+        setattr(made, name, value)
+    return made
 
 
 def _ranges(made: Hello, client: bool) -> Dict[str, Range]:
@@ -168,12 +251,19 @@ def _listed(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[int,
 
 
 def _protocols(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> Tuple[bytes, ...]:
+    whole = buf[lo:hi] if hi - lo <= _SHORT and isinstance(buf, bytes) else b""
+    known = _NAMES.get(whole)
+    if known is not None:
+        return known
     pos, end = _vector(buf, lo, hi, 2)
     names: List[bytes] = []
     while pos < end and len(names) < _MOST:
         a, pos = _vector(buf, pos, end, 1)
         names.append(buf[a:pos])
-    return tuple(names)
+    found = tuple(names)
+    if whole and len(_NAMES) < 512:
+        _NAMES[whole] = found
+    return found
 
 
 def _ticket(buf: Any, lo: int, hi: int, made: Hello, client: bool) -> int:
@@ -253,9 +343,16 @@ def ssl2_hello(buf: Any) -> Hello:
 # ------------------------------------------------------------------ certificates
 
 
-def chain(buf: Any, version: int) -> Chain:
-    """A Certificate message (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2)."""
+def chain(buf: Any, version: int, form: Optional[Form] = None) -> Chain:
+    """A Certificate message (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2); `form`: that of the message, where it has one.
+
+    Chains come again and again, and are then the same object.
+    """
     newer = version == 0x0304
+    name = "chain 1.3" if newer else "chain"
+    if form is not None and name in form.kept:
+        known: Chain = form.kept[name]
+        return known
 
     def read(buf: Any, pos: int, end: int, made: Chain) -> None:
         if newer:
@@ -276,6 +373,8 @@ def chain(buf: Any, version: int) -> Chain:
             raise _Short
 
     made: Chain = _guarded(read, buf, 4, Chain())
+    if form is not None and len(buf) <= _LARGE and not any(node.free and start < end for node, start, end, _, _ in form):
+        form.kept[name] = made
     return made
 
 

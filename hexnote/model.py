@@ -11,7 +11,7 @@ Three coordinates are in use, and a name always says which:
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Value = Union[int, str, None]
 
@@ -463,6 +463,11 @@ Places = Tuple[Tuple[int, int, int], ...]  # (packet, start, end), dump offsets
 Range = Tuple[int, int]  # of a unit's bytes, from its first one on
 
 
+# Encrypted records whose content type tells something, by that type.
+SEALED_CHANGE, SEALED_HANDSHAKE = "sealed change_cipher_spec", "sealed handshake"
+SEALED: Dict[Optional[int], str] = {20: SEALED_CHANGE, 21: "sealed alert", 22: SEALED_HANDSHAKE, 24: "sealed heartbeat"}
+
+
 class Step:
     """One thing that happened in a connection, in the order of the capture.
 
@@ -477,10 +482,9 @@ class Step:
     version: Optional[int] = None  # of the record
     format = "tls"  # or "ssl2"
     offset = 0  # stream offset of the first byte: of a message's header, else of the record's
-    size = 0  # bytes: a message with its header, a record's body, the payload of a packet
+    size = 0  # bytes: a message with its header, a record's body, the payload of an RST
     missing = 0  # bytes of them not captured
-    data: Any = b""  # of what is in clear, as far as it is kept: bytes, or a `spans.Patchy`
-    fields: List[Field] = []  # decoded, in offsets of `data`; only where the renderer wants them
+    data: Any = b""  # the first bytes of what is in clear, messages apart: bytes, or a `spans.Patchy`
     pieces: Optional[List[Tuple[int, int, int]]] = None  # as of a Part
     places: Places = ()  # where it stands in the dump
     buffer = ""  # as of JSON: "plain:..." where it was decrypted
@@ -490,10 +494,8 @@ class Step:
     lengths: List[int] = []  # "data": the lengths of the first records' bodies
     last = 0  # "data": that of the last one
     count = 1  # "data": records
-    header = b""  # the summary line of the packet, where a date may stand
-    ttl: Optional[int] = None  # SYN, FIN, RST
+    ttl: Optional[int] = None  # RST
     ipid: Optional[int] = None
-    flags = ""
     segments = 1  # packets that brought it
     dated: Optional[Tuple[float, bool]] = None  # of a Certificate: seconds since 1970, and whether the zone is known
 
@@ -501,6 +503,12 @@ class Step:
         self.kind = kind
         self.side = side  # 0: the client, 1: the server
         self.packet = packet  # the number of the packet that completed it
+
+    @property
+    def mark(self) -> str:
+        """What it is in a word: a message's name, "sealed alert" and the like of an encrypted record, else its kind."""
+        kind = self.kind
+        return self.name if kind == "message" else SEALED.get(self.type, kind) if kind == "sealed" else kind
 
     def __repr__(self) -> str:
         return f"<Step {self.kind} {SIDES[self.side]} {self.name or self.type} size={self.size} packet={self.packet}>"
@@ -511,20 +519,22 @@ class Story:
 
     # There may be one for each of thousands of connections.
     __slots__ = (
-        "number", "steps", "dropped", "told", "stray", "messages", "courses", "hello", "answer", "names", "reads",
-        "name_of", "lengths", "preface", "find_places", "at", "verifies", "traced", "packets", "data_records",
-        "data_bytes", "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "evicted", "torn",
+        "number", "steps", "trail", "dropped", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
+        "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
+        "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
+        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.steps: List[Step] = []
+        self.trail: List[str] = []  # the mark of each step: to see at a glance what there is none of
         self.dropped = 0  # steps left out of their middle
         self.held = 0  # bytes of its messages that are kept and read
+        self.kept = 0  # of all its messages that are kept, those that others have too apart
         self.told: List[Finding] = []  # findings made so far, with those of other rooms
         self.stray: Optional[Tuple[Step, str]] = None  # the first step out of its legal order, and what was expected
-        self.messages: Dict[Tuple[int, str], Step] = {}  # (side, name): the first of them, "client_hello#2" the second hello
+        self.finished: Optional[Step] = None  # the server's first Finished, decrypted
         self.courses: List[Course] = []  # its handshakes, as far as they are in clear
         self.hello: Optional[Hello] = None  # the last ClientHello in clear
         self.answer: Optional[Hello] = None  # the last ServerHello in clear
@@ -533,14 +543,13 @@ class Story:
         self.name_of: Callable[[bytes], Tuple[str, Any]] = _no_name_of  # DER of a Name -> (text, key to compare)
         self.lengths: Any = None  # the arithmetic of encrypted records, where there is one
         self.preface: Any = None  # the dialogue before TLS, where one was recognised
-        self.find_places: Callable[[int, int, int], Places] = _no_places  # (side, stream offsets) -> where they stand
+        # By side: stream offsets -> where they stand.
+        self.finds: Sequence[Callable[[int, int], List[Tuple[int, int, int]]]] = (_no_places, _no_places)
         self.at: Optional[float] = None  # `--at`: seconds since 1970
         # Whether one certificate's key verifies another's signature, None: not checked. Only where it is to be checked.
         self.verifies: Optional[Callable[[bytes, bytes], Optional[bool]]] = None
         self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
         self.packets = [False, False]  # packets of a side were seen
-        self.data_records = [0, 0]  # application data records, by side
-        self.data_bytes = [0, 0]
         self.long: List[Tuple[int, int, bool, Places]] = []  # records longer than TLS 1.3 allows: (side, bytes, in clear, where)
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
@@ -559,6 +568,10 @@ class Story:
         self.version: Optional[int] = None  # negotiated
         self.suite: Optional[int] = None
 
+    def last(self, kind: str) -> Optional[Step]:
+        """The last step of a kind: "FIN", "RST" and the like, which are their own marks."""
+        return next((s for s in reversed(self.steps) if s.kind == kind), None) if kind in self.trail else None
+
     def of(self, kind: str, side: Optional[int] = None) -> List[Step]:
         """The steps of a kind, in order."""
         return [s for s in self.steps if s.kind == kind and (side is None or s.side == side)]
@@ -571,7 +584,7 @@ class Story:
         for local, stream, size in step.pieces or [(0, step.offset, max(step.size, end))]:
             lo, hi = max(start, local), min(end, local + size)
             if lo < hi:
-                found += self.find_places(step.side, stream + lo - local, stream + hi - local)
+                found += self.finds[step.side](stream + lo - local, stream + hi - local)
         return tuple(found)
 
 
@@ -683,6 +696,7 @@ class Chain:
         self.certificates: List[Tuple[int, int, bytes]] = []  # (start, end, DER; empty where some of it was not captured)
         self.count = 0  # of them, those not captured included
         self.list = (0, 0)  # where the list stands, its length included
+        self.judged: Any = None  # what the findings on chains make of it once
 
 
 class KeyExchange:
@@ -707,8 +721,8 @@ def _no_name_of(der: bytes) -> Tuple[str, Any]:
     return "", None
 
 
-def _no_places(side: int, start: int, end: int) -> Places:
-    return ()
+def _no_places(start: int, end: int) -> List[Tuple[int, int, int]]:
+    return []
 
 
 def finding(

@@ -345,9 +345,7 @@ def _count(raw: bytes) -> str:
 def _digits(raw: bytes, most: int = 16) -> str:
     """Hex in groups of two bytes, as dumps have it, cut with dots; one group more where dots would take its place."""
     most += 2 if len(raw) <= most + 2 else 0
-    digits = raw[:most].hex()
-    groups = " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
-    return groups + (" ..." if len(raw) > most else "")
+    return raw[:most].hex(" ", -2) + (" ..." if len(raw) > most else "")
 
 
 def quoted(raw: bytes, most: int = WIDE) -> str:

@@ -457,8 +457,8 @@ class Trace:
                 keyring.unlock(connection, self.renderer.keep)
             if getattr(flow, "ended", False):
                 return connection  # its story is told
-            places = [reader.places for reader in connection.readers]
-            story = self.teller.begin(connection, lambda side, lo, hi: tuple(places[side].find(lo, hi)))
+            story = self.teller.begin(connection)
+            story.finds = [reader.places.find for reader in connection.readers]
             story.preface = dialogue.told
             story.tls_port = connection.ends[1].rpartition(":")[2] in _TLS_PORTS
         return connection
@@ -514,9 +514,7 @@ class Trace:
         if block.kind == PACKET and packet.flags not in _QUIET and connection.story is not None:
             stream = flow.streams[packet.side]
             sent = stream.high if packet.seq is None or stream.base is None else max(stream.high, stream.offset_of(packet.seq))
-            step = self.teller.packet(connection.story, packet, sent)
-            if step is not None:
-                findings += self.doctor.step(connection.story, step)
+            self.teller.packet(connection.story, packet, sent)
         remarks = [remark] if remark else []
         if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not read)):
             remarks += self._remarks(packet, flow, read)
@@ -629,7 +627,7 @@ class Trace:
                         self._diagnose(connection, part, None, findings)
         story = connection.story
         if story is not None:
-            connection.reset = next((s for s in reversed(story.steps) if s.kind == "RST"), None)
+            connection.reset = story.last("RST")
             closing = from_stream(flow, connection)
             connection.preface = str(connection.dialogue or "")
             self.teller.close(story, connection, flow.streams)
@@ -645,7 +643,7 @@ class Trace:
         self.owner.found = True
         connection = Connection(number)
         connection.ends, connection.pseudo = exchange.ends, True
-        story = self.teller.begin(connection, lambda side, lo, hi: ())
+        story = self.teller.begin(connection)
         story.packets = [True, True]
         findings: List[Finding] = []
         for act in exchange.acts:

@@ -6,11 +6,26 @@ up to bounds that hold for one connection and for all of them together.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from hexnote import facts
-from hexnote.course import extended, follow
-from hexnote.model import BODY, END, LOST, MESSAGE, OTHER, Connection, Packet, Part, Places, Step, Story
+from hexnote.course import extended, follow, follow_message
+from hexnote.model import (
+    BODY,
+    END,
+    LOST,
+    MESSAGE,
+    OTHER,
+    SEALED,
+    Connection,
+    Form,
+    Packet,
+    Part,
+    Places,
+    Record,
+    Step,
+    Story,
+)  # fmt: skip
 
 # Steps of one connection: beyond MOST, those between the first HEAD and the last TAIL are left out.
 MOST, HEAD, TAIL = 1024, 384, 256
@@ -30,10 +45,11 @@ _READ = frozenset((
     "client_hello", "server_hello", "hello_retry_request", "certificate", "certificate_request", "server_key_exchange",
 ))  # fmt: skip
 _CONTENT = {20: "change_cipher_spec", 21: "alert", 24: "heartbeat"}
+_LETTERS: Tuple[Tuple[str, str], ...] = (("S", "SYN"), ("F", "FIN"), ("R", "RST"))
 
 
 class Teller:
-    """Makes steps of what happens. `keep`: messages keep their decoded fields."""
+    """Makes steps of what happens. `keep`: the renderer keeps all messages, so that those count which are not read here."""
 
     def __init__(
         self, names: Callable[[str], Any], reads: Callable[[bytes], Any], name_of: Callable[[bytes], Any],
@@ -49,18 +65,17 @@ class Teller:
         self._verifies = verifies
         self._keep = keep
         self._held = 0  # bytes of messages, over all connections
-        self._of: Dict[int, int] = {}  # of one
+        self._kinds: Dict[str, List[str]] = {}  # TCP flags -> the steps that they make
         self._shared: Dict[bytes, bytes] = {}
         self._traced: Dict[Any, bytes] = {}
         self._known: Set[bytes] = set()
 
-    def begin(self, connection: Connection, find: Callable[[int, int, int], Places]) -> Story:
-        """The story of a new connection; `find` says where bytes of a side's stream stand in the dump."""
+    def begin(self, connection: Connection) -> Story:
+        """The story of a new connection."""
         story = connection.story = Story(connection.number)
         story.names = self._names
         story.reads = self._reads
         story.name_of = self._name_of
-        story.find_places = find
         story.lengths = self._lengths
         story.at = self._at
         story.verifies = self._verifies
@@ -71,7 +86,8 @@ class Teller:
 
     def close(self, story: Story, connection: Connection, streams: Any) -> None:
         """The connection is over: how its two `streams` ended."""
-        self._held -= self._of.pop(story.number, 0)
+        self._held -= story.kept
+        story.kept = 0
         story.ends, story.closed = connection.ends, connection.closed
         story.evicted, story.torn = connection.evicted, connection.torn
         for side, stream in enumerate(streams):
@@ -87,14 +103,15 @@ class Teller:
 
     def _trace(self, certificates: List[Any]) -> None:
         """Remembers certificates, for other connections' chains."""
+        known = self._known
         for _, _, der in certificates[:16]:
-            if not der or der in self._known:
+            if not der or der in known:
                 continue
             facts_of = self._reads(der)
-            if len(self._known) >= 4 * SHARED:
-                self._known.clear()
+            if len(known) >= 4 * SHARED:
+                known.clear()
                 self._traced.clear()
-            self._known.add(der)
+            known.add(der)
             if facts_of is not None and facts_of.subject_key:
                 self._traced[facts_of.subject_key] = der
 
@@ -108,50 +125,51 @@ class Teller:
 
     # ---------------------------------------------------------------- packets
 
-    def packet(self, story: Story, packet: Packet, offset: int) -> Optional[Step]:
-        """A packet that opens, closes or breaks off; the last step that it makes. `offset`: up to where its side had sent "
-          "before."""
-        step = None
-        for letter, kind in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
-            if letter in packet.flags:
-                step = Step(kind, packet.side, packet.number)
-                step.flags = packet.flags
-                step.ttl, step.ipid = packet.ttl, packet.ipid
-                if kind != "RST":
-                    story.ipid[packet.side] = packet.ipid
+    def packet(self, story: Story, packet: Packet, offset: int) -> None:
+        """A packet that opens, closes or breaks off: what that tells is asked at the end. `offset`: up to where its side had
+        sent before."""
+        flags, side = packet.flags, packet.side
+        kinds = self._kinds.get(flags)
+        if kinds is None:
+            kinds = self._kinds[flags] = [kind for letter, kind in _LETTERS if letter in flags]
+        for kind in kinds:
+            step = Step(kind, side, packet.number)
+            if kind != "RST":
+                story.ipid[side] = packet.ipid
+                if packet.ttl != story.ttl[side]:
                     self.ttl(story, packet)
-                step.size = packet.payload
-                step.offset = offset
-                step.header = packet.header
-                if packet.tcp is not None and packet.ip is not None and packet.link is not None:
-                    tcp = packet.link + packet.ip
-                    step.places = ((packet.number, tcp, tcp + packet.tcp),)
-                self._add(story, step)
-        return step
+            else:
+                step.ttl, step.ipid = packet.ttl, packet.ipid
+                step.size, step.offset = packet.payload, offset
+            if packet.tcp is not None and packet.ip is not None and packet.link is not None:
+                tcp = packet.link + packet.ip
+                step.places = ((packet.number, tcp, tcp + packet.tcp),)
+            self._add(story, step, kind)
 
     # ---------------------------------------------------------------- parts
 
     def part(self, story: Story, part: Part, packet: int, header: bytes = b"") -> Optional[Step]:
-        """What a part tells that is complete, as a step; None where it tells nothing new of note.
+        """What a part tells that is complete, as a step; None where it tells nothing that is to be looked at at once.
 
         `packet` is the number of the packet being read, `header` its summary line.
         """
-        kind, record = part.kind, part.record
+        kind = part.kind
+        if kind == MESSAGE:
+            return self._message(story, part, packet, header)
+        record = part.record
         if kind == END:
             if record is None or record.format == "ssl2" or record.inside == 21:
                 return None  # an alert that was decrypted is told as one in clear
             if record.type == 23:
-                return self._data(story, part, packet)
+                return self._data(story, part.side, record, packet)
             if record.encrypted:
-                return self._sealed(story, part, packet)
+                return self._sealed(story, part.side, record, packet)
             if record.length > 16389:
-                self._long(story, part)
+                self._long(story, part.side, record)
             return None
-        if kind == MESSAGE:
-            return self._message(story, part, packet, header)
         if kind == BODY:
             if record is not None and part.done and not record.encrypted and record.type not in (22, 23):
-                return self._body(story, part, packet, header)
+                return self._body(story, part, record, packet)
             return None
         if kind in (LOST, OTHER):
             return self._rest(story, part, packet)
@@ -164,7 +182,6 @@ class Teller:
             step = Step("data", side, act.frame or 0)
             step.size = step.last = act.length or 0
             step.lengths = [act.length] if act.length else []
-            story.data_records[side] += 1
         elif act.encrypted:
             step = Step("sealed", side, act.frame or 0)
             step.size = act.length or 0
@@ -174,79 +191,87 @@ class Teller:
             step.name = act.name
             step.size = act.length or 0
             if act.name in _READ:
-                self._read(story, step)
+                self._read(story, step, b"", None)
             if act.name == "server_hello" and (act.version or 0x0304) < 0x0304:
                 # TLS 1.3 says TLS 1.2 in its records, and 1.0 in those of first hellos: only older ones are believed.
                 story.version = act.version if act.version in (0x0300, 0x0301, 0x0302) else None
                 story.suite = act.suite
-            self._first(story, step)
+            if act.name == "finished" and side and story.finished is None:
+                story.finished = step
         else:
             step = Step(_CONTENT.get(act.type, "record"), side, act.frame or 0)
             step.size = act.length or 0
             step.level, step.description = act.level, act.description
         step.type = act.type if step.kind != "message" else None
         step.version = act.version
-        self._add(story, step)
+        (follow_message if step.kind == "message" else follow)(story, step)
+        self._add(story, step, step.mark)
         if step.name == "server_hello" and story.courses:
             story.courses[-1].version, story.courses[-1].suite = story.version, story.suite
         return step
 
-    def _add(self, story: Story, step: Step) -> Step:
+    def _add(self, story: Story, step: Step, mark: str) -> Step:
+        """Takes a step, which was followed where it may belong to a handshake, into the story."""
         steps = story.steps
         steps.append(step)
-        follow(story, step)
+        story.trail.append(mark)
         if len(steps) > MOST:
             story.dropped += len(steps) - HEAD - TAIL
-            del steps[HEAD:-TAIL]
+            del steps[HEAD:-TAIL], story.trail[HEAD:-TAIL]
         return step
 
-    def _data(self, story: Story, part: Part, packet: int) -> Optional[Step]:
-        record = part.record
-        assert record is not None
-        side, size = part.side, record.length - 5
+    def _data(self, story: Story, side: int, record: Record, packet: int) -> Optional[Step]:
+        size = record.length - 5
         if size > _LONG:
-            self._long(story, part)
-        story.data_records[side] += 1
-        story.data_bytes[side] += size
-        step = story.steps[-1] if story.steps else None
-        if step is not None and step.kind == "data" and step.side == side:
-            step.count += 1
-            step.size += size
-            step.last = size
-            step.missing += record.missing
-            if len(step.lengths) < LENGTHS:
-                step.lengths.append(size)
-            if not story.courses or story.courses[-1].finished[0] is None:
-                extended(story, step)
-            return None
+            self._long(story, side, record)
+        trail = story.trail
+        if trail and trail[-1] == "data":
+            step = story.steps[-1]
+            if step.side == side:
+                step.count += 1
+                step.size += size
+                step.last = size
+                if record.missing:
+                    step.missing += record.missing
+                lengths = step.lengths
+                if len(lengths) < LENGTHS:
+                    lengths.append(size)
+                courses = story.courses
+                if courses and courses[-1].finished[0] is None:
+                    extended(courses[-1], step)
+                return None
         step = Step("data", side, packet)
         step.type, step.version, step.offset = 23, record.version, record.offset
         step.size = step.last = size
-        step.missing = record.missing
+        if record.missing:
+            step.missing = record.missing
         step.lengths = [size]
-        return self._add(story, step)
+        follow(story, step)
+        return self._add(story, step, "data")
 
-    def _long(self, story: Story, part: Part) -> None:
+    def _long(self, story: Story, side: int, record: Record) -> None:
         """Notes a record that may be longer than allowed."""
-        record = part.record
-        if record is not None and len(story.long) < 16:
-            places = story.find_places(part.side, record.offset, record.offset + 5)
-            story.long.append((part.side, record.length - record.header, not record.encrypted and record.type != 23, places))
+        if len(story.long) < 16:
+            places = tuple(story.finds[side](record.offset, record.offset + 5))
+            story.long.append((side, record.length - record.header, not record.encrypted and record.type != 23, places))
 
-    def _sealed(self, story: Story, part: Part, packet: int) -> Step:
-        record = part.record
-        assert record is not None
-        if record.length > _LONG:
-            self._long(story, part)
-        step = Step("sealed", part.side, packet)
-        step.type, step.version, step.offset = record.type, record.version, record.offset
-        step.size, step.missing, step.finished = record.length - record.header, record.missing, record.finished
-        step.places = story.find_places(part.side, record.offset, record.offset + record.length)
-        return self._add(story, step)
+    def _sealed(self, story: Story, side: int, record: Record, packet: int) -> Optional[Step]:
+        length, offset, kind = record.length, record.offset, record.type
+        if length > _LONG:
+            self._long(story, side, record)
+        step = Step("sealed", side, packet)
+        step.type, step.version, step.offset = kind, record.version, offset
+        step.size = length - record.header
+        if record.missing:
+            step.missing = record.missing
+        if record.finished:
+            step.finished = True
+        step.places = tuple(story.finds[side](offset, offset + length))
+        follow(story, step)
+        self._add(story, step, SEALED.get(kind, "sealed"))
+        return step if kind == 21 or kind == 24 else None
 
-    def _body(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
-        record = part.record
-        assert record is not None
+    def _body(self, story: Story, part: Part, record: Record, packet: int) -> Step:
         buf = part.buf
         if record.format == "ssl2":
             step = Step("message", part.side, packet)
@@ -257,9 +282,10 @@ class Teller:
                 step.facts = story.hello = facts.ssl2_hello(buf)
                 # Ranges of facts count from the body, as `where` does from `offset`.
                 step.pieces = [(0, part.base, record.length - record.header)]
-            self._first(story, step)
+            mark = step.name
         else:
-            step = Step(_CONTENT.get(record.type or 0, "record"), part.side, packet)
+            mark = _CONTENT.get(record.type or 0, "record")
+            step = Step(mark, part.side, packet)
             step.type, step.version, step.offset = record.type, record.version, record.offset
             step.size, step.pieces = record.length - 5, [(0, part.base, record.length - 5)]
             if record.type == 21 and not record.missing and isinstance(buf, bytes) and len(buf) >= 2:
@@ -267,69 +293,74 @@ class Teller:
                 if story.version == 0x0304:
                     # RFC 8446 section 6: the level says nothing; these two alone do not end the connection in error.
                     step.level = 1 if step.description in (0, 90) else 2
-        step.missing = record.missing
-        step.header = header
-        step.data = buf[:BODY_BYTES] if isinstance(buf, bytes) else b""
-        step.buffer = part.buffer
+            elif isinstance(buf, bytes):
+                step.data = buf[:BODY_BYTES]
+        if record.missing:
+            step.missing = record.missing
+        if part.buffer:
+            step.buffer = part.buffer
         step.places = self._places(story, part, record.offset, record.offset + record.length)
-        return self._add(story, step)
+        (follow_message if step.kind == "message" else follow)(story, step)
+        return self._add(story, step, mark)
 
     def _message(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
         message = part.message
         if message is None or not part.done:
             return None
-        step = Step("message", part.side, packet)
-        step.name, step.type = message.name, message.type
-        step.version = part.record.version if part.record is not None else None
-        step.offset, step.size, step.missing = message.offset, message.length, message.missing
-        step.pieces, step.header, step.buffer = part.pieces, header, part.buffer
-        if self._keep or message.name in _READ:
-            step.data = self._kept(story, part.buf, message.length)
-        if message.name in _READ:
-            story.held += len(step.data)
-        if self._keep:
-            step.fields = part.fields
+        name, side, offset, size = message.name, part.side, message.offset, message.length
+        record, pieces = part.record, part.pieces
+        step = Step("message", side, packet)
+        step.name, step.type = name, message.type
+        step.offset, step.size = offset, size
+        if record is not None:
+            step.version = record.version
+        if message.missing:
+            step.missing = message.missing
+        if pieces is not None:
+            step.pieces = pieces
         if part.buffer:
-            step.places = self._places(story, part, message.offset, message.offset + message.length)
-        elif part.pieces is None or len(part.pieces) < 2:
-            step.places = story.find_places(part.side, message.offset, message.offset + message.length)
+            step.buffer = part.buffer
+            step.places = self._places(story, part, offset, offset + size)
+        elif pieces is None or len(pieces) < 2:
+            step.places = tuple(story.finds[side](offset, offset + size))
         else:
-            step.places = story.where(step, 0, message.length)
-        if message.name in _READ:
-            self._read(story, step)
-        self._first(story, step)
-        return self._add(story, step)
+            step.places = story.where(step, 0, size)
+        if name in _READ:
+            buf = self._kept(story, part.buf, size)
+            story.held += len(buf)
+            fields = part.fields
+            self._read(story, step, buf, fields if buf and isinstance(fields, Form) and fields.again else None)
+            if name == "certificate" and header:
+                step.dated = facts.date(header)
+        elif self._keep:
+            self._kept(story, part.buf, size)
+        if side and name == "finished" and story.finished is None:
+            story.finished = step
+        follow_message(story, step)
+        return self._add(story, step, name)
 
-    def _read(self, story: Story, step: Step) -> None:
-        """The facts of a message, as far as its bytes are kept."""
-        name, buf = step.name, step.data
+    def _read(self, story: Story, step: Step, buf: Any, form: Optional[Form]) -> None:
+        """The facts of a message, as far as its bytes are kept in `buf`; `form`: that of the message, if it came before."""
+        name = step.name
         if name == "client_hello":
             if len(step.places) > 1:
                 step.segments = len({place[0] for place in step.places})
-            step.facts = facts.client_hello(buf)
+            step.facts = facts.client_hello(buf, form)
             if not step.buffer.startswith("plain"):
                 story.hello = step.facts
         elif name in ("server_hello", "hello_retry_request"):
-            answer = step.facts = facts.server_hello(buf)
+            answer = step.facts = facts.server_hello(buf, form)
             if name == "server_hello" and not step.buffer.startswith("plain"):
                 story.answer = answer
-                story.version = answer.versions[0] if answer.versions else answer.version or None
-                story.suite = answer.suites[0] if answer.suites else None
+                versions, suites = answer.versions, answer.suites
+                story.version = versions[0] if versions else answer.version or None
+                story.suite = suites[0] if suites else None
         elif name == "certificate":
-            step.facts = facts.chain(buf, story.version or 0)
-            step.dated = facts.date(step.header) if step.header else None
+            step.facts = facts.chain(buf, story.version or 0, form)
         elif name == "certificate_request":
             step.facts = facts.request(buf, story.version or 0x0303)
         elif name == "server_key_exchange":
             step.facts = facts.key_exchange(buf, self._key_exchange(story.suite or 0))
-
-    def _first(self, story: Story, step: Step) -> None:
-        """Notes the first message of a name, and the second hello."""
-        key = (step.side, step.name)
-        if key not in story.messages:
-            story.messages[key] = step
-        else:
-            story.messages.setdefault((step.side, step.name + "#2"), step)
 
     def _rest(self, story: Story, part: Part, packet: int) -> Optional[Step]:
         """Holes, and bytes outside of any record; those in a row are one step."""
@@ -348,12 +379,13 @@ class Teller:
         if kind == "other":
             step.data = bytes(part.buf[:256])
             step.places = self._places(story, part, part.lo, part.hi)
-        return self._add(story, step)
+        follow(story, step)
+        return self._add(story, step, kind)
 
     def _places(self, story: Story, part: Part, lo: int, hi: int) -> Places:
         if part.buffer:
             return tuple(part.places.find(part.lo, part.hi)) if part.places is not None else ()
-        return story.find_places(part.side, lo, hi)
+        return tuple(story.finds[part.side](lo, hi))
 
     def _kept(self, story: Story, buf: Any, size: int) -> Any:
         """The bytes of a message, where there is room for them; those of a chain seen before are shared."""
@@ -366,10 +398,9 @@ class Teller:
             if len(self._shared) >= SHARED:
                 del self._shared[next(iter(self._shared))]
             self._shared[buf] = buf
-        held = self._of.get(story.number, 0)
-        if held + size > STORY_BYTES or self._held + size > ALL_BYTES:
+        if story.kept + size > STORY_BYTES or self._held + size > ALL_BYTES:
             return b""
-        self._of[story.number] = held + size
+        story.kept += size
         self._held += size
         return buf
 

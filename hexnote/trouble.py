@@ -97,6 +97,12 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     if connection.pseudo:
         return out
     streams = flow.streams
+    readers = connection.readers
+    one, other = streams
+    if one.whole and other.whole and one.next and other.next and (readers[0].count or readers[1].count) and not (
+        connection.evicted or one.gap_bytes or other.gap_bytes or one.snapped_bytes or other.snapped_bytes
+    ):
+        return out  # it lacks nothing
     part = connection.evicted or connection.torn  # what is missing may be told as another connection's
     sure = "likely" if part else "proven"
     if connection.evicted:
@@ -128,7 +134,6 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
             text = ("no SYN was seen: the trace begins inside this connection, or what came before was told as another one, which "
                     "was let go (eviction)")
         out.append(_note("midstream", number, text, ()))
-    readers = connection.readers
     if any(s.next for s in streams) and not any(r.count for r in readers):
         out.append(_note("not-tls", number, "no TLS was found in this connection", ()))
     return out

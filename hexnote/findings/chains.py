@@ -96,7 +96,7 @@ weak-certificate (warning)
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator, List, Optional, Set, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from hexnote.model import SIDES, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
 
@@ -119,23 +119,24 @@ def end(story: Story) -> Iterator[Finding]:
 
 def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Finding]:
     chain: Chain = step.facts
-    ders = chain.certificates[:_MOST]
-    read: List[Any] = [story.reads(der) for _, _, der in ders]
-    if any(f is None or not f.issuer_key or f.problems for f in read):
+    judged: Optional[_Judged] = chain.judged
+    if judged is None:
+        judged = chain.judged = _judged(story, chain)
+    read, path, rooted = judged.read, judged.path, judged.rooted
+    if not read:
         return  # not certificates, or damaged
     name = SIDES[side]
 
     def where(number: int, what: str = "") -> Places:
-        start, stop, _ = ders[number]
+        start, stop, _ = chain.certificates[number]
         span: Optional[Tuple[int, int]] = read[number].places.get(what)
         return story.where(step, start + span[0], start + span[1]) if span is not None else story.where(step, start, stop)
 
-    path = _path(read)
-    rooted = read[path[-1]].self_issued
     whole = chain.complete
     if whole:
-        yield from _ends(story, course, side, read, path, where)
-        if len(read) > 1:
+        if not rooted:
+            yield from _ends(story, course, side, read, path, where)
+        if not judged.ordered:
             yield from _order(story, name, read, path, where)
     if len(read) == 1 and whole and rooted:
         yield finding(story, "self-signed", "warning", name, "proven",
@@ -144,10 +145,33 @@ def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Find
                       "get a certificate of an authority that the other end trusts, or give it this one", where(0))
     yield from _dates(story, name, read, _now(story, step), where)
     if side:
-        yield from _names(story, course, read[0], where)
-    yield from _weak(story, name, read, where)
+        yield from _names(story, course, judged, where)
+    if judged.weak:
+        yield from _weak(story, name, read, judged.weak, where)
     if story.verifies is not None:
         yield from _told(story, name, chain, read, path, where)
+
+
+class _Judged(NamedTuple):
+    """What a chain says by itself: the same in every connection that shows it."""
+
+    read: List[Any]  # the facts of its certificates; none where one of them is not readable
+    path: List[int]
+    rooted: bool  # the path ends at a certificate that signed itself
+    ordered: bool  # each certifies the one before, and no root is behind the leaf
+    weak: List[Tuple[int, List[str], str]]  # (number, why, what of it) of each that is weak
+    covered: List[str]  # names that the leaf covers, wildcards among them
+    addresses: List[str]  # and addresses
+
+
+def _judged(story: Story, chain: Chain) -> _Judged:
+    read: List[Any] = [story.reads(der) for _, _, der in chain.certificates[:_MOST]]
+    if any(f is None or not f.issuer_key or f.problems for f in read):
+        return _Judged([], [], False, True, [], [], [])
+    path = _path(read)
+    ordered = all(read[i - 1].issued_by(read[i]) and not read[i].self_issued for i in range(1, len(read)))
+    covered, addresses = ([value for kind, value in read[0].names if kind == wanted] for wanted in ("dNSName", "iPAddress"))
+    return _Judged(read, path, read[path[-1]].self_issued, ordered, _weaknesses(read), covered, addresses)
 
 
 def _who(facts: Any) -> str:
@@ -304,16 +328,19 @@ def _dates(story: Story, name: str, read: List[Any], now: Optional[Tuple[float, 
 # ------------------------------------------------------------------ names
 
 
-def _names(story: Story, course: Course, leaf: Any, where: Any) -> Iterator[Finding]:
+def _names(story: Story, course: Course, judged: _Judged, where: Any) -> Iterator[Finding]:
     hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
     asked = host(hello.server_name) if hello is not None else ""
     if not asked or hello is None or course.hello is None:
         return
     name = asked.rstrip(".").lower()
-    covered = [value for kind, value in leaf.names if kind == "dNSName"]
-    addresses = [value for kind, value in leaf.names if kind == "iPAddress"]
-    listed = covered or ([leaf.common_name] if leaf.common_name and not addresses else [])
-    if any(_covers(pattern, name) for pattern in listed) or name in addresses:
+    covered, addresses = judged.covered, judged.addresses
+    common_name = judged.read[0].common_name
+    listed = covered or ([common_name] if common_name and not addresses else [])
+    for pattern in listed:
+        if _covers(pattern, name):
+            return
+    if name in addresses:
         return
     shown = ", ".join(_plain(p) for p in listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") or "no name"
     other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed) if n), "")
@@ -339,7 +366,8 @@ def _covers(pattern: str, name: str) -> bool:
 # ------------------------------------------------------------------ strength
 
 
-def _weak(story: Story, name: str, read: List[Any], where: Any) -> Iterator[Finding]:
+def _weaknesses(read: List[Any]) -> List[Tuple[int, List[str], str]]:
+    found: List[Tuple[int, List[str], str]] = []
     for number, facts in enumerate(read):
         why: List[str] = []
         what = "key"
@@ -352,7 +380,12 @@ def _weak(story: Story, name: str, read: List[Any], where: Any) -> Iterator[Find
                     why.append(f"a signature with {weak.upper().replace('SHA1', 'SHA-1')}")
                     what = "key" if len(why) > 1 else "signature"
         if why:
-            yield finding(story, "weak-certificate", "warning", name, "proven",
-                          f"certificate {number + 1} of the {name}'s chain ({_who(facts)}) has {' and '.join(why)}",
-                          "", "have it issued anew, with 2048 bits or more and SHA-256",
-                          where(number, what))
+            found.append((number, why, what))
+    return found
+
+
+def _weak(story: Story, name: str, read: List[Any], weak: List[Tuple[int, List[str], str]], where: Any) -> Iterator[Finding]:
+    for number, why, what in weak:
+        yield finding(story, "weak-certificate", "warning", name, "proven",
+                      f"certificate {number + 1} of the {name}'s chain ({_who(read[number])}) has {' and '.join(why)}",
+                      "", "have it issued anew, with 2048 bits or more and SHA-256", where(number, what))

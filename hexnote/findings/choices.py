@@ -236,11 +236,12 @@ def _unoffered(story: Story, course: Course, step: Step, answer: Hello) -> Itera
         note(f"pre-shared key number {answer.selected_identity}", answer.extensions[41])
     if answer.protocols and not set(answer.protocols) <= set(hello.protocols or ()):
         note("ALPN protocol", answer.extensions[16])
-    for kind, span in answer.extensions.items():
-        if kind not in hello.extensions and kind not in _REQUESTED:
-            note(f"extension {title(story, 'extension_types', kind)}", (span[0] - 4, span[1]))
-    if 0xFF01 in answer.extensions and 0xFF01 not in hello.extensions and 0x00FF not in hello.suites:
-        note("extension renegotiation_info", answer.extensions[0xFF01])
+    if answer.extensions.keys() - hello.extensions.keys():
+        for kind, span in answer.extensions.items():
+            if kind not in hello.extensions and kind not in _REQUESTED:
+                note(f"extension {title(story, 'extension_types', kind)}", (span[0] - 4, span[1]))
+        if 0xFF01 in answer.extensions and 0xFF01 not in hello.extensions and 0x00FF not in hello.suites:
+            note("extension renegotiation_info", answer.extensions[0xFF01])
     if wrong:
         yield _choice(story, ", ".join(what for what, _ in wrong), sum((where for _, where in wrong), ()))
 

@@ -97,7 +97,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Set
 
-from hexnote.model import Chain, Course, Finding, Request, Step, Story, finding, plural, title, try_client
+from hexnote.model import SEALED_CHANGE, Chain, Course, Finding, Request, Step, Story, finding, plural, title, try_client
 
 LARGE = 12228
 _SIGNING = ("RSA", "EC", "DSA", "Ed25519", "Ed448", "id-ecPublicKey", "rsaEncryption")
@@ -214,9 +214,11 @@ def _not_requested(story: Story, course: Course) -> Iterator[Finding]:
         return
     if course.request is not None or course.certificate[0] is not None:
         return
-    if any(s.kind == "hole" and s.side and answer.offset <= s.offset < done.offset for s in story.steps):
+    if "hole" in story.trail and any(
+        s.kind == "hole" and s.side and answer.offset <= s.offset < done.offset for s in story.steps
+    ):
         return
-    if any(s.kind == "sealed" and s.type == 20 for s in story.steps):
+    if SEALED_CHANGE in story.trail:
         return  # a renegotiation: what was asked in it is not visible
     yield finding(story, "client-certificate-not-requested", "note", "unknown", "proven",
                   "the server did not ask for a client certificate: its flight up to ServerHelloDone has no CertificateRequest",
@@ -231,14 +233,15 @@ def _empty13(story: Story, course: Course) -> Iterator[Finding]:
     if protection is None:
         return
     over, last = protection.mac + 1, protection.finished + protection.mac + 1
-    seen: List[int] = []
+    seen: List[int] = []  # the first three are enough
     first: Optional[Step] = None
-    behind = False
-    for step in story.steps:
-        behind = behind or step is course.answer
-        if behind and step.kind == "data" and not step.side:
+    steps = story.steps
+    for step in steps[steps.index(course.answer) :] if course.answer in steps else ():
+        if step.kind == "data" and not step.side:
             first = first or step
             seen += step.lengths
+            if len(seen) > 2:
+                break
     # EndOfEarlyData stands first where early data were taken.
     if seen[:1] == [4 + over]:
         del seen[0]

@@ -56,8 +56,8 @@ _CAPTURE = "capture at both ends and compare: did the end whose address it bears
 
 def end(story: Story) -> Iterator[Finding]:
     """By the FINs and RSTs."""
-    resets = [s for s in story.steps if s.kind == "RST"]
-    for reset in resets[:1]:
+    if "RST" in story.trail:
+        reset = next(s for s in story.steps if s.kind == "RST")
         injected = _injected(story, reset)
         if injected is not None:
             yield injected
@@ -71,14 +71,18 @@ def end(story: Story) -> Iterator[Finding]:
                               "was closed already; nothing is lost", at=reset.places)
         elif course is not None and course.hello is not None and not course.complete and not _own(story, reset):
             yield _mid(story, course, reset)
-    yield from _silent(story)
-    yield from _overtaken(story)
+    if "FIN" in story.trail:
+        first = story.trail.index("FIN")
+        if "RST" not in story.trail[:first]:
+            yield from _silent(story, story.steps[first])
+        if not _ENDS.issuperset(story.trail[first:]):
+            yield from _overtaken(story, story.steps[first:])
 
 
-def _overtaken(story: Story) -> Iterator[Finding]:
-    """A FIN that was seen before data of its side."""
+def _overtaken(story: Story, steps: List[Step]) -> Iterator[Finding]:
+    """A FIN that was seen before data of its side, among `steps`: all from the first FIN on."""
     late: List[Step] = []
-    for step in reversed(story.steps):
+    for step in reversed(steps):
         if step.kind == "FIN":
             behind = next((s for s in reversed(late) if s.side == step.side and _when(s) > step.packet), None)
             if behind is not None:
@@ -98,15 +102,16 @@ def _when(step: Step) -> int:
 
 def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
     """The closing alert of a side, sent before a step; in TLS 1.3 the last record where it is as long as an alert."""
-    found = None
-    for step in story.steps:
-        if step.side != side or _when(step) > before.packet:
+    for step in reversed(story.steps):
+        if step.side != side:
             continue
-        if step.type == 21 and (step.kind == "sealed" or step.kind == "alert" and (step.level == 2 or step.description == 0)):
-            found = step
-        elif step.kind == "data":
-            found = step if _alert13(story, step) else None
-    return found
+        if step.kind == "data":
+            if _when(step) <= before.packet:
+                return step if _alert13(story, step) else None
+        elif step.type == 21 and (step.kind == "sealed" or step.kind == "alert" and (step.level == 2 or step.description == 0)):
+            if _when(step) <= before.packet:
+                return step
+    return None
 
 
 def _alert13(story: Story, step: Step) -> bool:
@@ -162,10 +167,9 @@ def _apart(one: int, other: int) -> int:
     return min(distance, 0x10000 - distance)
 
 
-def _silent(story: Story) -> Iterator[Finding]:
-    """The first side to close, where it did so without an alert."""
-    first = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
-    if first is None or first.kind == "RST" or not all(story.packets) or story.pseudo:
+def _silent(story: Story, first: Step) -> Iterator[Finding]:
+    """The first side to close, by the FIN `first`, where it did so without an alert."""
+    if not all(story.packets) or story.pseudo:
         return
     side = first.side
     if story.snapped[side] or story.gaps[side] or not story.seen[1 - side]:
@@ -180,7 +184,7 @@ def _silent(story: Story) -> Iterator[Finding]:
     version = story.courses[0].version
     if version == 0x0304 and (last.last in (19, 11) or last.kind != "data"):
         return
-    if any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
+    if "alert" in story.trail and any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
         return  # a key log shows it
     name = SIDES[side]
     yield finding(story, "no-close-notify", "warning", name, "likely" if version == 0x0304 else "proven",

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Optional, Tuple
 
-from hexnote.model import SIDES, VERSIONS, Course, Finding, Hello, Step, Story, finding, try_client
+from hexnote.model import SEALED_CHANGE, SEALED_HANDSHAKE, SIDES, VERSIONS, Course, Finding, Hello, Step, Story, finding, try_client
 
 SCSV = 0x00FF
 INFO = 0xFF01
@@ -127,7 +127,7 @@ def _inside(story: Story) -> Iterator[Finding]:
     version = story.courses[0].version if story.courses else None
     if version == 0x0304:
         return
-    change = [s for s in story.steps if s.kind == "sealed" and s.type == 20]
+    change = [s for s in story.steps if s.kind == "sealed" and s.type == 20] if SEALED_CHANGE in story.trail else []
     told = _after(story)
     if change:
         first = change[0]
@@ -187,6 +187,8 @@ def _after(story: Story) -> List[Step]:
     """Encrypted handshake records behind both Finished: the first of each side is its Finished."""
     finished = [False, False]
     found: List[Step] = []
+    if story.trail.count(SEALED_HANDSHAKE) < 3:
+        return found
     for step in story.steps:
         if step.kind == "sealed" and step.type == 22:
             if not finished[step.side]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-from hexnote.model import SIDES, VERSIONS, Finding, Step, Story, Verdict, plural, title
+from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -52,6 +52,10 @@ _ITSELF = frozenset((
 ))  # fmt: skip
 # What says by itself who closed, or that it is not to be believed.
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
+_CLOSE = frozenset(("FIN", "RST"))
+_NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
+# The packet that brought a step, its number among the story's steps (no two have the same), what it is in words, the step.
+_Event = Tuple[int, int, str, Step]
 _SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
@@ -106,6 +110,8 @@ def _joined(story: Story, alert: Step, cause: Finding) -> str:
 
 def fatal(story: Story) -> Optional[Step]:
     """The first alert in clear at level fatal."""
+    if "alert" not in story.trail:
+        return None
     return next((s for s in story.steps if s.kind == "alert" and s.level == 2 and s.description >= 0), None)
 
 
@@ -139,39 +145,59 @@ def _closed_first(story: Story, alerts: bool) -> str:
     """The same by FIN and RST, and by `alerts` too, where that is so."""
     if not story.courses or story.pseudo or not all(story.packets):
         return ""
-    events: List[Tuple[int, int, Step, str]] = []
-    for side in (0, 1):
-        mine = [(i, s) for i, s in enumerate(story.steps) if s.side == side and s.kind not in ("SYN", "hole")]
-        for i, step in mine:
-            if step.kind in ("FIN", "RST"):
-                events.append((_when(step), i, step, step.kind))
-                break
-        said = [(i, s) for i, s in mine if s.kind not in ("FIN", "RST")]
-        if said and alerts and story.courses[0].complete:
-            i, step = said[-1]
-            how = ""
-            if step.kind == "alert":
-                how = title(story, "alert_descriptions", step.description, 2)
-            elif step.kind == "sealed" and step.type == 21:
-                how = "an encrypted alert, by its place probably close_notify"
-            elif step.kind == "data" and story.courses[0].version == 0x0304 and step.last in (19, 11):
-                how = "a record as long as an alert, probably close_notify"
-            if how:
-                events.append((_when(step), i, step, how))
-    events.sort(key=lambda e: e[:2])
+    events = _closes(story)
+    course = story.courses[0]
+    if alerts and course.complete:
+        events += _alerts(story, course)
     if not events:
         return f" Still open where {_stops(story)}."
-    packet, _, first, how = events[0]
+    events.sort()
+    packet, _, how, first = events[0]
     name = SIDES[first.side]
     if first.kind == "RST":
         return f" The {name} ended it by RST (packet {packet})."
     if first.kind == "FIN":
         bare = alerts and not (story.snapped[first.side] or story.gaps[first.side])
         return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
-    end = next((e for e in events if e[2].side == first.side and e[2].kind in ("FIN", "RST")), None)
-    if end is None:
-        return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
-    return f" The {name} closed first: {how} (packet {packet}), then {end[3]} (packet {end[0]})."
+    for when, _, then, step in events:
+        if step.side == first.side and step.kind in _CLOSE:
+            return f" The {name} closed first: {how} (packet {packet}), then {then} (packet {when})."
+    return f" The {name} closed first: {how} (packet {packet}); its FIN is not in the trace."
+
+
+def _closes(story: Story) -> List[_Event]:
+    """The first FIN or RST of each side."""
+    trail, events = story.trail, []
+    begin = trail.index("FIN") if "FIN" in trail else len(trail)
+    if "RST" in trail:
+        begin = min(begin, trail.index("RST"))
+    missed = [True, True]
+    for i, step in enumerate(story.steps[begin:], begin):
+        if step.kind in _CLOSE and missed[step.side]:
+            missed[step.side] = False
+            events.append((_when(step), i, step.kind, step))
+    return events
+
+
+def _alerts(story: Story, course: Course) -> List[_Event]:
+    """The last record of each side, where it is an alert as far as that shows."""
+    events: List[_Event] = []
+    missed = [True, True]
+    for i in range(len(story.steps) - 1, -1, -1):
+        step = story.steps[i]
+        kind, side = step.kind, step.side
+        if kind in _NO_RECORDS or not missed[side]:
+            continue
+        missed[side] = False
+        if kind == "alert":
+            events.append((_when(step), i, title(story, "alert_descriptions", step.description, 2), step))
+        elif kind == "sealed" and step.type == 21:
+            events.append((_when(step), i, "an encrypted alert, by its place probably close_notify", step))
+        elif kind == "data" and course.version == 0x0304 and step.last in (19, 11):
+            events.append((_when(step), i, "a record as long as an alert, probably close_notify", step))
+        if True not in missed:
+            break
+    return events
 
 
 def _stops(story: Story) -> str:
@@ -233,7 +259,7 @@ def certificate_line(story: Story) -> str:
         return ""
     lead = "client certificate: "
     if course.version == 0x0304 and course.request is None:
-        finished = story.messages.get((1, "finished"))
+        finished = story.finished
         if finished is None or course.holed[1]:
             return lead + "encrypted: whether one was asked for and sent is not visible (TLS 1.3)"
         if not course.resumed:
@@ -304,6 +330,5 @@ def _where(step: Step) -> str:
 
 def _inside(story: Story) -> str:
     """Whether a later handshake hides another request."""
-    return "; a renegotiation follows: what was asked in it is encrypted" if any(
-        s.kind == "sealed" and s.type == 20 for s in story.steps) else ""
+    return "; a renegotiation follows: what was asked in it is encrypted" if SEALED_CHANGE in story.trail else ""
 
