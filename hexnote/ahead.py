@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import marshal
 import os
-from operator import attrgetter
 from typing import Any, Dict, Iterator, List, Tuple
 
 from hexnote.dumps import Reader
@@ -23,12 +22,6 @@ from hexnote.strip import Stripper
 _PIPE = 1 << 20
 _SIZE = 4  # bytes of the length before each message
 _MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
-
-# What `look` finds out of a packet, in the order in which it is set again.
-_SEEN = attrgetter(
-    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
-    "key", "start", "end", "consistent",
-)  # fmt: skip
 
 # A message is a list of what came, in order:
 #   (text, line)                                              prose, whole lines
@@ -237,7 +230,7 @@ class _Sender:
         if number is None:
             number = self._layouts[key] = len(self._layouts)
             message.append([item.stride, *item.layout])
-        headers = _SEEN(item.packet) if self._look.at(item) else None
+        headers = self._look.seen(item.data, item.text[: item.head])
         return item.line, item.text, item.head, number, item.dress, item.data, headers
 
     def _send(self, message: Message) -> None:
