@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import marshal
 import os
-from operator import attrgetter
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from hexnote.dumps import Reader
@@ -24,12 +23,6 @@ _PIPE = 1 << 20
 _BEHIND = 1 << 18  # of them, in a pipe of one that has enough to do
 _SIZE = 4  # bytes of the length before each message
 _MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
-
-# What `look` finds out of a packet, in the order in which it is set again.
-_SEEN = attrgetter(
-    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
-    "key", "start", "end", "consistent",
-)  # fmt: skip
 
 # A message is a list of what came, in order:
 #   (text, line)                                              prose, whole lines
@@ -271,7 +264,7 @@ class _Sender:
         if number is None:
             number = self._layouts[key] = len(self._layouts)
             message.append([item.stride, *item.layout])
-        headers = _SEEN(item.packet) if self._looks and self._look.at(item) else None
+        headers = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
         return item.line, item.text, item.head, number, item.dress, item.data, headers
 
     def _send(self, message: Message) -> None:

@@ -12,10 +12,9 @@ from typing import Dict, Optional, Tuple
 
 from hexnote.model import Packet
 
-# The fixed IPv4 header as five words, then the fixed TCP header.
-_IP4 = Struct(">5I").unpack_from
-_IP4_TCP = Struct(">5I2H2I3H").unpack_from
-_TCP = Struct(">2H2I3H").unpack_from
+# Of IPv4 without options and TCP: total length, identification, fragment, TTL, protocol; addresses and ports as they stand;
+# sequence number, acknowledgment number, header length and flags, window.
+_IP4_TCP = Struct(">2x3H2B2x12s2I2H").unpack_from
 _WORD = Struct(">H").unpack_from
 
 TCP = 6
@@ -39,6 +38,15 @@ _FLAGS = tuple("".join(c for bit, c in enumerate(_LETTERS) if value >> bit & 1) 
 # Addresses as text: few differ, and they come again and again.
 _names: Dict[object, str] = {}
 _NAMES = 8192
+
+# What the headers of a packet say, in the order in which `tell` sets it: link, ip, tcp, version, protocol, src, dst, sport,
+# dport, flags, seq, ack, window, ttl, ipid, key, start, end.
+Headers = Tuple[
+    int, int, int, int, int, str, str, int, int, str, int, Optional[int], int, int, int, Tuple[bytes, bytes], int, int
+]  # fmt: skip
+# (src, dst, sport, dport, key) by the 12 bytes of IPv4 addresses and ports: most packets are of a direction seen before.
+_directions: Dict[bytes, Tuple[str, str, int, int, Tuple[bytes, bytes]]] = {}
+_DIRECTIONS = 2048
 
 
 # ------------------------------------------------------------------ where IP begins
@@ -153,10 +161,9 @@ def measure(data: bytes) -> int:
     """
     if len(data) < 20:
         return 0
-    if data[0] == 0x45:
-        a, b, c, d, e = _IP4(data)
-        total: int = a & 0xFFFF
-        if (a + b + c + d + e) % 0xFFFF == 0 and total >= 20:
+    if data[0] == 0x45 and not int.from_bytes(data[:20], "big") % 0xFFFF:
+        total = data[2] << 8 | data[3]
+        if total >= 20:
             return total
     at = _locate(data)
     if at < 0 or len(data) < at + 6:
@@ -179,39 +186,51 @@ def strip(packet: Packet, data: bytes, wire_end: Optional[int] = None) -> bool:
     `data` if not given. Returns whether it is TCP with ports and sequence number there to be read.
     Padding behind IP's total length is no payload. What could not be read is told in `packet.note`.
     """
+    headers = usual(data)
+    if headers is None:
+        return _strip(packet, data, wire_end)
+    tell(packet, headers)
+    return True
+
+
+def usual(data: bytes) -> Optional[Headers]:
+    """What `strip` finds, if `data` begins with IPv4 without options, at once or behind Ethernet, and TCP; IP's checksum is
+    right, and nothing is to be noted. None: anything else."""
     if len(data) >= 40 and data[0] == 0x45:
         at = 0
     elif len(data) >= 54 and data[14] == 0x45 and data[12] == 8 and not data[13]:
         at = 14
     else:
-        return _strip(packet, data, wire_end)
-    a, b, c, d, e, sport, dport, seq, ack, bits, window, _ = _IP4_TCP(data, at)
-    if (c >> 16 & 0xFF) != TCP or b & 0x3FFF or (a + b + c + d + e) % 0xFFFF:
-        return _strip(packet, data, wire_end)
+        return None
+    total, ipid, fragment, ttl, protocol, ends, seq, ack, bits, window = _IP4_TCP(data, at)
+    if protocol != TCP or fragment & 0x3FFF or int.from_bytes(data[at : at + 20], "big") % 0xFFFF:
+        return None
     head = bits >> 12 << 2
-    end = at + (a & 0xFFFF)
     start = at + 20 + head
-    if head < 20 or start > end:
-        return _strip(packet, data, wire_end)
-    packet.link = at
-    packet.ip = 20
-    packet.tcp = head
-    packet.version = 4
-    packet.protocol = TCP
-    packet.src = _names.get(d) or _name4(d)
-    packet.dst = _names.get(e) or _name4(e)
-    packet.sport = sport
-    packet.dport = dport
-    packet.flags = _FLAGS[bits & 0xFF]
-    packet.seq = seq
-    packet.ack = ack if bits & 16 else None
-    packet.window = window
-    packet.ttl = c >> 24
-    packet.ipid = b >> 16
-    packet.key = (data[at + 12 : at + 16] + data[at + 20 : at + 22], data[at + 16 : at + 20] + data[at + 22 : at + 24])
-    packet.start = start
-    packet.end = end
-    return True
+    if head < 20 or start > at + total:
+        return None
+    src, dst, sport, dport, key = _directions.get(ends) or _direction(ends)
+    return (
+        at, 20, head, 4, TCP, src, dst, sport, dport, _FLAGS[bits & 0xFF], seq, ack if bits & 16 else None, window, ttl, ipid,
+        key, start, at + total,
+    )  # fmt: skip
+
+
+def _direction(ends: bytes) -> Tuple[str, str, int, int, Tuple[bytes, bytes]]:
+    """Addresses and ports: remembers them."""
+    src, dst, sport, dport = ends[:4], ends[4:8], ends[8:10], ends[10:]
+    if len(_directions) >= _DIRECTIONS:
+        _directions.clear()
+    known = _directions[ends] = (address(src), address(dst), _WORD(sport)[0], _WORD(dport)[0], (src + sport, dst + dport))
+    return known
+
+
+def tell(packet: Packet, headers: Headers) -> None:
+    """Sets what the headers say."""
+    (
+        packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst, packet.sport, packet.dport,
+        packet.flags, packet.seq, packet.ack, packet.window, packet.ttl, packet.ipid, packet.key, packet.start, packet.end,
+    ) = headers  # fmt: skip
 
 
 def _strip(packet: Packet, data: bytes, wire_end: Optional[int]) -> bool:

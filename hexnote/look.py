@@ -5,56 +5,88 @@ Only whole packets without reservations are looked at. Of all others nothing is 
 
 from __future__ import annotations
 
-from typing import Dict
+from operator import attrgetter
+from typing import Dict, Optional, Tuple
 
 from hexnote import layers
 from hexnote.model import Block, Packet
-from hexnote.verify import right
+from hexnote.verify import right, segment_right
 
 _KNOWN = 4096  # directions that are remembered
+
+# What is found out of a packet: `layers.Headers`, and whether it is consistent.
+Seen = Tuple[
+    int, int, int, int, int, str, str, int, int, str, int, Optional[int], int, int, int, Tuple[bytes, bytes], int, int, bool
+]  # fmt: skip
+_HEADERS = attrgetter(
+    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
+    "key", "start", "end",
+)  # fmt: skip
 
 
 class Look:
     """Looks at the packets of one input, in its order."""
 
     def __init__(self) -> None:
-        self._ends: Dict[object, bytes] = {}  # what a summary line of a direction's packets contains
+        self._ends: Dict[Tuple[bytes, bytes], bytes] = {}  # what a summary line of a direction's packets contains
 
     def at(self, block: Block) -> bool:
         """Whether a PACKET block whose text column is `clear` is the whole of a TCP packet with headers that can be read.
 
-        Then `block.packet` is that packet, its number and its place in a stream apart, and `consistent` says whether what it
-        says twice is the same: both checksums are right, and its addresses, ports and length are what its summary line says,
-        if there is one.
+        Then `block.packet` is that packet, its number and its place in a stream apart; see `seen`.
         """
         data = block.data
         if block.offset or not data:
             return False
-        packet = Packet(0, block.line)
-        if not layers.strip(packet, data) or packet.note or packet.tcp is None or packet.end != len(data):
+        head = block.text[: block.head]
+        seen = self.seen(data, head)
+        if seen is None:
             return False
-        packet.dress = block.dress
-        packet.data = data
-        head = packet.header = block.text[: block.head]
-        if right(packet, data):
-            if head:
-                payload = packet.end - packet.start
-                if head.endswith(b", length %d\n" % payload) or b"(%d)" % payload in head:
-                    expected = self._ends.get(packet.key)
-                    packet.consistent = expected is not None and expected in head or self._names(packet, head)
-            else:
-                packet.consistent = True
-        block.packet = packet
+        packet = block.packet = Packet(0, block.line)
+        layers.tell(packet, seen[:18])
+        packet.consistent = seen[18]
+        packet.dress, packet.data, packet.header = block.dress, data, head
         return True
 
-    def _names(self, packet: Packet, head: bytes) -> bool:
-        """Whether a summary line has the packet's addresses and ports in clear, as its first two ends; then notes them."""
-        ends = f"{packet.src}.{packet.sport} > {packet.dst}"
-        wanted = f"{ends}.{packet.dport}: ".encode()
+    def seen(self, data: bytes, head: bytes) -> Optional[Seen]:
+        """What the headers of a TCP packet say that is the whole of `data`, where they can be read; None: they cannot.
+
+        It is consistent if what it says twice is the same: both checksums are right, and its addresses, ports and length
+        are what its summary line, `head`, says, if there is one.
+        """
+        headers = layers.usual(data)
+        if headers is None:
+            return self._seen(data, head)
+        end = headers[17]
+        if end != len(data):
+            return None
+        return headers + (segment_right(data, headers[0], end) and (not head or self._agrees(headers, head)),)
+
+    def _seen(self, data: bytes, head: bytes) -> Optional[Seen]:
+        """The same for headers of any kind."""
+        packet = Packet(0, 0)
+        if not layers.strip(packet, data) or packet.note or packet.tcp is None or packet.end != len(data):
+            return None
+        headers: layers.Headers = _HEADERS(packet)
+        return headers + (right(packet, data) and (not head or self._agrees(headers, head)),)
+
+    def _agrees(self, headers: layers.Headers, head: bytes) -> bool:
+        """Whether a summary line says what the headers say."""
+        payload = headers[17] - headers[16]
+        if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
+            return False
+        expected = self._ends.get(headers[15])
+        return (expected is not None and expected in head) or self._names(headers, head)
+
+    def _names(self, headers: layers.Headers, head: bytes) -> bool:
+        """Whether a summary line has the addresses and ports in clear, as its first two ends; then notes them."""
+        _, _, _, _, _, src, dst, sport, dport, *_ = headers
+        ends = f"{src}.{sport} > {dst}"
+        wanted = f"{ends}.{dport}: ".encode()
         at = head.find(wanted)
         if at < 1 or head[at - 1] not in b" \t" or head.find(b" > ") != at + ends.index(" > ") or b"->" in head:
             return False
         if len(self._ends) >= _KNOWN:
             self._ends.clear()
-        self._ends[packet.key] = ends.encode()
+        self._ends[headers[15]] = ends.encode()
         return True
