@@ -258,7 +258,7 @@ class Form(List[Field]):
     def __init__(self, fields: List[Field]) -> None:
         super().__init__(fields)
         self.again = False  # a second such message came
-        self.kept: Dict[str, Any] = {}  # what renderers make of it once, each under a name of its own
+        self.kept: Dict[str, Any] = {}  # what others make of it once, each under a name of its own
 
 
 class Context:

@@ -90,12 +90,13 @@ class Teller:
         story.kept = 0
         story.ends, story.closed = connection.ends, connection.closed
         story.evicted, story.torn = connection.evicted, connection.torn
-        for side, stream in enumerate(streams):
-            story.whole[side] = stream.whole
+        if streams:
+            one, other = streams
+            story.whole = [one.whole, other.whole]
             if not story.pseudo:
-                story.seen[side], story.acked[side] = stream.next, stream.acked
-                story.gaps[side], story.snapped[side] = stream.gap_bytes, stream.snapped_bytes
-                story.packets[side] = stream.window is not None or bool(stream.next or stream.syns)
+                story.seen, story.acked = [one.next, other.next], [one.acked, other.acked]
+                story.gaps, story.snapped = [one.gap_bytes, other.gap_bytes], [one.snapped_bytes, other.snapped_bytes]
+                story.packets = [bool(s.next or s.syns or s.window is not None) for s in streams]
         for course in story.courses:
             for step in course.certificate:
                 if step is not None and step.facts is not None:
@@ -391,7 +392,7 @@ class Teller:
         """The bytes of a message, where there is room for them; those of a chain seen before are shared."""
         if size > MESSAGE_BYTES:
             return b""
-        if isinstance(buf, bytes) and size > 512:
+        if size > 512 and isinstance(buf, bytes):
             known = self._shared.get(buf)
             if known is not None:
                 return known

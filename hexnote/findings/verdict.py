@@ -184,9 +184,11 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
     events: List[_Event] = []
     missed = [True, True]
     for i in range(len(story.steps) - 1, -1, -1):
+        if story.trail[i] in _NO_RECORDS:
+            continue
         step = story.steps[i]
         kind, side = step.kind, step.side
-        if kind in _NO_RECORDS or not missed[side]:
+        if not missed[side]:
             continue
         missed[side] = False
         if kind == "alert":
