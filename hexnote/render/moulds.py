@@ -18,17 +18,19 @@ from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
 _CAST = 4 << 20  # bytes of all moulds
-_BARE = frozenset(MARK + " ^\t\n")  # what lines with nothing but carets are made of
+_LENGTHS = 64  # of the labels in one gap
 
-# (rows below that of the first new byte, text), or what fills a gap there: (start, end) of bytes of the message in hex; a
-# field and how many characters its label has; a field alone, of whose note nothing stays the same.
+# (rows below that of the first new byte, text), or what fills a gap there: the range of bytes of the message that is shown in
+# hex, or a field whose label has to be found.
 _Piece = Tuple[int, Any]
+# Of labels of so many characters, what stands before and behind them.
+_Around = Dict[int, Tuple[bytes, bytes]]
 
 
 class Mould:
     """The notes that all messages in a form have in one place, with gaps, and between them the rows of the page."""
 
-    __slots__ = ("form", "lines", "skip", "rows", "edge", "reach", "last", "digits", "labels", "free", "size")
+    __slots__ = ("form", "lines", "skip", "rows", "edge", "reach", "last", "digits", "labels", "size")
 
     def __init__(self, form: Form, pieces: List[_Piece], stride: int) -> None:
         """`pieces`: in the order of their rows. `stride`: bytes of a row of the page."""
@@ -41,8 +43,7 @@ class Mould:
         self.last = 0  # bytes of the last rows
         # Gaps, each with its index, by what fills them.
         self.digits: List[Tuple[int, int, int]] = []
-        self.labels: List[Tuple[int, Field, int]] = []
-        self.free: List[Tuple[int, Field, int]] = []  # and how many rows below the first one they are
+        self.labels: List[Tuple[int, Field, int, _Around]] = []  # and how many rows below the first one they are
         self._fill(pieces, stride)
         self.size = sum(map(len, self.lines))
 
@@ -64,12 +65,10 @@ class Mould:
             lines.append(b"")
             if isinstance(what, str):
                 lines[-1] = escaped(what)
-            elif len(what) == 1:
-                self.free.append((index, what[0], down))
-            elif isinstance(what[0], int):
+            elif len(what) == 2:
                 self.digits.append((index, *what))
             else:
-                self.labels.append((index, *what))
+                self.labels.append((index, what, down, {}))
         while spans and not spans[-1]:
             spans.pop()
         if spans:
@@ -85,6 +84,8 @@ class Moulds(Known):
         super().__init__(width, palette, full)
         self._moulds: Dict[Any, Mould] = {}
         self._size = 0  # bytes in them
+        # What lines with nothing but carets are made of.
+        self._bare = frozenset(MARK + " ^\t\n" + "".join((palette or {}).values()))
 
     def _forget(self) -> None:
         super()._forget()
@@ -120,18 +121,18 @@ class Moulds(Known):
             return self._plain_message(out, done, below, block, delta, part, packet)
         buf = part.buf
         lines = mould.lines[:]
-        for index, field, size in mould.labels:
+        for index, field, down, around in mould.labels:
             node, start, end, _, number = field
             label = node.say(buf[start:end])
             if number >= 0:
                 label = numbered(label, node, number)
-            if len(label) != size:
-                return self._plain_message(out, done, below, block, delta, part, packet)
-            lines[index] = label.encode("ascii", "backslashreplace")
+            ends = around.get(len(label))
+            if ends is None:
+                lines[index] = self._new_label(field, label, down, around, block, delta, part, packet)
+            else:
+                lines[index] = ends[0] + label.encode("ascii", "backslashreplace") + ends[1]
         for index, start, end in mould.digits:
             lines[index] = hexlify(buf[start:end])
-        if mould.free:
-            self._fill_free(mould, lines, block, delta, part, packet)
         text = block.text
         stop = below + mould.skip
         out.append(text[done:stop])
@@ -144,13 +145,19 @@ class Moulds(Known):
         out += lines
         return stop
 
-    def _fill_free(self, mould: Mould, lines: List[bytes], block: Block, delta: int, part: Part, packet: Packet) -> None:
+    def _new_label(
+        self, field: Field, label: str, down: int, around: _Around, block: Block, delta: int, part: Part, packet: Packet,
+    ) -> bytes:
+        """What is said of a field under the row so far below the first one, for its gap. Where a label stands depends on its
+        length alone, and so do the carets before and behind it: they are kept, if nothing else is said."""
         shape = Shape(block, self._table)
-        row = shape.row_of(part.lo + delta)
-        for index, field, down in mould.free:
-            fresh: Dict[int, List[str]] = {}
-            self._told((field,), shape, delta, part, packet, fresh)
-            lines[index] = escaped("".join(fresh[row + down]))
+        fresh: Dict[int, List[str]] = {}
+        self._told((field,), shape, delta, part, packet, fresh)
+        said = "".join(fresh[shape.row_of(part.lo + delta) + down])
+        before, there, behind = said.partition(label)
+        if there and self._bare.issuperset(before + behind) and len(around) < _LENGTHS:
+            around[len(label)] = escaped(before), escaped(behind)
+        return escaped(said)
 
     def _plain_message(
         self, out: List[bytes], done: int, below: int, block: Block, delta: int, part: Part, packet: Packet,
@@ -192,7 +199,7 @@ class Moulds(Known):
                 fresh: Dict[int, List[str]] = {}
                 self._told(fields, shape, delta, part, packet, fresh)
                 told = [(at - row, "".join(fresh[at])) for at in sorted(fresh)]
-                pieces += _gaps(fields[0], part, told) if free else told
+                pieces += self._gaps(fields[0], part, told) if free else told
                 for at, lines in fresh.items():
                     notes.setdefault(at, []).extend(lines)
         if taught == len(self._taught):
@@ -204,6 +211,21 @@ class Moulds(Known):
             self._moulds[key] = mould
         return self._lay(out, done, below, block, row, notes)
 
+    def _gaps(self, field: Field, part: Part, told: List[Tuple[int, str]]) -> List[_Piece]:
+        """The notes on a field whose bytes are free, with gaps for what depends on them. `told`: (rows below the first, text)."""
+        node, start, end, _, _ = field
+        if node.show == "opaque" and start >= part.lo - part.base:
+            # Of bytes that are no value the first ones are shown in hex, and nothing else depends on them.
+            stop = start + head_of(end - start)
+            shown = part.buf[start:stop].hex()
+            if sum(text.count(shown) for _, text in told) == 1:
+                found: List[_Piece] = []
+                for down, text in told:
+                    before, there, behind = text.partition(shown)
+                    found += [(down, before), (down, (start, stop)), (down, behind)] if there else [(down, text)]
+                return found
+        return [(down, text if self._bare.issuperset(text) else field) for down, text in told]
+
 
 def _is_free(field: Field) -> bool:
     return field[0].free
@@ -211,35 +233,3 @@ def _is_free(field: Field) -> bool:
 
 def _row_of(piece: _Piece) -> int:
     return piece[0]
-
-
-def _gaps(field: Field, part: Part, told: List[Tuple[int, str]]) -> List[_Piece]:
-    """The notes on a field whose bytes are free, with a gap for what depends on them. `told`: (rows below the first, text)."""
-    node, start, end, _, number = field
-    if told and start >= part.lo - part.base:
-        if node.show == "opaque":
-            # Of bytes that are no value the first ones are shown in hex, and nothing else depends on them.
-            stop = start + head_of(end - start)
-            found = _around(part.buf[start:stop].hex(), (start, stop), told)
-            if found:
-                return found
-        if end <= part.hi - part.base:
-            label = node.say(part.buf[start:end])
-            if number >= 0:
-                label = numbered(label, node, number)
-            found = _around(label, (field, len(label)), told)
-            # Where a label stands depends on its length alone; what else is said must be carets.
-            if found and all(_BARE.issuperset(what) for _, what in found if isinstance(what, str)):
-                return found
-    return [(down, (field,)) for down, _ in told]
-
-
-def _around(value: str, gap: Any, told: List[Tuple[int, str]]) -> List[_Piece]:
-    """Notes with a gap for a value that they show once; nothing where they show it more often, or never."""
-    if sum(text.count(value) for _, text in told) != 1:
-        return []
-    out: List[_Piece] = []
-    for down, text in told:
-        before, there, behind = text.partition(value)
-        out += [(down, before), (down, gap), (down, behind)] if there else [(down, text)]
-    return out
