@@ -5,22 +5,57 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from hexnote.model import ARRAY, GROUP, MISSING, Field, Node, Packet, Part, describe
-from hexnote.render.carets import Carets, Shape
+from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.places import fields_from, peek
 from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, head_of, list_label, name_of, numbered, opaque_label, unfinished
 
-_HEADS = 4096  # record headers
+_HEADS = 2048  # record headers
 _BODIES = 4096  # encrypted bodies
+_LIKES = 1024  # lines of those with gaps
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
 
 
-# Of a record header: words for the record, remarks, notes with how many rows below the first one they stand.
-_Head = Tuple[str, str, List[Tuple[int, str]]]
+_NEVER = 1 << 30  # bytes of a heading that no line has room for
+_LEAD = len(f"{MARK} packet 1, client, record 1: ")  # bytes in which a heading begins, at least
+_ZEROS = str.maketrans("123456789", "0" * 9)
+_NUMBER = re.compile(rb"0+")
+
+Notes = List[Tuple[int, bytes]]  # with how many rows below the first one they stand
+
+
+def escaped(text: str) -> bytes:
+    """Notes as they are written."""
+    return text.encode("ascii", "backslashreplace")
+
+
+class Head:
+    """What is said of a record header: words for the record, remarks, notes."""
+
+    __slots__ = ("words", "more", "rest", "size", "behind", "short", "broken")
+
+    def __init__(self, words: str, remarks: str, notes: Notes, width: int) -> None:
+        """`width`: columns of a line, 0 where headings have a colour."""
+        self.words = words
+        self.more = escaped(remarks)  # what stands between the heading and the next row
+        self.rest = notes  # behind further rows
+        if notes and not notes[0][0]:
+            self.more += notes[0][1]
+            self.rest = notes[1:]
+        # The heading behind the number of its record, with what follows up to the next row: on a line, if that has room for
+        # `size` bytes; or broken as `_headline` does, if it has room for `short` bytes.
+        self.size = self.short = _NEVER
+        self.behind = self.broken = b""
+        at = words.find(", plaintext ") + 1
+        if _LEAD + len(words) <= width:
+            self.size, self.behind = len(words), escaped(f"{words}\n") + self.more
+        if 0 < at and len(MARK) + 5 + len(words) - at - 1 <= width:
+            self.short, self.broken = at, escaped(f"{words[:at]}\n{MARK}     {words[at + 1:]}\n") + self.more
 
 
 class Known(Fields):
@@ -28,10 +63,11 @@ class Known(Fields):
 
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
         super().__init__(width, palette, full)
-        self._heads: Dict[Any, _Head] = {}
-        self._begun: Dict[Any, List[Tuple[int, str]]] = {}  # notes on record headers, without their last field
+        self._heads: Dict[Any, Head] = {}
+        self._begun: Dict[Any, Notes] = {}  # notes on record headers, without their last field
         self._titles: Dict[Tuple[str, int], str] = {}  # headings of messages, by name and length
-        self._bodies: Dict[Any, List[Tuple[int, str]]] = {}  # of encrypted bodies
+        self._bodies: Dict[Any, Tuple[bytes, Notes]] = {}  # of encrypted bodies
+        self._likes: Dict[Any, bytes] = {}  # lines of those, with gaps for their numbers
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
     def _forget(self) -> None:
@@ -41,40 +77,44 @@ class Known(Fields):
         self._begun.clear()
         self._titles.clear()
 
-    def _heads_of(self, part: Part, table: Carets, c0: int) -> Optional[_Head]:
-        """What was said of a whole record header like this one, from column `c0` on."""
+    def _new_head(self, key: Any, shape: Shape, delta: int, part: Part, packet: Packet) -> Head:
+        """What is said of a whole record header. `key` has all that it depends on."""
         record = part.record
         assert record is not None
-        return self._heads.get((part.buf, c0, table, record.encrypted, record.bare, record.protection, record.why, record.news))
-
-    def _new_head(self, shape: Shape, delta: int, part: Part, packet: Packet) -> _Head:
-        """The words for a record, remarks on it, and the notes on its header, each with how many rows below it stands."""
-        record = part.record
-        table = shape.tables[0]
-        assert record is not None and table is not None
         taught = len(self._taught)
-        at = part.lo + delta - shape.offset
-        row = at >> 4
-        # Most headers differ in their last field alone, the length.
-        key = (part.buf[:3], at & 15, table)
-        begun = self._begun.get(key)
-        fresh: Dict[int, List[str]] = {}
-        if begun is None:
-            self._told(part.fields[:-1], shape, delta, part, packet, fresh)
-            if taught == len(self._taught) and len(self._begun) < _HEADS:
-                self._begun[key] = [(each - row, "".join(fresh[each])) for each in sorted(fresh)]
-        else:
-            for down, said in begun:
-                fresh[row + down] = [said]
-        self._told(part.fields[-1:], shape, delta, part, packet, fresh)
-        made = (
-            describe(record), "".join(self._remarks(record)),
-            [(each - row, "".join(fresh[each])) for each in sorted(fresh)],
-        )
+        notes = self._head_notes(shape, delta, part, packet)
+        made = Head(describe(record), "".join(self._remarks(record)), notes, 0 if self.palette else self.width)
         if taught == len(self._taught):
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
-            self._heads[part.buf, at & 15, table, record.encrypted, record.bare, record.protection, record.why, record.news] = made
+            self._heads[key] = made
+        return made
+
+    def _head_notes(self, shape: Shape, delta: int, part: Part, packet: Packet) -> Notes:
+        """The notes on the fields of a record header. Most headers differ in the last one alone, the length."""
+        at = part.lo + delta - shape.offset
+        row, c0 = at >> 4, at & 15
+        field = part.fields[-1]
+        table = shape.tables[0]
+        assert table is not None
+        key = (part.buf[:3], c0, table, field[0])
+        begun = self._begun.get(key)
+        down, column = c0 + field[1] >> 4, c0 + field[1] & 15
+        if begun is not None:
+            length = escaped(self._one(table, field, part.buf[field[1] : field[2]], column))
+            return [*begun[:-1], (down, begun[-1][1] + length)]
+        taught = len(self._taught)
+        fresh: Dict[int, List[str]] = {}
+        self._told(part.fields[:-1], shape, delta, part, packet, fresh)
+        begun = [(each - row, escaped("".join(fresh[each]))) for each in sorted(fresh)]
+        self._told(part.fields[-1:], shape, delta, part, packet, fresh)
+        made = [(each - row, escaped("".join(fresh[each]))) for each in sorted(fresh)]
+        if taught == len(self._taught) and column + field[2] - field[1] <= 16:
+            if not begun or begun[-1][0] != down:
+                begun.append((down, b""))
+            length = escaped(self._one(table, field, part.buf[field[1] : field[2]], column))
+            if made == [*begun[:-1], (down, begun[-1][1] + length)] and len(self._begun) < _HEADS:
+                self._begun[key] = begun
         return made
 
     def _title(self, part: Part) -> str:
@@ -211,16 +251,16 @@ class Known(Fields):
         if array:
             lines += self._list(node, buf[start:end], depth)
 
-    def _sealed(self, table: Carets, c0: int, part: Part, wire: int) -> List[Tuple[int, str]]:
-        """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from column `c0` on: the notes, each with
-        how many rows below the first one it stands. Bodies alike have the same ones. `wire`: as in `Moulds._message`."""
+    def _sealed(self, table: Carets, c0: int, part: Part, wire: int) -> Tuple[bytes, Notes]:
+        """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from column `c0` on: the note under the
+        first row, and those under others. Bodies alike have the same ones. `wire`: as in `Moulds._message`."""
         node, _, size, depth, _ = part.fields[0]
         record = part.record
         told, got = part.lo - part.base, part.hi - part.lo
         if wire > size:
             wire = size
-        finished = record is not None and record.finished
-        key = (node, record.type if record is not None else None, finished, size, told, got, wire, c0, table)
+        kind, finished = (record.type, record.finished) if record is not None else (None, False)
+        key = (node, kind, finished, size, told, got, wire, c0, table)
         made = self._bodies.get(key)
         if made is not None:
             return made
@@ -229,27 +269,62 @@ class Known(Fields):
         fold = (c0 + stop - told - 1) >> 4 >= FOLD
         ends = told + got >= size
         full = told + min(got, 32 - c0) >= size
-        name = name_of(node, part)
-        if not told:
-            label = opaque_label(node, name, size, b"", finished)
-            if 0 <= wire < size:
-                label += ", goes on in a later packet"
-        elif full:
-            label = f"{name} ends{SINCE}"
-        elif wire >= 0:
-            label = f"{name} goes on: bytes {told} to {stop} of {size}"
+        c1 = 16 if last else c0 + got
+        numbers: Tuple[int, ...] = (size,)
+        if told:
+            numbers = () if full else (told, stop, size) if wire >= 0 else (told, size)
+        breaks = not told and 0 <= wire < size
+        # The lines of bodies whose numbers have as many digits are alike.
+        like = (node, kind, finished, breaks, size == 1, repr(numbers).translate(_ZEROS), c0, c1, table)
+        line = self._likes.get(like)
+        if line is None:
+            name = name_of(node, part)
+            if not told:
+                label = opaque_label(node, name, size, b"", finished)
+                if breaks:
+                    label += ", goes on in a later packet"
+            elif full:
+                label = f"{name} ends{SINCE}"
+            elif wire >= 0:
+                label = f"{name} goes on: bytes {told} to {stop} of {size}"
+            else:
+                label = f"{name} goes on at byte {told} of {size}"
+            said = escaped(self._beside(table, c0, c1, label, depth, node))
+            if not self.palette:
+                self._like(like, escaped(self._beside(table, c0, c1, label.translate(_ZEROS), depth, node)), said, numbers)
         else:
-            label = f"{name} goes on at byte {told} of {size}"
-        made = [(0, self._beside(table, c0, 16 if last else c0 + got, label, depth, node))]
+            said = line % numbers
+        rest: Notes = []
         if last and (ends or not fold):
             if not fold:
-                made += [(middle, table.line(0, 16)[1]) for middle in range(1, last)]
+                rest += [(middle, escaped(table.line(0, 16)[1])) for middle in range(1, last)]
             c1 = ((c0 + got - 1) & 15) + 1
             if ends and (fold or not full):
-                made.append((last, self._beside(table, 0, c1, f"{name} ends", depth, node)))
+                rest.append((last, self._sealed_end(table, c1, part)))
             else:
-                made.append((last, table.line(0, c1)[1]))
+                rest.append((last, escaped(table.line(0, c1)[1])))
         if len(self._bodies) >= _BODIES:
             self._bodies.clear()
-        self._bodies[key] = made
+        made = self._bodies[key] = said, rest
+        return made
+
+    def _like(self, key: Any, blank: bytes, said: bytes, numbers: Tuple[int, ...]) -> None:
+        """Keeps a line with gaps: `blank` has zeros for all digits of the `numbers` that stand in what is `said`."""
+        line = _NUMBER.sub(b"%d", blank.replace(b"%", b"%%"))
+        if line.count(b"%d") == len(numbers) and line % numbers == said:
+            if len(self._likes) >= _LIKES:
+                self._likes.clear()
+            self._likes[key] = line
+
+    def _sealed_end(self, table: Carets, c1: int, part: Part) -> bytes:
+        """The note under the last row of an encrypted body, up to column `c1`."""
+        node, _, _, depth, _ = part.fields[0]
+        name = name_of(node, part)
+        key = (node, name, c1, table)
+        made = self._likes.get(key)
+        if made is None:
+            made = escaped(self._beside(table, 0, c1, f"{name} ends", depth, node))
+            if len(self._likes) >= _LIKES:
+                self._likes.clear()
+            self._likes[key] = made
         return made

@@ -1,37 +1,80 @@
 """Notes of messages in a form that came before: what all such messages have, with gaps for what differs.
 
-`Known._told` says what is right: a mould is cast of what it says of each field.
+`Known._told` says what is right: a mould is cast of what it says of the fields.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from binascii import hexlify
+from itertools import groupby
+from struct import Struct
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from hexnote.model import Field, Form, Packet, Part
-from hexnote.render.carets import Shape
+from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
+from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED
-from hexnote.render.known import Known
+from hexnote.render.known import Known, escaped
 from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
-_CAST = 4 << 20  # characters of all moulds
+_CAST = 4 << 20  # bytes of all moulds
+_LENGTHS = 64  # of the labels in one gap
 
-# A note with a label of so many characters, as (what stands before the label, behind it, the field, how many).
-_Labelled = Tuple[str, str, Field, int]
-# (rows below the first, text; or a range of the message whose hex stands there; or a note; or None: a note of a free field)
+# (rows below that of the first new byte, text), or what fills a gap there: the range of bytes of the message that is shown in
+# hex, or a field whose label has to be found.
 _Piece = Tuple[int, Any]
+# Of labels of so many characters, what stands before and behind them.
+_Around = Dict[int, Tuple[bytes, bytes]]
 
 
 class Mould:
-    """The notes that all messages in a form have in one place, with gaps."""
+    """The notes that all messages in a form have in one place, with gaps, and between them the rows of the page."""
 
-    __slots__ = ("form", "free", "pieces", "whole")
+    __slots__ = ("form", "lines", "skip", "rows", "edge", "reach", "last", "digits", "labels", "size")
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, pieces: List[_Piece], stride: int) -> None:
+        """`pieces`: in the order of their rows. `stride`: bytes of a row of the page."""
         self.form = form
-        self.free: List[Field] = []  # those whose notes fill gaps
-        self.pieces: List[_Piece] = []
-        self.whole = False  # there are no gaps
+        self.lines: List[bytes] = []  # notes, rows, notes, ..., notes: rows and gaps are empty
+        self.skip = 0  # bytes of the page between the row of the first new byte and the first notes
+        self.rows: Optional[Callable[[bytes, int], Tuple[bytes, ...]]] = None  # cuts the rows but the last ones from there on
+        self.edge = 0  # index of the last rows: they may be short, and end the page
+        self.reach = 0  # bytes of the page from the first notes to the last
+        self.last = 0  # bytes of the last rows
+        # Gaps, each with its index, by what fills them.
+        self.digits: List[Tuple[int, int, int]] = []
+        self.labels: List[Tuple[int, Field, int, _Around]] = []  # and how many rows below the first one they are
+        self._fill(pieces, stride)
+        self.size = sum(map(len, self.lines))
+
+    def _fill(self, pieces: List[_Piece], stride: int) -> None:
+        lines = self.lines
+        spans: List[int] = []  # bytes of the page between one piece and the next
+        above = 0
+        for down, what in pieces:
+            if not lines:
+                self.skip = down * stride
+            elif down == above and isinstance(what, str) and lines[-1]:
+                lines[-1] += escaped(what)
+                continue
+            else:
+                spans.append((down - above) * stride)
+                lines.append(b"")
+            above = down
+            index = len(lines)
+            lines.append(b"")
+            if isinstance(what, str):
+                lines[-1] = escaped(what)
+            elif len(what) == 2:
+                self.digits.append((index, *what))
+            else:
+                self.labels.append((index, what, down, {}))
+        while spans and not spans[-1]:
+            spans.pop()
+        if spans:
+            self.edge = 2 * len(spans) - 1
+            self.reach, self.last = sum(spans), spans.pop()
+            self.rows = Struct("".join(f"{span}s" for span in spans)).unpack_from
 
 
 class Moulds(Known):
@@ -40,122 +83,153 @@ class Moulds(Known):
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
         super().__init__(width, palette, full)
         self._moulds: Dict[Any, Mould] = {}
-        self._size = 0  # characters in them
+        self._size = 0  # bytes in them
+        # What lines with nothing but carets are made of.
+        self._bare = frozenset(MARK + " ^\t\n" + "".join((palette or {}).values()))
 
     def _forget(self) -> None:
         super()._forget()
         self._moulds.clear()
+        self._size = 0
 
-    def _message(self, shape: Shape, delta: int, part: Part, packet: Packet, wire: int) -> List[Tuple[int, str]]:
-        """The notes on a message in rows of sixteen, each with how many rows below that of the first new byte it stands.
-        `wire`: local offset where the packet's payload ends, -1: not known."""
+    def _message(
+        self, out: List[bytes], done: int, below: int, block: Block, delta: int, part: Part, packet: Packet, wire: int,
+    ) -> int:
+        """Writes the notes on a message, with its heading, and the rows of sixteen above them. `done`: how many bytes of the
+        page were written; how many now are is returned. `below`: where the row of the first new byte ends. `wire`: local
+        offset where the packet's payload ends, -1: not known."""
         form = part.fields
-        place = part.lo + delta
-        row = (place - shape.offset) >> 4
         if not isinstance(form, Form):
-            return self._plain_message(shape, delta, part, packet, row)
+            return self._plain_message(out, done, below, block, delta, part, packet)
         titled = form.kept.get("text")  # do its notes tell dump offsets?
         if titled is None:
             titled = form.kept["text"] = any(f[4] >= 0 and f[0].type in TITLED for f in form)
-        base = part.base
-        length = part.message.length if part.message is not None else part.hi - base
+        base, lo, hi, message = part.base, part.lo, part.hi, part.message
+        place = lo + delta
+        if message is None:
+            name, length = "", hi - base
+        else:
+            name, length = message.name, message.length
         key = (
-            id(form), part.lo - base, part.hi - base, place - shape.offset & 15, wire if wire < length else length,
-            part.done, shape.tables[0], place if titled else 0,
+            id(form), lo - base, hi - base, place - block.offset & 15, wire if wire < length else length, part.done,
+            self._last_table[2], block.stride, place if titled else 0, name, length, part.begins, part.note,
         )
         mould = self._moulds.get(key)
         if mould is None:
-            taught = len(self._taught)
-            made = self._plain_message(shape, delta, part, packet, row)
-            if form.again and taught == len(self._taught):
-                self._keep(key, self._cast(form, shape, delta, part, packet, row))
-            return made
-        if mould.whole:
-            return mould.pieces
-        fresh: Dict[int, List[str]] = {}
-        if mould.free:
-            self._told(mould.free, shape, delta, part, packet, fresh)
+            if form.again:
+                return self._cast(key, form, out, done, below, block, delta, part, packet)
+            return self._plain_message(out, done, below, block, delta, part, packet)
         buf = part.buf
-        told: List[Tuple[int, str]] = []
-        add = told.append
-        for piece in mould.pieces:
-            at, what = piece
-            if type(what) is str:
-                add(piece)
-            elif what is None:
-                add((at, fresh[row + at].pop(0)))
-            elif len(what) == 2:
-                add((at, buf[what[0] : what[1]].hex()))
+        lines = mould.lines[:]
+        for index, field, down, around in mould.labels:
+            node, start, end, _, number = field
+            label = node.say(buf[start:end])
+            if number >= 0:
+                label = numbered(label, node, number)
+            ends = around.get(len(label))
+            if ends is None:
+                lines[index] = self._new_label(field, label, down, around, block, delta, part, packet)
             else:
-                before, behind, field, size = what
-                node, start, end, _, index = field
-                label = node.say(buf[start:end])
-                if index >= 0:
-                    label = numbered(label, node, index)
-                if len(label) == size:
-                    add((at, f"{before}{label}{behind}"))
-                else:
-                    note: Dict[int, List[str]] = {}
-                    self._told((field,), shape, delta, part, packet, note)
-                    add((at, note[row + at][0]))
-        return told
+                lines[index] = ends[0] + label.encode("ascii", "backslashreplace") + ends[1]
+        for index, start, end in mould.digits:
+            lines[index] = hexlify(buf[start:end])
+        text = block.text
+        stop = below + mould.skip
+        out.append(text[done:stop])
+        rows = mould.rows
+        if rows is not None:
+            edge = mould.edge
+            lines[1:edge:2] = rows(text, stop)
+            stop += mould.reach
+            lines[edge] = text[stop - mould.last : stop]
+        out += lines
+        return stop
 
-    def _plain_message(self, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> List[Tuple[int, str]]:
+    def _new_label(
+        self, field: Field, label: str, down: int, around: _Around, block: Block, delta: int, part: Part, packet: Packet,
+    ) -> bytes:
+        """What is said of a field under the row so far below the first one, for its gap. Where a label stands depends on its
+        length alone, and so do the carets before and behind it: they are kept, if nothing else is said."""
+        shape = Shape(block, self._table)
         fresh: Dict[int, List[str]] = {}
-        self._fields(shape, delta, part, packet, fresh)
-        return [(at - row, "".join(fresh[at])) for at in sorted(fresh)]
+        self._told((field,), shape, delta, part, packet, fresh)
+        said = "".join(fresh[shape.row_of(part.lo + delta) + down])
+        before, there, behind = said.partition(label)
+        if there and self._bare.issuperset(before + behind) and len(around) < _LENGTHS:
+            around[len(label)] = escaped(before), escaped(behind)
+        return escaped(said)
 
-    def _labelled(self, field: Field, buf: bytes, fresh: Dict[int, List[str]]) -> Optional[_Labelled]:
-        """The note on a field that is there whole, cut around its label; None where it is more than a line of one row."""
-        node, start, end, _, index = field
-        label = node.say(buf[start:end])
-        if index >= 0:
-            label = numbered(label, node, index)
-        lines = [line for there in fresh.values() for line in there]
-        if len(lines) != 1 or lines[0].count(label) != 1 or lines[0].count("\n") != 1:
-            return None
-        before, _, behind = lines[0].partition(label)
-        return before, behind, field, len(label)
+    def _plain_message(
+        self, out: List[bytes], done: int, below: int, block: Block, delta: int, part: Part, packet: Packet,
+    ) -> int:
+        """The same without a mould."""
+        shape = Shape(block, self._table)
+        row = shape.row_of(part.lo + delta)
+        notes: Dict[int, List[str]] = {row: [self._opening(part)]}
+        self._fields(shape, delta, part, packet, notes)
+        return self._lay(out, done, below, block, row, notes)
 
-    def _keep(self, key: Any, mould: Mould) -> None:
-        size = sum(len(what) for _, what in mould.pieces if isinstance(what, str))
-        self._size += size
-        if self._size > _CAST:
-            self._moulds.clear()
-            self._size = size
-        mould.whole = all(isinstance(what, str) for _, what in mould.pieces)
-        self._moulds[key] = mould
+    def _opening(self, part: Part) -> str:
+        """What stands above the notes on a message that begins."""
+        if part.kind != MESSAGE or not part.begins:
+            return ""
+        return self._title(part) + "".join(self._sentence(part.note, 3) if part.note else ())
 
-    def _cast(self, form: Form, shape: Shape, delta: int, part: Part, packet: Packet, row: int) -> Mould:
-        """Make a mould of a message, whose teaching notes have been given."""
-        mould = Mould(form)
-        pieces = mould.pieces
-        lo, hi = part.lo - part.base, part.hi - part.base
-        for field in fields_from(form, lo):
-            node, start, end, _, _ = field
-            if start >= hi:
-                break
-            fresh: Dict[int, List[str]] = {}
-            self._told((field,), shape, delta, part, packet, fresh)
+    def _lay(self, out: List[bytes], done: int, below: int, block: Block, row: int, notes: Dict[int, List[str]]) -> int:
+        """Writes notes, and the rows above them. `below`: where row number `row` ends; the rest as in `_message`."""
+        text, stride = block.text, block.stride
+        for at in sorted(notes):
+            stop = below + (at - row) * stride
+            out += text[done:stop], escaped("".join(notes[at]))
+            done = stop
+        return done
+
+    def _cast(
+        self, key: Any, form: Form, out: List[bytes], done: int, below: int, block: Block, delta: int, part: Part,
+        packet: Packet,
+    ) -> int:
+        """What `_plain_message` does; the notes are kept as a mould, if all teaching ones in them have been given."""
+        shape = Shape(block, self._table)
+        row = shape.row_of(part.lo + delta)
+        taught = len(self._taught)
+        notes: Dict[int, List[str]] = {row: [self._opening(part)]}
+        pieces: List[_Piece] = [(0, said) for said in notes[row] if said]
+        for free, run in groupby(fields_from(form, part.lo - part.base), _is_free):
+            for fields in [[field] for field in run] if free else [list(run)]:
+                fresh: Dict[int, List[str]] = {}
+                self._told(fields, shape, delta, part, packet, fresh)
+                told = [(at - row, "".join(fresh[at])) for at in sorted(fresh)]
+                pieces += self._gaps(fields[0], part, told) if free else told
+                for at, lines in fresh.items():
+                    notes.setdefault(at, []).extend(lines)
+        if taught == len(self._taught):
+            mould = Mould(form, sorted(pieces, key=_row_of), block.stride)
+            self._size += mould.size
+            if self._size > _CAST:
+                self._moulds.clear()
+                self._size = mould.size
+            self._moulds[key] = mould
+        return self._lay(out, done, below, block, row, notes)
+
+    def _gaps(self, field: Field, part: Part, told: List[Tuple[int, str]]) -> List[_Piece]:
+        """The notes on a field whose bytes are free, with gaps for what depends on them. `told`: (rows below the first, text)."""
+        node, start, end, _, _ = field
+        if node.show == "opaque" and start >= part.lo - part.base:
             # Of bytes that are no value the first ones are shown in hex, and nothing else depends on them.
             stop = start + head_of(end - start)
             shown = part.buf[start:stop].hex()
-            once = node.show == "opaque" and start >= lo and "".join(map("".join, fresh.values())).count(shown) == 1
-            labelled = None if once or not node.free or start < lo or end > hi else self._labelled(field, part.buf, fresh)
-            if labelled is not None:
-                pieces.append((next(iter(fresh)) - row, labelled))
-                continue
-            if node.free and fresh and not once:
-                mould.free.append(field)
-            for at in sorted(fresh):
-                said = "".join(fresh[at])
-                if node.free and not once:
-                    pieces.append((at - row, None))
-                elif node.free and shown in said:
-                    before, _, behind = said.partition(shown)
-                    pieces += [(at - row, before), (at - row, (start, stop)), (at - row, behind)]
-                elif pieces and pieces[-1][0] == at - row and isinstance(pieces[-1][1], str):
-                    pieces[-1] = (at - row, pieces[-1][1] + said)
-                else:
-                    pieces.append((at - row, said))
-        return mould
+            if sum(text.count(shown) for _, text in told) == 1:
+                found: List[_Piece] = []
+                for down, text in told:
+                    before, there, behind = text.partition(shown)
+                    found += [(down, before), (down, (start, stop)), (down, behind)] if there else [(down, text)]
+                return found
+        return [(down, text if self._bare.issuperset(text) else field) for down, text in told]
+
+
+def _is_free(field: Field) -> bool:
+    return field[0].free
+
+
+def _row_of(piece: _Piece) -> int:
+    return piece[0]

@@ -5,147 +5,100 @@ Parts come in the order of the stream, and so do their notes: no row has to be g
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional
 
 from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
 from hexnote.render.carets import MARK, Shape
+from hexnote.render.known import Head, escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
-
-_TAILS = 4096  # headings of records that are kept
 
 
 class Pages(Moulds):
     """Writes whole packets."""
-
-    def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
-        super().__init__(width, palette, full)
-        self._tails: Dict[Tuple[int, str], str] = {}  # of headings of records, what stands behind their beginning
 
     def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> bytes:
         """The block's lines with the notes on `parts` under them; b"" where it takes the general way."""
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
         if not stride or layout is None or packet.offset is None or text[-1] != 10:
             return b""
-        if len(parts) == 1 and parts[0].kind == BODY:
-            made = self._sole(block, packet, parts[0])
-            if made:
-                return made
-        if not text.isascii():
-            return b""
-        origin = block.offset + packet.offset - packet.start  # stream offset of the first byte shown
+        offset = block.offset
+        shift = packet.start - packet.offset  # dump offset = stream offset + shift
+        delta = shift - offset  # block offset = stream offset + delta
+        edge = -delta  # stream offset of what is shown next
         for part in parts:
             kind = part.kind
             if kind == END:
                 continue
-            if kind > END or part.pieces is not None or part.buffer or not origin <= part.lo < part.hi:
+            if kind > END or part.pieces is not None or part.buffer or not edge <= part.lo < part.hi:
                 return b""
             if kind == HEADER and part.note:
                 return b""
+            edge = part.hi
+        if edge + delta > len(block.data):
+            return b""
         table = self._table(text[head : head + layout.cols[0]], layout)
         if table is None:
             return b""
-        page, size = text.decode("ascii"), len(text)
-        pieces: List[str] = []
-        done = 0  # characters of the page that are written
-        shift = packet.start - packet.offset  # dump offset = stream offset + shift
-        delta = shift - block.offset  # block offset = stream offset + delta
+        out: List[bytes] = []
+        done = 0  # bytes of the page that are written
         # Stream offset where the packet's payload ends, by its headers; -1 where they are not there.
         wire = -1 if packet.ip is None or packet.note else packet.offset + packet.end - packet.start
-        shape: Optional[Shape] = None
+        who = b""  # how the headings of its records begin
         first = True
+        head += stride
         for part in parts:
             kind = part.kind
             if kind == END:
                 continue
-            lo, base = part.lo, part.base
+            lo, record = part.lo, part.record
             at = lo + delta
-            below = head + ((at >> 4) + 1) * stride  # behind the row of the first new byte
-            reach = wire if wire < 0 else wire - base if wire > base else 0
-            if kind == HEADER and part.hi - lo == 5 and part.record is not None:
-                known = self._heads_of(part, table, at & 15)
-                if known is None:
-                    shape = shape or Shape(block, self._table)
-                    known = self._new_head(shape, shift, part, packet)
-                words, more, notes = known
-                record = part.record
-                number = connection.number if connection is not None else 0
-                who = f"connection {number}, {SIDES[part.side]}" if number else SIDES[part.side]
-                lead = f"packet {packet.number}, {who}, record {record.number}:"
-                if len(lead) + len(words) + 4 <= self.width and not self.palette:
-                    heading = f"{MARK} {lead} {words}\n{more}"
+            below = head + (at >> 4) * stride  # behind the row of the first new byte
+            if kind == HEADER and part.hi - lo == 5 and record is not None:
+                key = (
+                    part.buf, at & 15, table, record.encrypted, record.bare, record.protection, record.why, record.news,
+                )
+                known = self._heads.get(key) or self._new_head(key, Shape(block, self._table), shift, part, packet)
+                if not who:
+                    place = f"connection {connection.number}, " if connection is not None and connection.number else ""
+                    who = f"{MARK} packet {packet.number}, {place}{SIDES[part.side]}, record ".encode("ascii")
+                lead = b"%b%d: " % (who, record.number)
+                if len(lead) + known.size <= self.width:
+                    out += text[done:below], lead, known.behind
+                elif len(lead) + known.short <= self.width:
+                    out += text[done:below], lead, known.broken
                 else:
-                    heading = self._long_heading(lead, words) + more
-            elif kind == BODY and len(part.fields) == 1 and part.fields[0][0].type in SEALED:
-                heading = ""
-                notes = self._sealed(table, at & 15, part, reach)
+                    out += text[done:below], self._long_heading(lead, known), known.more
+                done = below
+                rest = known.rest
             else:
-                shape = shape or Shape(block, self._table)
-                heading = ""
-                if kind == HEADER:
-                    heading = "".join(self._heading(record_heading(part, connection, packet), part.record))
-                elif kind == MESSAGE and part.begins:
-                    heading = self._title(part)
-                    if part.note:
-                        heading += "".join(self._sentence(part.note, 3))
-                elif kind == MESSAGE and first:
-                    heading = "".join(self._heading(resuming(part, connection, packet), None))
-                notes = self._message(shape, shift, part, packet, reach)
+                base = part.base
+                reach = wire if wire < 0 else wire - base if wire > base else 0
+                fields = part.fields
+                if kind == BODY and len(fields) == 1 and fields[0][0].type in SEALED:
+                    said, rest = self._sealed(table, at & 15, part, reach)
+                    out += text[done:below], said
+                    done = below
+                else:
+                    heading = ""
+                    if kind == HEADER:
+                        heading = "".join(self._heading(record_heading(part, connection, packet), record))
+                    elif kind == MESSAGE and first and not part.begins:
+                        heading = "".join(self._heading(resuming(part, connection, packet), None))
+                    if heading:
+                        out += text[done:below], escaped(heading)
+                        done = below
+                    done = self._message(out, done, below, block, shift, part, packet, reach)
+                    rest = []
             first = False
-            if heading:
-                stop = below if below < size else size
-                if stop > done:
-                    pieces.append(page[done:stop])
-                    done = stop
-                pieces.append(heading)
-            for down, said in notes:
-                stop = below + down * stride if down else below
-                if stop > done:
-                    if stop > size:
-                        stop = size
-                    pieces.append(page[done:stop])
-                    done = stop
-                pieces.append(said)
-        pieces.append(page[done:])
-        return "".join(pieces).encode("ascii", "backslashreplace")
+            for down, said in rest:
+                stop = below + down * stride
+                out += text[done:stop], said
+                done = stop
+        out.append(text[done:])
+        return b"".join(out)
 
-    def _long_heading(self, lead: str, words: str) -> str:
-        """The heading of a record that takes more than a line, or has a colour; kept by what decides where its lines end."""
-        key = (len(lead), words)
-        behind = self._tails.get(key)
-        if behind is None:
-            made = "".join(self._headline(f"{lead} {words}"))
-            if self.palette or not made.startswith(f"{MARK} {lead}"):
-                return made
-            if len(self._tails) >= _TAILS:
-                self._tails.clear()
-            behind = self._tails[key] = made[len(MARK) + 1 + len(lead) :]
-        return f"{MARK} {lead}{behind}"
-
-    def _sole(self, block: Block, packet: Packet, part: Part) -> bytes:
-        """The same for a packet of which (a part of) one encrypted body is all there is to tell: most of a long trace."""
-        node = part.fields[0][0] if part.fields else None
-        if node is None or node.type not in SEALED or part.pieces is not None or part.buffer or packet.offset is None:
-            return b""
-        text, layout, stride, head = block.text, block.layout, block.stride, block.head
-        at = part.lo + packet.start - packet.offset - block.offset
-        if at < 0 or part.lo >= part.hi or layout is None:
-            return b""
-        table = self._table(text[head : head + layout.cols[0]], layout)
-        if table is None:
-            return b""
-        wire = -1
-        if packet.ip is not None and not packet.note:
-            wire = packet.offset + packet.end - packet.start - part.base
-            if wire < 0:
-                wire = 0
-        pieces: List[bytes] = []
-        done = 0
-        below = head + ((at >> 4) + 1) * stride
-        for down, said in self._sealed(table, at & 15, part, wire):
-            stop = below + down * stride
-            pieces.append(text[done:stop])
-            pieces.append(said.encode("ascii", "backslashreplace"))
-            done = stop
-        pieces.append(text[done:])
-        return b"".join(pieces)
+    def _long_heading(self, lead: bytes, head: Head) -> bytes:
+        """The heading of a record that takes more lines than usual, or has a colour."""
+        begun = lead[len(MARK) + 1 :].decode("ascii")
+        return escaped("".join(self._headline(f"{begun}{head.words}")))
