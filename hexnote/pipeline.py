@@ -22,7 +22,7 @@ from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.look import Look
 from hexnote.messages import Messages
-from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import END, EXCERPT, HEADER, LOST, MESSAGE, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.quick import QUICK
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
@@ -579,19 +579,16 @@ class Trace:
             connection.session.whole[side] = flow.streams[side].whole
         reader.feed(offset, data, length, parts)
         for part in parts:
-            kind = part.kind
             if not part.problems:
-                record = part.record
-                if record is None:
+                kind, record = part.kind, part.record
+                if kind == MESSAGE or record is None or kind > END:
                     if not part.done and kind != LOST:
                         continue
-                elif kind == HEADER or kind == BODY and record.encrypted:
-                    continue  # tells nothing new: its record's end does
-                elif kind == END:
-                    if not (record.encrypted or record.type == 23 or record.length > _LONG):
-                        continue  # nor does the end of one in clear
-                elif not part.done and kind != LOST:
-                    continue
+                elif kind != END:
+                    if kind == HEADER or record.encrypted or not part.done:
+                        continue  # tells nothing new: its record's end does
+                elif not (record.encrypted or record.type == 23 or record.length > _LONG):
+                    continue  # nor does the end of one in clear
             self._diagnose(connection, part, packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)
