@@ -22,7 +22,7 @@ from hexnote.lengths import Lengths
 from hexnote.logged import Logged
 from hexnote.look import Look
 from hexnote.messages import Messages
-from hexnote.model import END, EXCERPT, HEADER, LOST, MESSAGE, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.quick import QUICK
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
@@ -580,15 +580,15 @@ class Trace:
         reader.feed(offset, data, length, parts)
         for part in parts:
             if not part.problems:
-                kind, record = part.kind, part.record
-                if kind == MESSAGE or record is None or kind > END:
-                    if not part.done and kind != LOST:
-                        continue
-                elif kind != END:
-                    if kind == HEADER or record.encrypted or not part.done:
-                        continue  # tells nothing new: its record's end does
-                elif not (record.encrypted or record.type == 23 or record.length > _LONG):
-                    continue  # nor does the end of one in clear
+                kind = part.kind
+                if kind == HEADER and part.record is not None:
+                    continue  # tells nothing new: its record's end does
+                if kind == END:
+                    record = part.record
+                    if record is not None and not (record.encrypted or record.type == 23 or record.length > _LONG):
+                        continue  # nor does the end of one in clear
+                elif not part.done and kind != LOST or kind == BODY and part.record is not None and part.record.encrypted:
+                    continue
             self._diagnose(connection, part, packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)
