@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import marshal
 import os
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
 from hexnote.dumps import Reader
 from hexnote.look import Look
-from hexnote.model import PACKET, Block, Item, Layout, Packet, Prose
+from hexnote.model import PACKET, Block, Item, Layout, Packet, Packets, Prose
 from hexnote.strip import Stripper
 
 # What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
@@ -218,10 +218,10 @@ class _Sender:
             for chunk in chunks:
                 text = strip.feed(chunk)
                 if text:
-                    self._pass(self._dumps.feed(text))
+                    self._pass(self._dumps.together(text))
             text = strip.close()
             if text:
-                self._pass(self._dumps.feed(text))
+                self._pass(self._dumps.together(text))
             self._pass(self._dumps.close())
             message: Message = [{"advice": self._dumps.advice, "cut": strip.cut}]
         except BrokenPipeError:
@@ -232,7 +232,7 @@ class _Sender:
             message = [{"error": pickle.dumps(error)}]
         self._send(message)
 
-    def _pass(self, items: Iterator[Item]) -> None:
+    def _pass(self, items: Iterator[Union[Item, Packets]]) -> None:
         """Send the items of one read, in a message or a few."""
         message: Message = []
         reports = self._reports
@@ -241,15 +241,29 @@ class _Sender:
             if reports:
                 message += reports
                 reports.clear()
-            message.append(self._entry(item, message))
-            if len(message) >= _MOST:
-                self._send(message)
-                message.clear()
-                self._looks = self._left(self._pipe) >= _BEHIND
+            if isinstance(item, Packets):
+                self._packets(item, message)
+            else:
+                self._add(self._entry(item, message), message)
         message += reports
         reports.clear()
         if message:
             self._send(message)
+
+    def _packets(self, packets: Packets, message: Message) -> None:
+        number, dress = self._number(packets.stride, packets.layout, message), packets.dress
+        seen = self._look.seen
+        for line, text, head, data in packets.each:
+            headers = seen(data, text[:head]) if self._looks else None
+            self._add((line, text, head, number, dress, data, headers), message)
+
+    def _add(self, entry: Any, message: Message) -> None:
+        """Put an entry into a message; one that has enough of them is sent."""
+        message.append(entry)
+        if len(message) >= _MOST:
+            self._send(message)
+            message.clear()
+            self._looks = self._left(self._pipe) >= _BEHIND
 
     def _entry(self, item: Item, message: Message) -> Any:
         if isinstance(item, Prose) and not item.torn:
@@ -259,13 +273,17 @@ class _Sender:
             import pickle
 
             return pickle.dumps(item, -1)
-        key = (item.stride, item.layout)
-        number = self._layouts.get(key)
-        if number is None:
-            number = self._layouts[key] = len(self._layouts)
-            message.append([item.stride, *item.layout])
+        number = self._number(item.stride, item.layout, message)
         headers = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
         return item.line, item.text, item.head, number, item.dress, item.data, headers
+
+    def _number(self, stride: int, layout: Layout, message: Message) -> int:
+        """The number of a layout; a new one goes into the message."""
+        number = self._layouts.get((stride, layout))
+        if number is None:
+            number = self._layouts[stride, layout] = len(self._layouts)
+            message.append([stride, *layout])
+        return number
 
     def _send(self, message: Message) -> None:
         data = marshal.dumps(message)

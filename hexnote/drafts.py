@@ -242,7 +242,7 @@ class Past:
     """What rows have shown so far: tells which packet the next ones belong to."""
 
     def __init__(self, measure: Callable[[bytes], int]) -> None:
-        self._measure = measure
+        self.measure = measure
         self._current: Optional[Known] = None
         # Known, or, as long as nobody asks, (all bytes, length) of a packet.
         self._recent: Deque[Union[Known, Tuple[bytes, int]]] = deque(maxlen=RECENT)
@@ -275,6 +275,12 @@ class Past:
     def packet(self, data: bytes, total: int) -> None:
         """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
         self._recent.append((data, total))
+        self._current = None
+        self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
+
+    def packets(self, shown: List[Tuple[int, bytes, int, bytes]]) -> None:
+        """Notes such packets, as `Packets` has them."""
+        self._recent.extend([(data, len(data)) for _, _, _, data in shown[-RECENT:]])
         self._current = None
         self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
 
@@ -401,7 +407,7 @@ class Past:
 
     def begins(self, data: bytes) -> bool:
         """Whether bytes of which nothing else is known begin a packet or a TLS stream."""
-        return _TLS.match(data) is not None or self._measure(data[:PROBE]) > 0
+        return _TLS.match(data) is not None or self.measure(data[:PROBE]) > 0
 
     def _same(self, draft: Draft, piece: Piece) -> bool:
         """Whether the rows are of the same end as the draft's."""
@@ -502,7 +508,7 @@ class Past:
 
     def length(self, data: bytes, last: int) -> int:
         """The length of a packet of which the first `last` bytes are there; or 0."""
-        total = self._measure(data[: 2 * ROW]) if last >= 2 * ROW else 0  # mostly enough
+        total = self.measure(data[: 2 * ROW]) if last >= 2 * ROW else 0  # mostly enough
         return total if 0 < total <= TOP else self._asked(data, 0, last)
 
     def _asked(self, data: bytes, end: int, last: int) -> int:
@@ -511,7 +517,7 @@ class Past:
         while not total and end < last and end < PROBE:
             end = min(end + ROW, last)
             if end > ROW:
-                total = self._measure(data[:end])
+                total = self.measure(data[:end])
         return total if 0 < total <= TOP else 0
 
     def _resolve(self, draft: Draft, piece: Piece) -> None:

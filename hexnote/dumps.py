@@ -16,8 +16,8 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 from hexnote.drafts import Past
 from hexnote.endless import LONG, Endless
 from hexnote.language import Language, Machine, Made
-from hexnote.lexer import Lexer, Token
-from hexnote.model import Item, Prose, Summary
+from hexnote.lexer import Found, Lexer, Token
+from hexnote.model import Item, Packets, Prose, Summary
 from hexnote.quick import QUICK
 from hexnote.washing import dirty, wash
 
@@ -84,6 +84,10 @@ class Reader:
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Takes the next bytes of the text; gives the items that are now certain."""
+        return _singly(self.together(chunk))
+
+    def together(self, chunk: bytes) -> Iterator[Found]:
+        """The same, but for packets that follow each other and are read at once: they come together."""
         while chunk:
             if self._endless is not None:
                 end = chunk.find(b"\n") + 1
@@ -125,6 +129,9 @@ class Reader:
 
     def close(self) -> Iterator[Item]:
         """The rest, at the end of the text."""
+        return _singly(self._close())
+
+    def _close(self) -> Iterator[Found]:
         if self._endless is not None:
             yield from self._endless.feed(b"", True)
             self._endless = None
@@ -185,7 +192,7 @@ class Reader:
         summary = self.summary(header)
         return summary.time if summary is not None else None
 
-    def _parse(self, closing: bool = False) -> Iterator[Item]:
+    def _parse(self, closing: bool = False) -> Iterator[Found]:
         """Parses the lines that have come; also one without LF, when closing."""
         lexer = self._lexer
         lexer.feed(self._tail)
@@ -201,6 +208,15 @@ class Reader:
                 yield from out
                 out.clear()
         lexer.closing = False
+
+
+def _singly(found: Iterator[Found]) -> Iterator[Item]:
+    """Items one by one."""
+    for each in found:
+        if isinstance(each, Packets):
+            yield from each.blocks()
+        else:
+            yield each
 
 
 def _time(header: bytes) -> Optional[str]:

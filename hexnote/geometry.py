@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import unhexlify
 from re import Match
 from struct import Struct
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from hexnote.model import Layout
 
@@ -15,14 +15,16 @@ BLANKS = b" \t\r\n"
 GRAPHIC = bytes(c if 32 < c < 127 else 46 for c in range(256))
 PRINTED = bytes(c if 32 <= c < 127 else 46 for c in range(256))
 
-_BATCH = 128  # rows read by one Struct
+BATCH = 128  # rows read by one Struct
 # What the shape of a row is told by: digits are all the same.
-_CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
+CLASS = bytes(120 if chr(c) in "0123456789abcdefABCDEF" else 46 if c == 120 else c for c in range(256))
 _HEX = b"0123456789abcdef"
 # The first, second, third digits of the offsets of successive rows: 0x0000, 0x0010 ... 0xfff0.
 _DIGITS = tuple([b"".join([_HEX[i : i + 1] * run for i in range(16)]) * (256 // run) for run in (256, 16, 1)])
 _ZEROS = b"0" * 512
 _ENDS = b"\n" * 512
+
+Unpack = Callable[[bytes, int], Tuple[bytes, ...]]
 
 
 class Piece(NamedTuple):
@@ -46,8 +48,8 @@ class Geometry:
     """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
 
     __slots__ = (
-        "stride", "off", "cell", "width", "txt", "tail", "layout", "_shape", "_shapes", "_seps", "_ends", "_batches",
-        "_both", "_short_shapes", "_lead",
+        "stride", "off", "cell", "width", "txt", "tail", "lead", "layout", "seps", "shapes", "short_shapes", "_shape", "_ends",
+        "_batches", "_both", "_leads", "_parts",
     )
 
     def __init__(self, line: bytes, off: int, layout: Layout) -> None:
@@ -59,14 +61,16 @@ class Geometry:
         self.width = (self.txt if self.txt >= 0 else self.stride) - self.cell
         self.layout = layout
         cell = line[self.cell : self.cell + self.width]
-        self._shape = cell.translate(_CLASS)
-        self._shapes = self._shape * 512
-        self._seps = cell.translate(None, b"0123456789abcdefABCDEF")
+        self._shape = cell.translate(CLASS)
+        self.shapes = self._shape * 512
+        self.seps = cell.translate(None, b"0123456789abcdefABCDEF")
         self._ends = [0] + [c + 2 - self.cell for c in layout.cols]
         self._batches: Dict[int, Struct] = {}
         self._both: Dict[int, Struct] = {}
-        self._short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
-        self._lead = [line[place : place + 1] * 512 for place in range(off)]
+        self.short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
+        self.lead = line[:off]
+        self._leads = b""
+        self._parts: Dict[int, Tuple[Unpack, bytes]] = {}
 
     @staticmethod
     def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
@@ -89,37 +93,11 @@ class Geometry:
         no bytes where that line is the first one.
         """
         count, rest = divmod(end - pos, self.stride)
-        if self.txt >= 0 and count <= _BATCH:
+        if self.txt >= 0 and count <= BATCH:
             quick = self._quick(buf, pos, end, count, rest)
             if quick is not None:
                 return quick
         return self._read(buf, pos, end, count, rest)
-
-    def packet(self, buf: bytes, pos: int, link: int) -> Optional[Tuple[bytes, int]]:
-        """(bytes, where the text goes on): the rows of a packet that begin at `pos`, from offset 0 to its length.
-
-        For that is taken what stands where IPv4 has it behind `link` bytes. None if any of the rows is not as it
-        must be: what is given is what `read` gives for these rows.
-        """
-        stride, cols = self.stride, self.layout.cols
-        row, column = divmod(link + 2, ROW)
-        at = pos + row * stride
-        try:
-            total = int(buf[at + cols[column] : at + cols[column] + 2] + buf[at + cols[column + 1] : at + cols[column + 1] + 2], 16)
-        except ValueError:
-            return None
-        count, size = divmod(link + total, ROW)
-        stop = pos + count * stride
-        end = stop + self.txt + size + self.tail if size else stop
-        if not 0 < count <= _BATCH or end > len(buf) or (size and buf[end - 1] != 10):
-            return None
-        quick = self._quick(buf, pos, end, count, end - stop)
-        if quick is None or quick[0] or not quick[3]:
-            return None
-        for place, sign in enumerate(self._lead):
-            if buf[pos + place : end : stride] != sign[: count + 1 if size else count]:
-                return None
-        return quick[1], end
 
     def _quick(self, buf: bytes, pos: int, end: int, count: int, rest: int) -> Optional[Tuple[int, bytes, int, bool]]:
         """The same, if all of the rows are as they must be and have a text; else None."""
@@ -148,7 +126,7 @@ class Geometry:
             cells, texts = parts[::2], parts[1::2]
         else:
             cells = texts = ()
-        shape = self._shapes[: count * width]
+        shape = self.shapes[: count * width]
         if rest:
             size = rest - txt - self.tail
             if not 0 < size < ROW:
@@ -156,9 +134,9 @@ class Geometry:
             last += 1
             cells = (*cells, buf[stop + self.cell : stop + txt])
             texts = (*texts, buf[stop + txt : stop + txt + size])
-            shape += self._short_shapes[size]
+            shape += self.short_shapes[size]
         cell = b"".join(cells)
-        if cell.translate(_CLASS) != shape:
+        if cell.translate(CLASS) != shape:
             return None
         # Successive rows have successive offsets, and end where their layout says.
         high, middle, low = _DIGITS
@@ -170,7 +148,7 @@ class Geometry:
             or buf[pos + stride - 1 : stop : stride] != _ENDS[:count]
         ):
             return None
-        data = unhexlify(cell.translate(None, self._seps))
+        data = unhexlify(cell.translate(None, self.seps))
         text = b"".join(texts)
         return offset, data, end, text == data.translate(GRAPHIC) or text == data.translate(PRINTED)
 
@@ -193,14 +171,14 @@ class Geometry:
                 count, rest = right, 0
                 stop = pos + count * stride
             cells = self._cells(buf, pos, count)
-            if cells.translate(_CLASS) != self._shapes[: len(cells)]:
+            if cells.translate(CLASS) != self.shapes[: len(cells)]:
                 shape, width = self._shape, self.width
                 count = rest = 0
-                while cells[count * width : count * width + width].translate(_CLASS) == shape:
+                while cells[count * width : count * width + width].translate(CLASS) == shape:
                     count += 1
                 stop = pos + count * stride
                 cells = cells[: count * width]
-            data = unhexlify(cells.translate(None, self._seps))
+            data = unhexlify(cells.translate(None, self.seps))
         if rest:
             row = buf[stop:end]
             tail = self._short(row, offset + ROW * count)
@@ -220,9 +198,9 @@ class Geometry:
 
     def _cells(self, buf: bytes, pos: int, count: int) -> bytes:
         """What lies between offset and text, of `count` rows, joined."""
-        if count > _BATCH:
-            middle = pos + _BATCH * self.stride
-            return self._cells(buf, pos, _BATCH) + self._cells(buf, middle, count - _BATCH)
+        if count > BATCH:
+            middle = pos + BATCH * self.stride
+            return self._cells(buf, pos, BATCH) + self._cells(buf, middle, count - BATCH)
         batch = self._batches.get(count)
         if batch is None:
             rest = self.stride - self.cell - self.width
@@ -240,9 +218,22 @@ class Geometry:
             return b""
         stop = self._ends[count]
         digits = row[self.cell : self.cell + stop]
-        if digits.translate(_CLASS) != self._shape[:stop] or row[self.cell + stop : max(self.txt, 0)].strip(b" "):
+        if digits.translate(CLASS) != self._shape[:stop] or row[self.cell + stop : max(self.txt, 0)].strip(b" "):
             return b""
-        return unhexlify(digits.translate(None, self._seps))
+        return unhexlify(digits.translate(None, self.seps))
+
+    def batch(self, rows: int) -> Tuple[Unpack, bytes]:
+        """How to take so many whole rows apart from the line end before the first one on: (line end and what stands before the
+        digits, the digits and what is between them, the text) of each; and the first of these, of all, where they begin at
+        offset 0. Only for layouts with a text, and lines that end with LF alone: then that is all that they are made of."""
+        batch = self._parts.get(rows)
+        if batch is None:
+            if not self._leads:
+                self._leads = b"".join([b"\n%b%04x" % (self.lead, ROW * row) for row in range(BATCH)])
+            lead = self.cell + 1
+            unpack = Struct(f"{lead}s{self.width}s{ROW}s" * rows).unpack_from
+            batch = self._parts[rows] = unpack, self._leads[: lead * rows]
+        return batch
 
     def rows(self, size: int) -> List[Tuple[int, int, Layout]]:
         """(count, length of the line, layout) of each of the rows that hold `size` bytes."""

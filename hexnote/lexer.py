@@ -7,12 +7,13 @@ its packet is complete or a line has come that does not go on with it, a line of
 from __future__ import annotations
 
 from re import Match
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from hexnote.drafts import Draft, Known, Label, Past
 from hexnote.endless import LONG
 from hexnote.geometry import ROW, Geometry, Piece
-from hexnote.model import PACKET, Block, Item, Layout, Prose
+from hexnote.lane import Lane
+from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late
 from hexnote.rows import more_rows, moved, read_bare, read_plain, read_row, read_whole
 from hexnote.vocabulary import Scan, Vocabulary
@@ -25,6 +26,8 @@ _REPORTS = 1000  # rows that could not be read are told of so often
 
 _LINKS = (0, 14, 16, 18, 20, 4, 8, 2)  # usual lengths of link headers
 
+Found = Union[Item, Packets]
+
 _ROWS = ("row", "data", "bare", "whole")
 _HEADS = ("head", "lead", "label")
 
@@ -34,7 +37,7 @@ class Token:
 
     __slots__ = ("type", "item", "out")
 
-    def __init__(self, type: str, item: Optional[Item] = None, out: Optional[List[Item]] = None) -> None:
+    def __init__(self, type: str, item: Optional[Found] = None, out: Optional[List[Found]] = None) -> None:
         self.type = type
         self.item = item
         self.out = out
@@ -45,15 +48,6 @@ _TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
 
 _HEAD = Token("HEAD")
 _END = Token("END")
-
-
-class Usual(NamedTuple):
-    """How the rows of the packet read last were found and read."""
-
-    geometry: Geometry
-    before: List[Scan]  # what is tried before the terminal that found them
-    dress: str
-    link: int  # length of the link header
 
 
 class Lexer:
@@ -69,7 +63,7 @@ class Lexer:
         self._row_line = vocabulary.scanner(*rows)
         self._row = vocabulary.scanner("row")
         self._past = past
-        self.out: List[Item] = []  # items of the blocks and lines that the parser has reduced
+        self.out: List[Found] = []  # items of the blocks and lines that the parser has reduced
         self.line = 1  # number of the first line that is in no item yet
         self.closing = False  # no line will follow those of the buffer, or a line that is prose
         self.advice: List[Tuple[int, str]] = []  # (line, terminal): bytes that are shown but cannot be had
@@ -81,7 +75,8 @@ class Lexer:
         self._draft: Optional[Draft] = None
         self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
-        self._usual: Optional[Usual] = None
+        self._heads = frozenset([name for name, kind in vocabulary.kinds.items() if kind == "head"])
+        self._lane: Optional[Lane] = None
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
         self._base = 0  # the address that counts as offset 0
         self._radix = 16  # of the offsets of `free` rows
@@ -114,11 +109,11 @@ class Lexer:
                     kind = kinds[name] if name else "line"
                     stop = match.end() if match is not None else pos
             if kind == "head" and draft is None and stop - pos <= LONG and (stop < end or self.closing):
-                block = self._packet(pos, stop)
-                if block is not None:
-                    self._aside = False
-                    yield Token("PACKET", block, self.out)
-                    yield from self._packets()
+                usual: Optional[Found] = self._together(self._lane, stop) if self._lane is not None else None
+                if usual is None:
+                    usual = self._packet(pos, stop)
+                if usual is not None:
+                    yield Token("PACKET", usual, self.out)
                     continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
@@ -308,39 +303,21 @@ class Lexer:
                 yield _HEAD
             yield Token("ROWS", block, self.out)
 
-    def _packets(self) -> Iterator[Token]:
-        """The packets that go on here like the one just read: the same as `tokens`, as long as nothing else stands between."""
-        buf, end, kinds, out = self._buf, len(self._buf), self._vocabulary.kinds, self.out
-        first = self._any.compiled[0]
-        while True:
-            pos = self._pos
-            match = first(buf, pos)
-            if match is None or kinds[match.lastgroup or ""] != "head":
-                return
-            stop = match.end()
-            if stop - pos > LONG or (stop == end and not self.closing):
-                return
-            block = self._packet(pos, stop)
-            if block is None:
-                return
-            yield Token("PACKET", block, out)
+    def _together(self, lane: Lane, stop: int) -> Optional[Packets]:
+        """The usual packets that begin here and follow each other, the head of the first at `stop`; None where none does."""
+        each, pos, line = lane.packets(self._buf, self._pos, stop, self.line, self.closing)
+        if not each:
+            return None
+        self._pos, self.line, self._aside = pos, line, False
+        self._past.packets(each)
+        return Packets(lane.geometry.stride, lane.geometry.layout, lane.dress, each)
 
     def _packet(self, pos: int, stop: int) -> Optional[Block]:
         """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
 
-        The usual case, in few steps: what it gives is what a draft would give.
+        What it gives is what a draft would give.
         """
         buf = self._buf
-        usual = self._usual
-        if usual is not None:
-            geometry = usual.geometry
-            for scan in usual.before:
-                if scan(buf, stop) is not None:
-                    break
-            else:
-                read = geometry.packet(buf, stop, usual.link)
-                if read is not None and self._past.length(read[0], len(read[0])) == len(read[0]):
-                    return self._known(pos, stop, read[1], read[0], len(read[0]), geometry, usual.dress, True)
         before: List[Scan] = []
         for scan in self._rows.compiled:
             match = scan(buf, stop)
@@ -368,7 +345,9 @@ class Lexer:
             last = stop + rows * found.stride
         if clear and found.tail == 1 and match.re.groupindex[name] == 1:
             link = next((n for n in _LINKS if data[n + 2 : n + 4] == (total - n & 0xFFFF).to_bytes(2, "big")), -1)
-            self._usual = Usual(found, before, dress, link) if link >= 0 else None
+            lane = self._lane
+            if link >= 0 and (lane is None or lane.geometry is not found or lane.link != link):
+                self._lane = Lane(found, link, dress, self._any.compiled[0], self._heads, before, self._past.measure)
         return self._known(pos, stop, last, data, total, found, dress, clear)
 
     def _known(
@@ -377,6 +356,7 @@ class Lexer:
         """The block of a packet with a head, buf[pos:stop], and rows up to `last`."""
         buf = self._buf
         self._past.packet(data, total)
+        self._aside = False
         block = Block(PACKET, self.line, buf[pos:last], stop - pos)
         block.data, block.clear, block.dress = data, clear, dress
         block.stride, block.layout = geometry.stride, geometry.layout

@@ -11,7 +11,7 @@ Three coordinates are in use, and a name always says which:
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Value = Union[int, str, None]
 
@@ -117,6 +117,24 @@ class Block:
     def row_count(self) -> int:
         """How many rows the block has."""
         return len(self.rows) if self.rows is not None else (len(self.data) + 15) // 16
+
+
+class Packets(NamedTuple):
+    """PACKET blocks that follow each other: each is the whole of a packet, with a summary line and rows of one layout whose
+    text columns are clear."""
+
+    stride: int
+    layout: Layout
+    dress: str
+    each: List[Tuple[int, bytes, int, bytes]]  # (line, text, head, data)
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks one by one."""
+        for line, text, head, data in self.each:
+            block = Block(PACKET, line, text, head)
+            block.data, block.clear, block.dress = data, True, self.dress
+            block.stride, block.layout = self.stride, self.layout
+            yield block
 
 
 Item = Union[Prose, Block]

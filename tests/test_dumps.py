@@ -425,6 +425,28 @@ def test_the_whole_sample_in_every_cut() -> None:
     assert any(value[0] == EXCERPT for value in whole) and any(value[0] == MORE for value in whole)
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 23, 24, 25, 1460])
+def test_many_usual_packets_are_read_as_each_of_them_is(size: int) -> None:
+    """More of them than are told together, the last one with and without its LF, and cut anywhere."""
+    text = b"".join(HEAD + dump(packet(bytes([128 + i]) * size, i)) for i in range(100))
+    for whole in (text, text[:-1], text[:-1] + b"\r\n", text[:-2]):
+        items = check(whole)
+        assert told(items, layouts=False) == told(read(whole, slow=True), layouts=False)
+        assert told(read(whole, 4999)) == told(items)
+    assert len(blocks_of(check(text))) == 100
+
+
+@pytest.mark.parametrize("byte", [b"0", b"f", b"A", b" ", b".", b"\n", b"\t", b"\xff", b""])
+def test_a_byte_changed_anywhere_in_a_usual_packet(byte: bytes) -> None:
+    """Whatever it makes of the packet: the quick way says the same."""
+    one, two, three = (HEAD + dump(packet(b"one two three %d" % i, i)) for i in range(3))
+    for at in range(len(two)):
+        text = one + two[:at] + byte + two[at + 1 :] + three
+        # Which dress a row is of that two of them have is no matter.
+        quick, slow = ([value[:8] for value in told(read(text, slow=slow))] for slow in (False, True))
+        assert quick == slow, at
+
+
 def unread(text: bytes) -> List[Tuple[int, int, str]]:
     """What a reader says that it could not read."""
     reader = Reader(GRAMMARS, measure)

@@ -14,7 +14,7 @@ PACKAGE = os.path.join(ROOT, "hexnote")
 # A room is a module, or a module and the parts it is made of (by how their names begin), which nobody else imports.
 NOUNS = {"model", "spans", "quick", "patterns"}
 PARTS: Dict[str, Tuple[str, ...]] = {
-    "dumps": ("drafts", "endless", "geometry", "language", "lexer", "rows", "vocabulary", "washing"),
+    "dumps": ("drafts", "endless", "geometry", "lane", "language", "lexer", "rows", "vocabulary", "washing"),
     "streams": ("stitch",),
     "keys": ("keys_",),
     "headless": ("headless_",),

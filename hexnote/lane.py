@@ -1,0 +1,122 @@
+"""The usual packets of a trace, read one after the other in one loop.
+
+A trace is mostly packets that are whole, of one layout, one behind the other. What is read here is what `lexer` would read
+without, and all that is checked there is checked here.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from typing import Callable, Container, Dict, List, NamedTuple, Optional, Tuple
+
+from hexnote.endless import LONG
+from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
+from hexnote.vocabulary import Scan
+
+_TOGETHER = 48  # packets that are told at once
+_PLANS = 1024  # lengths of packets whose plans are remembered
+_ENOUGH = 2 * ROW  # the first bytes of a packet, by which its length can be told mostly
+
+
+class Plan(NamedTuple):
+    """What the rows of a packet of a certain length must be."""
+
+    unpack: Unpack  # see `Geometry.batch`
+    leads: bytes
+    whole: int  # length of the digits of its whole rows
+    short: bytes  # the shape of the digits of the last row, if that is none
+    size: int  # bytes in the packet
+    rows: int  # how many there are
+    span: int  # length of its rows in the text
+    need: int  # length of the text that must be there
+
+
+class Lane:
+    """How the usual packets of a trace are read: IPv4 behind `link` bytes, in rows of one layout from offset 0 to its end.
+
+    The layout has a text, and its lines end with LF alone. `first` finds heads, if it is one of the terminals `heads` that it
+    matches; `before` is tried before the terminal that finds the rows; `measure` tells a packet's length by its first bytes.
+    """
+
+    __slots__ = ("geometry", "link", "dress", "_first", "_heads", "_before", "_measure", "_begin", "_end", "_plans")
+
+    def __init__(
+        self, geometry: Geometry, link: int, dress: str, first: Scan, heads: Container[Optional[str]], before: List[Scan],
+        measure: Callable[[bytes], int],
+    ) -> None:
+        self.geometry = geometry
+        self.link = link
+        self.dress = dress
+        self._first = first
+        self._heads = heads
+        self._before = before
+        self._measure = measure
+        # Where IPv4's total length stands: two bytes, in one row behind any link header that is usual.
+        row, column = divmod(link + 2, ROW)
+        self._begin = row * geometry.stride + geometry.layout.cols[column]
+        self._end = row * geometry.stride + geometry.layout.cols[column + 1] + 2
+        self._plans: Dict[bytes, Plan] = {}  # by these bytes' digits
+
+    def packets(
+        self, buf: bytes, pos: int, stop: int, line: int, closing: bool
+    ) -> Tuple[List[Tuple[int, bytes, int, bytes]], int, int]:
+        """Usual packets that follow each other, as `Packets` has them, where the text goes on, and on which line.
+
+        The first one begins at `pos`, on input line `line`, and its head ends at `stop`. A head at the end of the buffer may
+        have to go on, unless it is `closing`. What is not wholly as it must be ends them; what is given is what `Geometry.read`
+        gives for the same rows, and what it says twice is the same.
+        """
+        first, heads, before, measure, begin, until = self._first, self._heads, self._before, self._measure, self._begin, self._end
+        plans, shapes, seps, size = self._plans, self.geometry.shapes, self.geometry.seps, len(buf)
+        each: List[Tuple[int, bytes, int, bytes]] = []
+        while len(each) < _TOGETHER:
+            digits = buf[stop + begin : stop + until]
+            plan = plans.get(digits) or self._plan(digits)
+            if plan is None:
+                break
+            unpack, leads, whole, short, length, rows, span, need = plan
+            last = stop + span
+            if stop + need > size or buf[last - 1] != 10:
+                break
+            for scan in before:
+                if scan(buf, stop) is not None:
+                    return each, pos, line
+            parts = unpack(buf, stop - 1)
+            cells = b"".join(parts[1::3])
+            if b"".join(parts[::3]) != leads or cells.translate(CLASS) != shapes[:whole] + short:
+                break
+            data = unhexlify(cells.translate(None, seps))
+            text = b"".join(parts[2::3])[:length]
+            if (text != data.translate(GRAPHIC) and text != data.translate(PRINTED)) or measure(data[:_ENOUGH]) != length:
+                break
+            each.append((line, buf[pos:last], stop - pos, data))
+            line += rows + buf.count(b"\n", pos, stop)
+            pos = last
+            match = first(buf, pos)
+            if match is None or match.lastgroup not in heads:
+                break
+            stop = match.end()
+            if stop - pos > LONG or (stop == size and not closing):
+                break
+        return each, pos, line
+
+    def _plan(self, digits: bytes) -> Optional[Plan]:
+        """The plan for packets whose total length has these digits, whatever stands between them; None: there are none."""
+        try:
+            size = self.link + int(digits[:2] + digits[-2:], 16)
+        except ValueError:
+            return None
+        geometry = self.geometry
+        count, rest = divmod(size, ROW)
+        rows = count + 1 if rest else count
+        if not 0 < count < BATCH:
+            return None
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        whole, need = count * geometry.width, rows * geometry.stride
+        if rest:
+            short, span, need = geometry.short_shapes[rest], count * geometry.stride + geometry.txt + rest + 1, need - 1
+        else:
+            short, span = b"", need
+        plan = self._plans[digits] = Plan(*geometry.batch(rows), whole, short, size, rows, span, need)
+        return plan
