@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from hexnote.model import ARRAY, GROUP, MISSING, Field, Node, Packet, Part, describe
+from hexnote.model import ARRAY, GROUP, MISSING, Field, Node, Packet, Part, Record, describe
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.places import fields_from, peek
@@ -251,15 +251,15 @@ class Known(Fields):
         if array:
             lines += self._list(node, buf[start:end], depth)
 
-    def _sealed(self, table: Carets, c0: int, part: Part, wire: int) -> Tuple[bytes, Notes]:
+    def _sealed(self, table: Carets, c0: int, part: Part, record: Record, wire: int) -> Tuple[bytes, Notes]:
         """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from column `c0` on: the note under the
         first row, and those under others. Bodies alike have the same ones. `wire`: as in `Moulds._message`."""
         node, _, size, depth, _ = part.fields[0]
-        record = part.record
-        told, got = part.lo - part.base, part.hi - part.lo
+        lo = part.lo
+        told, got = lo - part.base, part.hi - lo
         if wire > size:
             wire = size
-        kind, finished = (record.type, record.finished) if record is not None else (None, False)
+        kind, finished = record.type, record.finished
         key = (node, kind, finished, size, told, got, wire, c0, table)
         made = self._bodies.get(key)
         if made is not None:

@@ -25,7 +25,7 @@ class Lines:
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
         self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = own_carets()
-        self._taught: set[str] = set()  # teaching notes that were given
+        self._taught: Dict[str, None] = {}  # teaching notes that were given, in their order
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
@@ -95,7 +95,9 @@ class Lines:
 
     def _sentence(self, text: str, indent: int = 1) -> List[str]:
         lead = MARK + " " * indent
-        room = max(self.width - len(lead), 20)
+        room = self.width - len(lead)
+        if room < 20:
+            room = 20
         if len(text) <= room:
             return [f"{lead}{text}\n"]
         if "  " not in text and text.isprintable() and text[0] != " " != text[-1]:
@@ -117,12 +119,13 @@ class Lines:
 
     def _dye(self, lines: List[str], shade: str) -> List[str]:
         """Lines with the colour of a kind of note, behind the marker."""
-        code = (self.palette or {}).get(shade, "")
-        reset = (self.palette or {}).get("reset", "")
+        if not self.palette:
+            return lines
+        code, reset = self.palette.get(shade, ""), self.palette.get("reset", "")
         return [f"{MARK}{code}{line[2:-1]}{reset}\n" for line in lines] if code else lines
 
     def _doc(self, node: Node, lead: str = "") -> List[str]:
-        self._taught.add(node.doc)
+        self._taught[node.doc] = None
         text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
         return self._dye(self._sentence(lead + text, 5), "teaching")
 

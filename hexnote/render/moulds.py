@@ -106,13 +106,11 @@ class Moulds(Known):
             titled = form.kept["text"] = any(f[4] >= 0 and f[0].type in TITLED for f in form)
         base, lo, hi, message = part.base, part.lo, part.hi, part.message
         place = lo + delta
-        if message is None:
-            name, length = "", hi - base
-        else:
-            name, length = message.name, message.length
+        length = message.length if message is not None else hi - base
+        # The name and the length of a message follow from its form.
         key = (
             id(form), lo - base, hi - base, place - block.offset & 15, wire if wire < length else length, part.done,
-            self._last_table[2], block.stride, place if titled else 0, name, length, part.begins, part.note,
+            self._last_table[2], block.stride, place if titled else 0, part.begins, part.note,
         )
         mould = self._moulds.get(key)
         if mould is None:

@@ -33,7 +33,7 @@ from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
 
-_SENTENCES = 1024  # that are kept
+_REVIEWS = 1024  # that are kept
 _HELD = 1 << 20  # bytes of notes that wait for the end of one line
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
@@ -61,7 +61,6 @@ class Text(Pages):
         self._room = _HELD  # bytes that more of them may have
         self.unfinished = False  # annotations were written behind such a line
         self._lost: List[Part] = []  # holes not told yet
-        self._said_before: Dict[Tuple[str, int, str], bytes] = {}  # sentences
         self._reviews: Dict[Any, List[Tuple[int, str]]] = {}  # notes on headers
 
     # ---------------------------------------------------------------- what the pipeline calls
@@ -203,15 +202,11 @@ class Text(Pages):
         self._say(text, indent, "")
 
     def _say(self, text: str, indent: int, shade: str) -> None:
-        """A sentence in a colour; many come again and again."""
-        key = (text, indent, shade)
-        made = self._said_before.get(key)
-        if made is None:
-            lines = self._sentence(text, indent)
-            made = "".join(self._dye(lines, shade) if shade else lines).encode("ascii", "backslashreplace")
-            if len(self._said_before) >= _SENTENCES:
-                self._said_before.clear()
-            self._said_before[key] = made
+        """A sentence in a colour."""
+        lines = self._sentence(text, indent)
+        if shade and self.palette:
+            lines = self._dye(lines, shade)
+        made = "".join(lines).encode("ascii", "backslashreplace")
         if self._open:
             self._write_notes(made)
         else:
@@ -364,7 +359,7 @@ class Text(Pages):
         made = self._reviews.get(key)
         if made is None:
             self._review(shape, packet, notes)
-            if len(self._reviews) >= _SENTENCES:
+            if len(self._reviews) >= _REVIEWS:
                 self._reviews.clear()
             self._reviews[key] = [(row, "".join(lines)) for row, lines in notes.items()]
         else:
