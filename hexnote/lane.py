@@ -13,7 +13,7 @@ from hexnote.endless import LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
 from hexnote.vocabulary import Scan
 
-_TOGETHER = 48  # packets that are told at once
+_TOGETHER = 24  # packets that are told at once
 _PLANS = 1024  # lengths of packets whose plans are remembered
 _ENOUGH = 2 * ROW  # the first bytes of a packet, by which its length can be told mostly
 
@@ -69,7 +69,7 @@ class Lane:
         first, heads, before, measure, begin, until = self._first, self._heads, self._before, self._measure, self._begin, self._end
         plans, shapes, seps, size = self._plans, self.geometry.shapes, self.geometry.seps, len(buf)
         each: List[Tuple[int, bytes, int, bytes]] = []
-        while len(each) < _TOGETHER:
+        for _ in range(_TOGETHER):
             digits = buf[stop + begin : stop + until]
             plan = plans.get(digits) or self._plan(digits)
             if plan is None:

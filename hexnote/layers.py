@@ -46,7 +46,7 @@ Headers = Tuple[
 ]  # fmt: skip
 # (src, dst, sport, dport, key) by the 12 bytes of IPv4 addresses and ports: most packets are of a direction seen before.
 _directions: Dict[bytes, Tuple[str, str, int, int, Tuple[bytes, bytes]]] = {}
-_DIRECTIONS = 2048
+_DIRECTIONS = 1024
 
 
 # ------------------------------------------------------------------ where IP begins

@@ -33,7 +33,10 @@ _HEADS = ("head", "lead", "label")
 
 
 class Token:
-    """What the parser is given: a kind of line; the item that it completes, and the list to put that into."""
+    """What the parser is given: a kind of line; the item that it completes, and the list to put that into.
+
+    A PACKET may be several that follow each other: the grammar says of all what it says of one.
+    """
 
     __slots__ = ("type", "item", "out")
 
