@@ -24,7 +24,9 @@ class Pages(Moulds):
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
         if not stride or layout is None or packet.offset is None or text[-1] != 10:
             return b""
-        table = self._table(text[head : head + layout.cols[0]], layout)
+        begun, known_layout, table = self._last_table
+        if layout is not known_layout or text[head : head + layout.cols[0]] != begun:
+            table = self._table(text[head : head + layout.cols[0]], layout)
         if table is None:
             return b""
         taught = len(self._taught)
@@ -33,7 +35,7 @@ class Pages(Moulds):
         edge = -delta  # stream offset of what is shown next
         behind = edge + len(block.data)
         # Stream offset where the packet's payload ends, by its headers.
-        wire = _UNKNOWN if packet.ip is None or packet.note else packet.offset + packet.end - packet.start
+        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - shift
         out: List[bytes] = []
         done = 0  # bytes of the page that are written
         who = b""  # how the headings of its records begin
