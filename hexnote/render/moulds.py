@@ -18,7 +18,7 @@ from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
 _CAST = 4 << 20  # bytes of all moulds
-_LENGTHS = 64  # of the labels in one gap
+_OBJECT = 48  # bytes that a line takes besides its own
 
 # (rows below that of the first new byte, text), or what fills a gap there: the range of bytes of the message that is shown in
 # hex, or a field whose label has to be found.
@@ -45,7 +45,7 @@ class Mould:
         self.digits: List[Tuple[int, int, int]] = []
         self.labels: List[Tuple[int, Field, int, _Around]] = []  # and how many rows below the first one they are
         self._fill(pieces, stride)
-        self.size = sum(map(len, self.lines))
+        self.size = sum(map(len, self.lines)) + _OBJECT * len(self.lines)
 
     def _fill(self, pieces: List[_Piece], stride: int) -> None:
         lines = self.lines
@@ -153,8 +153,9 @@ class Moulds(Known):
         self._told((field,), shape, delta, part, packet, fresh)
         said = "".join(fresh[shape.row_of(part.lo + delta) + down])
         before, there, behind = said.partition(label)
-        if there and self._bare.issuperset(before + behind) and len(around) < _LENGTHS:
+        if there and self._bare.issuperset(before + behind) and self._size < _CAST:
             around[len(label)] = escaped(before), escaped(behind)
+            self._size += len(before) + len(behind) + 4 * _OBJECT
         return escaped(said)
 
     def _plain_message(
@@ -176,9 +177,9 @@ class Moulds(Known):
     def _lay(self, out: List[bytes], done: int, below: int, block: Block, row: int, notes: Dict[int, List[str]]) -> int:
         """Writes notes, and the rows above them. `below`: where row number `row` ends; the rest as in `_message`."""
         text, stride = block.text, block.stride
-        for at in sorted(notes):
+        for at, said in sorted(notes.items()):
             stop = below + (at - row) * stride
-            out += text[done:stop], escaped("".join(notes[at]))
+            out += text[done:stop], "".join(said).encode("ascii", "backslashreplace")
             done = stop
         return done
 

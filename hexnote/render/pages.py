@@ -13,7 +13,7 @@ from hexnote.render.known import Head, escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
-_UNKNOWN = -1 << 62
+_UNKNOWN = -1 << 62  # a stream offset before all others
 
 
 class Pages(Moulds):
@@ -24,16 +24,18 @@ class Pages(Moulds):
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
         if not stride or layout is None or packet.offset is None or text[-1] != 10:
             return b""
-        table = self._table(text[head : head + layout.cols[0]], layout)
+        last_lead, last_layout, table = self._last_table
+        if layout is not last_layout or text[head : head + layout.cols[0]] != last_lead:
+            table = self._table(text[head : head + layout.cols[0]], layout)
         if table is None:
             return b""
         taught = len(self._taught)
         shift = packet.start - packet.offset  # dump offset = stream offset + shift
         delta = shift - block.offset  # block offset = stream offset + delta
         edge = -delta  # stream offset of what is shown next
-        behind = edge + len(block.data)
-        # Stream offset where the packet's payload ends, by its headers.
-        wire = _UNKNOWN if packet.ip is None or packet.note else packet.offset + packet.end - packet.start
+        behind = edge + len(block.data)  # and where that ends
+        # Stream offset where the packet's payload ends, by its headers, if they are there.
+        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - shift
         out: List[bytes] = []
         done = 0  # bytes of the page that are written
         who = b""  # how the headings of its records begin

@@ -203,10 +203,12 @@ class Text(Pages):
 
     def _say(self, text: str, indent: int, shade: str) -> None:
         """A sentence in a colour."""
-        lines = self._sentence(text, indent)
-        if shade and self.palette:
-            lines = self._dye(lines, shade)
-        made = "".join(lines).encode("ascii", "backslashreplace")
+        if len(text) + len(MARK) + indent <= self.width and not self.palette:
+            said = f"{MARK}{' ' * indent}{text}\n"
+        else:
+            lines = self._sentence(text, indent)
+            said = "".join(self._dye(lines, shade) if shade else lines)
+        made = said.encode("ascii", "backslashreplace")
         if self._open:
             self._write_notes(made)
         else:
