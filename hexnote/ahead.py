@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import marshal
 import os
-from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from hexnote.dumps import Reader
 from hexnote.look import Look
@@ -41,7 +41,13 @@ class Ahead:
     read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
     """
 
-    def __init__(self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
+    def __init__(
+        self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes],
+        silent: Optional[Callable[[Tuple[Any, ...]], bool]] = None,
+    ) -> None:
+        """`silent` is asked about a packet that is consistent and only acknowledges, as it came through the pipe: where it
+        has seen to it, no item is made of it."""
+        self._silent = silent
         self.advice: List[Tuple[int, str]] = []  # as of the Reader
         self.cut = False  # as of the Stripper
         self._dumps = dumps
@@ -100,25 +106,33 @@ class Ahead:
             raise pickle.loads(last["error"])
         self.advice, self.cut = [(line, text) for line, text in last["advice"]], last["cut"]
 
+    def block(self, entry: Tuple[Any, ...]) -> Block:
+        """A packet as it came through the pipe."""
+        line, text, head, number, dress, data, headers = entry
+        block = Block(PACKET, line, text, head)
+        block.stride, block.layout = self._layouts[number]
+        block.data, block.dress, block.clear = data, dress, True
+        if headers is not None:
+            packet = block.packet = Packet(0, line)
+            (
+                packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst,
+                packet.sport, packet.dport, packet.flags, packet.seq, packet.ack, packet.window, packet.ttl,
+                packet.ipid, packet.key, packet.start, packet.end, packet.consistent,
+            ) = headers  # fmt: skip
+            packet.data, packet.header, packet.dress = data, text[:head], dress
+        return block
+
     def _items(self, message: Message) -> Iterator[Item]:
         """The items of a message, one by one: what could not be read is reported between them, where it stood."""
+        silent = self._silent
         for entry in message:
             kind = type(entry)
             if kind is tuple:
                 if len(entry) == 7:
-                    line, text, head, number, dress, data, headers = entry
-                    block = Block(PACKET, line, text, head)
-                    block.stride, block.layout = self._layouts[number]
-                    block.data, block.dress, block.clear = data, dress, True
-                    if headers is not None:
-                        packet = block.packet = Packet(0, line)
-                        (
-                            packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst,
-                            packet.sport, packet.dport, packet.flags, packet.seq, packet.ack, packet.window, packet.ttl,
-                            packet.ipid, packet.key, packet.start, packet.end, packet.consistent,
-                        ) = headers  # fmt: skip
-                        packet.data, packet.header, packet.dress = data, text[:head], dress
-                    yield block
+                    headers = entry[6]
+                    if silent is None or headers is None or headers[9] != "A" or headers[16] < headers[17] or not headers[18] \
+                            or not silent(entry):
+                        yield self.block(entry)
                 elif len(entry) == 2:
                     yield Prose(*entry)
                 else:

@@ -282,6 +282,10 @@ class Headless:
         if header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
             self._first[packet.stream] = (header, packet.key)
 
+    def named(self, stream: int) -> bool:
+        """Whether another packet of a connection would tell `seen` nothing new, as far as names go."""
+        return stream in self._first or len(self._first) >= _FIRST
+
     def prose(self, text: bytes) -> None:
         """A whole line that is no row: in a log it may say of which type the next bytes are."""
         if b"READ: " in text or b"WRITE: " in text or b"input record: " in text or b"after decrypt (" in text:

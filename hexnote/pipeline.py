@@ -28,13 +28,15 @@ from hexnote.records import Reader, locate
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
 from hexnote.story import Teller
-from hexnote.streams import TLS_PORTS, Flow, Flows
+from hexnote.streams import TLS_PORTS, Flow, Flows, Stream
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
 from hexnote.words import Exchange, Words, describe_act
 
+# A packet as the process that reads ahead sends it (`ahead.Message`).
+Entry = Tuple[Any, ...]
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 _NOTHING: List[Delivery] = []  # not to be added to
@@ -177,6 +179,7 @@ class Trace:
         self.packet: Optional[Packet] = None  # the packet begun last
         self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
+        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges
         self.logged: Optional[Logged] = None  # its bytes, where a log shows them decrypted
 
     # ---------------------------------------------------------------- text to packets
@@ -192,7 +195,8 @@ class Trace:
         from hexnote.ahead import Ahead
 
         try:
-            source = self.source = Ahead(self.strip, self.dumps, self.look, chunks)
+            plain = hasattr(self.renderer, "rows") and not self.owner.headers
+            source = self.source = Ahead(self.strip, self.dumps, self.look, chunks, self._acknowledges if plain else None)
         except OSError:
             for chunk in chunks:
                 self.feed(chunk)
@@ -205,6 +209,9 @@ class Trace:
                 yield
         finally:
             source.close()
+        if self.silent is not None:
+            self._recall(*self.silent)
+            self.silent = None
         self.strip.cut = source.cut
 
     def close(self) -> None:
@@ -245,9 +252,13 @@ class Trace:
         packet = item.packet
         if packet is None and QUICK and item.clear and item.kind == PACKET and self.look.at(item):
             packet = item.packet
+        if self.silent is not None:
+            if packet is None or not packet.consistent:
+                self._recall(*self.silent)
+            self.silent = None
         if packet is not None:
             self._usual(item, packet)
-            if packet.consistent and self.verifier.agrees(packet):
+            if packet.consistent and self.verifier.agrees(packet, packet.src, packet.end):
                 return
         elif item.kind == PACKET:
             self._packet(item)
@@ -260,6 +271,34 @@ class Trace:
             found = self.verifier.block(self.packet, item, self.dumps.summary)
             if found:
                 self._say(found)
+
+    def _acknowledges(self, entry: Entry) -> bool:
+        """The same as `_item` for a packet that says nothing but that bytes have arrived, which a third of a long trace do, in
+        the fewest steps; False, and nothing done, where there may be more to it."""
+        headers, head = entry[6], entry[2]
+        flow, stream = self.flows.direction(headers[15])
+        if flow is None or stream is None or not self.shown or not self.verifier.even:
+            return False
+        connection = flow.connection
+        story, side = connection.story, stream.side
+        if (
+            not connection.reviewed or connection.session is None or story is None or headers[13] != story.ttl[side]
+            or head and not self.headless.named(connection.number)
+            or not self.flows.acknowledges(flow, stream, headers[10], headers[11], headers[12])
+        ):
+            return False
+        self.count += 1
+        story.ipid[side] = headers[14]
+        self.renderer.rows(entry[1])
+        self.verifier.agrees(None, headers[5], headers[17])
+        self.silent = (entry, self.count, flow, stream)
+        return True
+
+    def _recall(self, entry: Entry, number: int, flow: Flow, stream: Stream) -> None:
+        """Have a packet that was passed by `_acknowledges` as if it had come as any other: what follows asks for it."""
+        packet = self.packet = self.source.block(entry).packet
+        packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
+        self.flow, self.verifier.agreed = flow, packet
 
     def _usual(self, block: Block, packet: Packet) -> None:
         """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""

@@ -196,6 +196,19 @@ class Stream:
         if offset > self.high:
             self.high = offset
 
+    def passes(self, seq: int) -> bool:
+        """Whether a packet without payload, SYN, FIN or RST, whose sequence number is `seq`, has a place and settles nothing:
+        then it has been placed."""
+        base, end = self.base, self.next
+        if base is None or self.queue or self._floating:
+            return False
+        ahead = ((seq - base - end + HALF) & MASK) - HALF
+        if not -FAR < ahead < FAR:
+            return False
+        if end + ahead - 1 > self.high:
+            self.high = end + ahead - 1
+        return True
+
     def _place(self, packet: Packet, payload: int) -> None:
         """The same where it takes more than arithmetic."""
         assert packet.seq is not None

@@ -25,6 +25,7 @@ TLS_PORTS = frozenset((
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
 _NOWHERE = (b"", b"")  # key of packets without addresses
+_NOBODY = (None, None)
 _NOTHING: List[Delivery] = []  # not to be added to
 
 
@@ -169,6 +170,23 @@ class Flows:
         if (stream.fin is not None or not plain) and not flow.connection.closed:
             self._closes(flow, stream, packet)
         return flow
+
+    def direction(self, key: Key) -> Tuple[Optional[Flow], Optional[Stream]]:
+        """The connection that packets with this `key` belong to, and their direction, if it was seen."""
+        return self._table.get(key, _NOBODY)
+
+    def acknowledges(self, flow: Flow, stream: Stream, seq: int, ack: int, window: int) -> bool:
+        """What `add` does with a packet of this direction that has no payload and no flag but ACK, if it has a place and does
+        nothing but acknowledge; False, and nothing done, where there may be more to it."""
+        clock = self._clock + 1
+        if stream.fin is not None or stream.events or not clock % _OFTEN or not stream.passes(seq):
+            return False
+        self._clock = flow.last = clock
+        stream.window = window
+        peer = stream.peer
+        if ack != peer.ack:
+            peer.acknowledge(ack)
+        return True
 
     def follow(self, packet: Packet, head: Packet, place: int) -> Optional[Flow]:
         """Places a later IP fragment: its payload bytes stand `place` bytes behind the first of `head`,

@@ -59,8 +59,8 @@ class Verifier:
         self._ip_checksum = ip_checksum
         self._tcp_checksum = tcp_checksum
         self._packet: Optional[Packet] = None
-        self._agreed: Optional[Packet] = None  # the one before, if it agreed: it is `_packet`, as soon as anybody asks
-        self._even = False  # its length and what was shown of it are the same
+        self.agreed: Optional[Packet] = None  # the one before, if it agreed: it is `_packet`, as soon as anybody asks
+        self.even = False  # its length and what was shown of it are the same
         self._parts: List[bytes] = []  # the packet's bytes from dump offset 0 on; of a stream only the first, for it has no end
         self._next = 0  # dump offset behind the last byte shown
         self._whole = False  # all bytes before it were shown
@@ -81,9 +81,9 @@ class Verifier:
         """
         if block.kind == EXCERPT:
             return []
-        if self._agreed is not None:
-            self._recall(self._agreed)
-        self._even = False
+        if self.agreed is not None:
+            self._recall(self.agreed)
+        self.even = False
         found: List[Finding] = []
         data = block.data
         if packet is not self._packet or block.kind == PACKET:
@@ -107,26 +107,30 @@ class Verifier:
             if slips:
                 self._column(packet, slips, found)
         if QUICK and self._whole and not self._open and self._next == packet.end and packet.link is not None and not packet.note:
-            self._even = True
+            self.even = True
             self._longest = max(self._longest, packet.end)
         return found
 
-    def agrees(self, packet: Packet) -> bool:
+    def agrees(self, packet: Optional[Packet], src: Optional[str], end: int) -> bool:
         """The same as `block` with the one block of a packet that is consistent, if there is nothing to be said of the one
-        before it; False, and nothing done, where there may be. The usual case, in few steps."""
-        if not self._even:
+        before it; False, and nothing done, where there may be. The usual case, in few steps.
+
+        It comes from `src` and ends at dump offset `end`. Where `packet` is None, it has to be set as `agreed` before `block` is
+        called next.
+        """
+        if not self.even:
             return False
-        self._agreed = packet
-        sender = self._senders.get(packet.src) or self._sender(packet)
+        self.agreed = packet
+        sender = self._senders.get(src) or self._sender(src)
         sender.good += 1
         self._good += 1
-        if packet.end > self._longest:
-            self._longest = packet.end
+        if end > self._longest:
+            self._longest = end
         return True
 
     def _recall(self, packet: Packet) -> None:
         """What `block` would have noted of a packet that `agrees`: it is wanted only where something else comes behind it."""
-        self._agreed = None
+        self.agreed = None
         self._packet, self._parts, self._next = packet, [packet.data], packet.end
         self._whole, self._open, self._header = True, False, False
         self._verdict, self._declared = GOOD, None
@@ -269,7 +273,7 @@ class Verifier:
         if whole and right(packet, data):
             self._open = False
             self._verdict = GOOD
-            self._sender(packet).good += 1
+            self._sender(packet.src).good += 1
             self._good += 1
             return
         if not self._header:
@@ -283,19 +287,19 @@ class Verifier:
         verdict = self._verdict = self._tcp_checksum(packet, data)
         if verdict is None:
             return
-        sender = self._sender(packet)
+        sender = self._sender(packet.src)
         if verdict == GOOD:
             sender.good += 1
             self._good += 1
         elif verdict == BAD:
             self._wrong(packet, data, sender, found)
 
-    def _sender(self, packet: Packet) -> _Sender:
-        sender = self._senders.get(packet.src)
+    def _sender(self, src: Optional[str]) -> _Sender:
+        sender = self._senders.get(src)
         if sender is None:
             if len(self._senders) >= _KNOWN:
                 del self._senders[next(iter(self._senders))]
-            sender = self._senders[packet.src] = _Sender()
+            sender = self._senders[src] = _Sender()
         return sender
 
     def _bad_header(self, packet: Packet, data: bytes, found: List[Finding]) -> None:

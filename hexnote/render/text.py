@@ -74,6 +74,13 @@ class Text(Pages):
         """Lines that are no dump."""
         self._echo(item.text, item.torn)
 
+    def rows(self, text: bytes) -> None:
+        """A packet's lines, each with its end, of which nothing is to be told."""
+        self.out.append(text)
+        self._open = self._torn = False
+        if self._held:
+            self._release()
+
     def excerpt(self, block: Block) -> None:
         """Rows that show bytes of an earlier packet again."""
         self._echo(block.text)
