@@ -29,10 +29,8 @@ def places(part: Part, connection: Optional[Connection]) -> Any:
 
 def home(part: Part) -> Tuple[str, int]:
     """In which buffer a message begins ("": the stream), and its offset there."""
-    if part.homes is not None:
-        return part.homes[0]
     if part.buffer:
-        return part.buffer, part.base
+        return part.homes[0] if part.homes is not None else (part.buffer, part.base)
     return "", part.message.offset if part.message is not None else part.base
 
 
@@ -54,7 +52,7 @@ def walk(part: Part, places: Any) -> Iterator[Told]:
         # Where the message is cut, only what its records promise has a place.
         extent = part.message.pieces[-1][0] + part.message.pieces[-1][2]
     first = fields[0][1]
-    homes = part.homes if pieces else None
+    homes = part.homes if pieces and part.buffer else None
     shift = part.base if part.kind == OTHER else 0
     buffer = f"other:{part.base}" if part.kind == OTHER else part.buffer
     cuts = _UNCUT

@@ -6,22 +6,30 @@ messages that differ in these alone have the same fields. Certificates that come
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from collections import OrderedDict
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from hexnote.model import Field, Form
 
 _FIELDS = 20000  # fields of all forms that are kept
 _LIKE = 8  # forms of one kind and length
 
-# A form, and the bytes that have to be the same: (start, end, bytes).
-_Known = Tuple[Form, List[Tuple[int, int, bytes]]]
+
+class _Known(NamedTuple):
+    """A form, and the bytes that have to be the same."""
+
+    form: Form
+    take: Optional[Callable[[bytes], Tuple[Any, ...]]]  # takes them out of a message; None: all of them
+    same: Any  # what it has to take
 
 
 class Forms:
     """The forms seen last."""
 
     def __init__(self) -> None:
-        self._known: Dict[Any, List[_Known]] = {}
+        self._known: OrderedDict[Any, List[_Known]] = OrderedDict()
         self._fields = 0
 
     def find(self, key: Any, buf: bytes) -> Optional[Form]:
@@ -30,12 +38,9 @@ class Forms:
         like = self._known.get(key)
         if like is None:
             return None
-        self._known[key] = self._known.pop(key)  # those that were not asked for longest go first
-        for form, fixed in like:
-            for start, end, was in fixed:
-                if buf[start:end] != was:
-                    break
-            else:
+        self._known.move_to_end(key)  # those that were not asked for longest go first
+        for form, take, same in like:
+            if (buf if take is None else take(buf)) == same:
                 form.again = True
                 return form
         return None
@@ -43,20 +48,33 @@ class Forms:
     def keep(self, key: Any, buf: bytes, fields: List[Field]) -> Form:
         """The fields of a message that was decoded without a fault, as a form."""
         form = Form(fields)
-        fixed: List[Tuple[int, int, bytes]] = []
-        at = 0
-        for _, start, end, _, _ in [f for f in fields if f[0].free and f[1] < f[2]]:
-            fixed.append((at, start, buf[at:start]))
-            at = end
-        fixed.append((at, len(buf), buf[at:]))
+        take = _taker(fields, len(buf))
         known = self._known
         like = known.get(key)
         if like is None:
             like = known[key] = []
         elif len(like) >= _LIKE:
-            self._fields -= len(like.pop(0)[0])
-        like.append((form, fixed))
+            self._fields -= len(like.pop(0).form)
+        like.append(_Known(form, take, buf if take is None else take(buf)))
         self._fields += len(form)
         while self._fields > _FIELDS and len(known) > 1:
-            self._fields -= sum(len(old) for old, _ in known.pop(next(iter(known))))
+            self._fields -= sum(len(old.form) for old in known.popitem(last=False)[1])
         return form
+
+
+def _taker(fields: List[Field], size: int) -> Optional[Callable[[bytes], Tuple[Any, ...]]]:
+    """What takes the bytes that are not free out of a message of `size` bytes; None where none is free."""
+    shape = ""
+    at = 0
+    for node, start, end, _, _ in fields:
+        if node.free:
+            end = min(end, size)
+            if at <= start < end:
+                shape += f"{start - at}s{end - start}x"
+                at = end
+    return _unpacker(f"{shape}{size - at}s") if shape else None
+
+
+@lru_cache(256)
+def _unpacker(shape: str) -> Callable[[bytes], Tuple[Any, ...]]:
+    return Struct(shape).unpack

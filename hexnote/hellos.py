@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from struct import unpack
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
-from hexnote.spans import Hole
+from hexnote.model import Form
+from hexnote.spans import Hole, Patchy
 
 # Extension types (RFC 8446 section 4.2 and the registry).
 TRUNCATED_HMAC, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET, PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS = (
@@ -15,25 +16,56 @@ CERT_TYPE, CLIENT_CERTIFICATE_TYPE, SERVER_CERTIFICATE_TYPE = 9, 19, 20
 POST_HANDSHAKE_AUTH, NEXT_PROTOCOL, CHANNEL_ID_OLD, CHANNEL_ID = 49, 13172, 30031, 30032
 # RFC 8446 section 4.1.3: the random that makes a ServerHello a HelloRetryRequest.
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+# What the session reads of an extension's body; of others it knows that they are there, and how long.
+_READ = frozenset((SUPPORTED_VERSIONS, CERT_TYPE, CLIENT_CERTIFICATE_TYPE, SERVER_CERTIFICATE_TYPE))
 # Suites and extensions of one hello that are remembered.
 _MOST = 512
 
 
 class Hello:
-    """A ClientHello or a ServerHello; what could not be read is as the class has it."""
+    """A ClientHello or a ServerHello; what could not be read is as the class has it. Its session ID apart it is the same for
+    all hellos of a form."""
 
     version = 0  # as its field says
-    session = b""  # legacy_session_id, or its echo
+    behind = 39  # where its session ID ends, or the echo of one, which begins at 39
+    suites: Tuple[int, ...] = ()  # offered, or the one that was chosen
     compression = 0  # chosen
+    whole = False  # it could be read to its end
 
     def __init__(self) -> None:
-        self.suites: Tuple[int, ...] = ()  # offered, or the one that was chosen
-        self.extensions: Dict[int, bytes] = {}
-        self.whole = False  # it could be read to its end
+        self.sizes: Dict[int, int] = {}  # of the bodies of extensions, by type
+        self.bodies: Dict[int, bytes] = {}  # those that the session reads
 
 
-def read_hello(buf: Any, client: bool) -> Hello:
-    """Read a hello, handshake header included; it stops at the first byte that is not there or makes no sense."""
+_UNREAD = Hello()
+
+
+def hello_of(buf: Any, client: bool, form: Optional[Form]) -> Hello:
+    """Read a hello, or take what was read of another one of its form."""
+    if form is None or not form.again:
+        return read_hello(buf, client)
+    name = "client hello" if client else "server hello"
+    kept: Optional[Hello] = form.kept.get(name, _UNREAD)
+    if kept is _UNREAD:
+        kept = form.kept[name] = _common(buf, client, form)
+    return kept or read_hello(buf, client)
+
+
+def _common(buf: bytes, client: bool, form: Form) -> Optional[Hello]:
+    """What is read of a hello without the bytes in which those of its form differ; None where that is not all there is."""
+    parts: List[Tuple[Optional[bytes], int]] = []
+    at = 0
+    for node, start, end, _, _ in form:
+        if node.free and at <= start < end:
+            parts += [(buf[at:start], start - at), (None, end - start)]
+            at = end
+    made = read_hello(Patchy([*parts, (buf[at:], len(buf) - at)]), client, True)
+    return made if made.whole else None
+
+
+def read_hello(buf: Any, client: bool, common: bool = False) -> Hello:
+    """Read a hello, handshake header included; it stops at the first byte that is not there or makes no sense. `common`:
+    bytes that say nothing to a session may be missing."""
     hello = Hello()
     try:
         hello.version = buf[4] << 8 | buf[5]
@@ -42,7 +74,9 @@ def read_hello(buf: Any, client: bool) -> Hello:
             hello.suites = (buf[38] << 8 | buf[39],)
             return hello
         at = 39 + buf[38]
-        hello.session = bytes(buf[39:at])
+        if not common:
+            buf[39:at]  # of a session ID all or nothing is known
+        hello.behind = at
         size = buf[at] << 8 | buf[at + 1] if client else 2
         at += 2 if client else 0
         count = min(size, 2 * _MOST) // 2
@@ -56,23 +90,29 @@ def read_hello(buf: Any, client: bool) -> Hello:
         else:
             hello.compression = buf[at]
             at += 1
-        read_extensions(buf, at, hello.extensions)
+        read_extensions(buf, at, hello, common)
         hello.whole = True
     except (Hole, IndexError):
         pass
     return hello
 
 
-def read_extensions(buf: Any, at: int, found: Dict[int, bytes]) -> None:
-    """The extensions that begin at `at`, up to the end of their vector; none where the hello ends there."""
+def read_extensions(buf: Any, at: int, hello: Hello, common: bool = False) -> None:
+    """The extensions that begin at `at`, up to the end of their vector; none where the message ends there."""
     if len(buf) < at + 2:
         return
     end = min(at + 2 + (buf[at] << 8 | buf[at + 1]), len(buf))
     at += 2
+    found = hello.sizes
     while at + 4 <= end and len(found) < _MOST:
         kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
         at += 4
-        found.setdefault(kind, bytes(buf[at : min(at + size, end)]))
+        stop = min(at + size, end)
+        if kind in _READ:
+            hello.bodies.setdefault(kind, bytes(buf[at:stop]))
+        elif not common:
+            buf[at:stop]  # it stops at a hole
+        found.setdefault(kind, stop - at)
         at += size
 
 
@@ -86,5 +126,5 @@ def is_tls13(version: int) -> bool:
 
 def offers(hello: Hello) -> List[int]:
     """The versions that a ClientHello offers in supported_versions; without it, only its version field tells."""
-    listed = hello.extensions.get(SUPPORTED_VERSIONS, b"")
+    listed = hello.bodies.get(SUPPORTED_VERSIONS, b"")
     return [listed[i] << 8 | listed[i + 1] for i in range(1, len(listed) - 1, 2)]

@@ -67,7 +67,7 @@ class Logged:
     def _ours(self, parts: List[Part]) -> List[Part]:
         for part in parts:
             if not part.buffer:
-                part.buffer, part.places = self.buffer, self.reader.places
+                part.lies(self.buffer, self.reader.places)
         return parts
 
     def _whole(self, start: int, data: bytes) -> Part:

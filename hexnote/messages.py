@@ -7,7 +7,7 @@ ask for, and puts a message's header before its body.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.forms import Forms
 from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Form, Node
@@ -44,6 +44,8 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
     203: ("encrypted_extensions_channel_id", "ChannelIDEncryptedExtensions"),
     254: ("message_hash", "MessageHash"),
 }
+
+NAMES = {kind: name for kind, (name, _) in MESSAGES.items()}
 
 # Content types whose bodies have a format of their own (RFC 8446 section 5.1, RFC 6520).
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
@@ -149,6 +151,10 @@ class Messages:
             form.again = True
         return out
 
+    def short(self, kind: int, size: int, buf: Any) -> Optional[Form]:
+        """The fields of a body of one or two bytes (an alert, a ChangeCipherSpec), where the same came before."""
+        return self._small.get((kind, size, buf)) if size <= 2 and isinstance(buf, bytes) else None
+
     def inner(self, buf: Any, end: int, ctx: Context) -> List[Field]:
         """The field of a record's inner content type where it is shown alone (RFC 8446 section 5.2)."""
         out: List[Field] = []
@@ -185,7 +191,6 @@ class Messages:
         """The fields of a handshake message, header and body; `end` is its whole length."""
         if not QUICK or not isinstance(buf, bytes) or len(buf) < 4:
             return self._message(buf, end, ctx, kind, name)
-        # What else a format may ask for: the `$names`.
         key = (name, end, len(buf), ctx.version, ctx.key_exchange, ctx.sender, ctx.certificate_type)
         form = self._forms.find(key, buf)
         if form is not None:
@@ -194,6 +199,16 @@ class Messages:
         faults = len(ctx.problems)
         fields = self._message(buf, end, ctx, kind, name)
         return fields if len(ctx.problems) > faults else self._forms.keep(key, buf, fields)
+
+    def known(
+        self, buf: bytes, name: str, version: int, key_exchange: str, sender: str, certificate_type: str,
+    ) -> Optional[Form]:
+        """The fields of a message that is whole, where one of its form came before; what else a format may ask for, the
+        `$names`, comes one by one."""
+        if not QUICK:
+            return None
+        size = len(buf)
+        return self._forms.find((name, size, size, version, key_exchange, sender, certificate_type), buf)
 
     def skip(self, head: bytes, end: int, ctx: Context) -> List[Field]:
         """The fields of a message of `end` bytes that is stepped over by its length: its header, and the rest as one."""
@@ -220,8 +235,7 @@ class Messages:
 
 def message_name(kind: int) -> str:
     """The registry's name of a handshake type."""
-    known = MESSAGES.get(kind)
-    return known[0] if known else f"handshake_{kind}"
+    return NAMES.get(kind) or f"handshake_{kind}"
 
 
 def lines(data: bytes) -> List[Tuple[int, int]]:

@@ -403,16 +403,19 @@ class Record:
         "finished", "inside", "bare", "protection", "news",
     )  # fmt: skip
 
-    def __init__(self, stream: int, side: int, number: int, offset: int) -> None:
+    def __init__(
+        self, stream: int, side: int, number: int, offset: int, length: int = 5,
+        type: Optional[int] = None, version: Optional[int] = None,
+    ) -> None:
         self.stream = stream
         self.side = side
         self.number = number  # 1-based, per direction
         self.offset = offset  # stream offset of its header
         self.header = 5  # header length in bytes
-        self.length = 5  # header included
+        self.length = length  # header included
         self.format = "tls"  # or "ssl2"
-        self.type: Optional[int] = None  # content type
-        self.version: Optional[int] = None
+        self.type = type  # content type
+        self.version = version
         self.encrypted = False
         self.missing = 0  # bytes not captured
         self.why = ""  # why it is opaque, in words
@@ -440,13 +443,13 @@ class Message:
 
     __slots__ = ("stream", "side", "offset", "length", "type", "name", "missing", "pieces")
 
-    def __init__(self, stream: int, side: int, offset: int) -> None:
+    def __init__(self, stream: int, side: int, offset: int, length: int = 4, type: int = -1, name: str = "") -> None:
         self.stream = stream
         self.side = side
         self.offset = offset  # stream offset of its first byte
-        self.length = 4  # header included
-        self.type = -1
-        self.name = ""
+        self.length = length  # header included
+        self.type = type
+        self.name = name
         self.missing = 0
         self.pieces: List[Tuple[int, int, int]] = []  # (message offset, stream offset, length)
 
@@ -783,7 +786,8 @@ def try_client(story: Story, options: str = "", name: str = "") -> str:
 HEADER = 0  # (part of) a record's header
 BODY = 1  # (part of) a record's body that is no handshake message in clear
 MESSAGE = 2  # (part of) a handshake message in clear
-END = 3  # a record is complete, or given up: no bytes of its own
+# A record is complete, or given up: no bytes of its own. Not told of one in clear that came at once: its body says it.
+END = 3
 LOST = 4  # bytes of the stream that the trace lacks
 OTHER = 5  # bytes in which no TLS was found
 BUFFER = 6  # a buffer of its own begins, all of it in `buf`; `note` says what it is, and the parts in it follow
@@ -801,9 +805,15 @@ class Part:
     """
 
     __slots__ = (
-        "kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "late", "note",
+        "kind", "side", "record", "message", "fields", "base", "pieces", "buf", "lo", "hi", "begins", "done", "note",
         "problems", "buffer", "places", "homes",
     )  # fmt: skip
+
+    # There only where `buffer` is:
+    places: Any  # where the bytes of that buffer stand in the dump (`find`, as of a `spans.Pieces`), None where nothing knows
+    # Where a unit lies in several buffers: the name of each piece's, and the piece's offset in it. `pieces` then
+    # count in `buffer`, that of the new bytes; what lies in earlier ones has offsets below 0.
+    homes: Optional[List[Tuple[str, int]]]
 
     def __init__(
         self, kind: int, side: int, record: Optional[Record], fields: List[Field], base: int, buf: bytes,
@@ -822,17 +832,16 @@ class Part:
         self.hi = hi
         self.begins = begins  # the unit's first byte is among the new ones
         self.done = done  # no more will come: it is complete, or given up
-        self.late = False  # its bytes came in an earlier packet than the one that made them readable
         self.note = note  # a remark in words
-        self.problems: List[Tuple[int, int, str]] = []  # (start, end, sentence), local offsets
+        self.problems: Sequence[Tuple[int, int, str]] = ()  # (start, end, sentence), local offsets
         # What `base`, `lo` and `hi` count in: "" the direction's stream, else a buffer of its own, by name:
         # "logged:7" for what packet 7 shows of a library's log, decrypted; "plain:<offset>" for what the record at
         # that stream offset holds, decrypted; "inflated:<offset>" for what a message there holds, decompressed.
         self.buffer = ""
-        self.places: Any = None  # where the bytes of that buffer stand in the dump (`find`, as of a `spans.Pieces`)
-        # Where a unit lies in several buffers: the name of each piece's, and the piece's offset in it. `pieces` then
-        # count in `buffer`, that of the new bytes; what lies in earlier ones has offsets below 0.
-        self.homes: Optional[List[Tuple[str, int]]] = None
+
+    def lies(self, buffer: str, places: Any, homes: Optional[List[Tuple[str, int]]] = None) -> None:
+        """It lies in a buffer of its own."""
+        self.buffer, self.places, self.homes = buffer, places, homes
 
 
 # ------------------------------------------------------------------ words for nouns

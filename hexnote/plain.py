@@ -121,8 +121,7 @@ class Opened:
 
     def _opening(self, record: Record, name: str, data: bytes, note: str) -> Part:
         part = Part(BUFFER, record.side, record, [], 0, data, 0, len(data), True, True, note=note)
-        part.buffer = name
-        part.places = Places(0, [Span(0, len(data), name, record)], self._places)
+        part.lies(name, Places(0, [Span(0, len(data), name, record)], self._places))
         return part
 
     def _content(self, record: Record, kind: Optional[int], name: str, content: bytes, out: List[Part]) -> None:
@@ -152,17 +151,17 @@ class Opened:
             if part.buffer:
                 self._within(part, span)
                 continue
+            homes: Optional[List[Tuple[str, int]]] = None
             if part.pieces is None:
                 if part.base < span.start:
                     # An incomplete message that is told once more, because it is given up.
                     home = next((s for s in self._spans if s.start <= part.base < max(s.end, s.start + 1)), span)
             elif part.fields:
-                part.homes = self._homes(part.pieces)
+                homes = self._homes(part.pieces)
                 part.pieces = [(local, at - span.start, size) for local, at, size in part.pieces]
             else:
                 part.pieces = None
-            part.buffer = home.buffer
-            part.places = places if home is span else Places(home.start, [home], self._places)
+            part.lies(home.buffer, places if home is span else Places(home.start, [home], self._places), homes)
             part.base -= home.start
             part.lo -= home.start
             part.hi -= home.start
@@ -173,9 +172,8 @@ class Opened:
         kind, _, number = part.buffer.partition(":")
         spans, at = self._spans or [span], int(number)
         home = next((s for s in spans if s.start <= at < max(s.end, s.start + 1)), span)
-        part.buffer = f"{kind}:{home.record.offset + home.record.header + at - home.start}"
-        size = len(part.buf)
-        part.places = Places(0, [Span(0, size, part.buffer, s.record) for s in spans], self._places)
+        name = f"{kind}:{home.record.offset + home.record.header + at - home.start}"
+        part.lies(name, Places(0, [Span(0, len(part.buf), name, s.record) for s in spans], self._places))
 
     def _homes(self, pieces: List[Tuple[int, int, int]]) -> List[Tuple[str, int]]:
         spans, i = self._spans, 0
@@ -192,8 +190,7 @@ class Opened:
             return
         fields: List[Field] = [(self._messages.inside(kind), lo, hi, 0, -1) for kind, lo, hi in tail if lo < hi]
         part = Part(TAIL, record.side, record, fields, 0, data, tail[0][1], len(data), True, True)
-        part.buffer = name
-        part.places = Places(0, [Span(0, len(data), name, record)], self._places)
+        part.lies(name, Places(0, [Span(0, len(data), name, record)], self._places))
         out.append(part)
 
 

@@ -8,11 +8,13 @@ incomplete unit, and goes on behind a hole wherever declared lengths say how.
 from __future__ import annotations
 
 import re
-from typing import Any, List, Optional, Set, Tuple
+from struct import Struct
+from typing import Any, List, Optional, Sequence, Set, Tuple
 
 from hexnote.messages import BODIES, Messages, message_name
-from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Message, Part, Record
+from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Form, Message, Part, Record
 from hexnote.packed import certificate
+from hexnote.quick import QUICK
 from hexnote.session import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
@@ -39,6 +41,10 @@ FREE_DECODES = 64
 # A hello at the start of a record: type, version, length, hello type, length, version.
 _HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]", re.DOTALL)
 _HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
+
+_header = Struct(">BHH").unpack_from  # type, version, length
+# A whole record in clear may not be longer (RFC 8446 section 5.1); a longer one has an END, whatever it is.
+_PLAIN = 16384
 
 _SIDES = ("client", "server")
 _TDS = 0x12  # type of the TDS packets that hold a handshake
@@ -191,9 +197,13 @@ class Reader:
                 if data is None:
                     self._lose(parts)
                     return
+                if QUICK and self.started and self.synced and not self._head:
+                    pos = self._whole(pos, end, data, pos - offset, "", parts)
+                    if pos == end:
+                        return
                 at = pos - offset
                 if self.synced and self.started and end - pos >= 5 and not self._head and plausible(data[at : at + 5]):
-                    pos = self._opens(pos, pos, data[at : at + 5], parts)
+                    pos = self._opens(pos, pos, data[at : at + 5], "", parts)
                 else:
                     pos = self._begin(pos, end, data[at:] if at else data, parts)
                 record = self.record
@@ -298,7 +308,10 @@ class Reader:
             return end
         self._head = b""
         if plausible(head):
-            return self._opens(start, pos, head, parts)
+            note = "" if self.started else self._starts(start)
+            self.started = self.synced = True
+            after = self._whole(pos, end, data, 0, note, parts) if QUICK and not had else pos
+            return after if after > pos else self._opens(start, pos, head, note, parts)
         if self._is_ssl2(head):
             return self._opens_ssl2(start, pos, head, parts)
         self._out_of_step(parts)
@@ -310,28 +323,72 @@ class Reader:
             self._no_tls(start, start + had, head[:had], parts)
         return pos
 
-    def _opens(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
+    def _whole(self, pos: int, end: int, data: bytes, at: int, note: str, parts: List[Part]) -> int:
+        """Records that lie whole in `data[at:]`, which stands at stream offset `pos`: read at one go, most of all records. Where
+        the first other one begins is returned, or a message that goes on; nothing but bytes of a record stands before it."""
+        if self.keep or self._message is not None or self._skip or self._wrap:
+            return pos
+        side, session = self.side, self.session
+        fields = self.messages.record_header(data, 5, self.ctx)
+        while end - pos >= 5:
+            kind, version, size = _header(data, at)
+            behind = pos + 5
+            after = behind + size
+            if after > end or not (20 <= kind <= 24 and 0x0300 <= version <= 0x0304 and size <= _PLAIN):
+                break
+            clear = kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side)
+            if not clear and session.bare[side]:
+                break  # a suite that encrypts nothing: what is in clear is read by others
+            count = self.count = self.count + 1
+            record = Record(self.stream, side, count, pos, 5 + size, kind, version)
+            at += 5
+            head, body = data[at - 5 : at], data[at : at + size]
+            at += size
+            if clear:
+                self._behind_change = False
+            else:
+                self._choose(record, body)
+            part = Part(HEADER, side, record, fields, pos, head, pos, behind, True, True)
+            if note:
+                part.note, note = note, ""
+            parts.append(part)
+            pos = after
+            if not clear and self._mode == _OPAQUE:
+                if size:
+                    parts.append(Part(BODY, side, record, self._sealed_fields, behind, body, behind, after, True, True))
+                parts.append(Part(END, side, record, _NOTHING, behind - 5, b"", after, after, False, True))
+            elif size:
+                self.record, self.end = record, after
+                if kind != HANDSHAKE:
+                    self._small(record, behind, after, body, parts)
+                else:
+                    self._handshake(record, behind, after, body, parts)
+                    if self._message is not None:
+                        break
+        self.record = None
+        return pos
+
+    def _opens(self, start: int, pos: int, head: bytes, note: str, parts: List[Part]) -> int:
         """A TLS record begins at stream offset `start`; of its header `head` the bytes from `pos` on are new."""
-        note = "" if self.started else self._starts(start)
         count = self.count = self.count + 1
-        self.started = self.synced = True
-        record = self.record = Record(self.stream, self.side, count, start)
-        kind = record.type = head[0]
-        record.version = head[1] << 8 | head[2]
+        kind, version, size = _header(head)
+        record = self.record = Record(self.stream, self.side, count, start, 5 + size, kind, version)
         behind = start + 5
-        length = record.length = 5 + (head[3] << 8 | head[4])
-        self.end = start + length
+        self.end = behind + size
         self._have = self._progress = self._read = 0
         if self._body:
             self._body = []
         # Only handshake records may be in clear or not, by their first bytes.
         self._need = self.session.decisive(self.side, kind) if kind == HANDSHAKE else 0
-        if self._need and length > 5:
+        if self._need and size:
             self._mode = _UNDECIDED
         else:
             self._choose(record, b"")
         fields = self.messages.record_header(head, 5, self.ctx)
-        parts.append(Part(HEADER, self.side, record, fields, start, head, pos, behind, pos == start, True, note=note))
+        part = Part(HEADER, self.side, record, fields, start, head, pos, behind, pos == start, True)
+        if note:
+            part.note = note
+        parts.append(part)
         return behind
 
     def _opens_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
@@ -484,7 +541,7 @@ class Reader:
             fields, note = self.messages.clear(told.name, data, self.dialogue.form), self.dialogue.heading()
         part = Part(OTHER, self.side, None, fields, lo, data, lo, hi, begins, True, note=note)
         if self.broken:
-            part.problems.append((0, min(5, hi - lo), self.broken))
+            part.problems = ((0, min(5, hi - lo), self.broken),)
             self.broken = ""
         parts.append(part)
 
@@ -503,39 +560,37 @@ class Reader:
 
     def _choose(self, record: Record, body: bytes) -> None:
         """Decide what the record's body is, by the session."""
-        kind = record.type or 0
-        why = self.session.encrypted(self.side, kind, record.length - 5, body)
-        record.encrypted = bool(why)
+        kind, side, session, size = record.type or 0, self.side, self.session, record.length - 5
+        why = session.encrypted(side, kind, size, body)
+        behind_change, self._behind_change = self._behind_change, kind == CHANGE_CIPHER_SPEC
         if why:
-            session = self.session
-            if kind == HANDSHAKE and self._behind_change:
-                record.finished = session.is_finished(self.side, session.sealed[self.side] or (), record.length - 5)
+            record.encrypted = True
+            sealed = session.sealed[side]
+            if kind == HANDSHAKE and behind_change:
+                record.finished = session.is_finished(side, sealed or (), size)
             if session.watch:
-                why = session.watched(self.side, kind) or why
-            elif self.side == 0 and session.version is None and kind == APPLICATION_DATA and session.early_data():
+                why = session.watched(side, kind) or why
+            elif side == 0 and session.version is None and kind == APPLICATION_DATA and session.early_data():
                 why = EARLY
-            sealed = session.sealed[self.side]
             if sealed is None:
                 record.protection = session.weigh(record)
             else:
                 record.protection = sealed
-                if sealed is not session.shown[self.side]:
-                    session.shown[self.side] = sealed
+                if sealed is not session.shown[side]:
+                    session.shown[side] = sealed
                     record.news = "known"
             if kind == CHANGE_CIPHER_SPEC:
-                session.change_cipher_spec(self.side, True)
-            if session.bare[self.side] and session.changed[self.side]:
-                record.bare = session.bare[self.side]
+                session.change_cipher_spec(side, True)
+            if session.bare[side] and session.changed[side]:
+                record.bare = session.bare[side]
                 why = "the suite encrypts nothing: in clear, with a MAC"
                 self.keep = True
                 if self.opened is None and session.unseal is not None:
                     self.opened = session.unseal(self)
-        record.why = why
-        self._behind_change = kind == CHANGE_CIPHER_SPEC
-        if why or kind == APPLICATION_DATA:
+            record.why = why
             self._mode = _OPAQUE
             node = self.messages.bare if record.bare else self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
-            self._sealed_fields = [(node, 0, record.length - 5, 0, -1)]
+            self._sealed_fields = [(node, 0, size, 0, -1)]
         elif kind == HANDSHAKE:
             self._mode = _HANDSHAKE
             if self._message is not None and not self._chunks:
@@ -599,17 +654,21 @@ class Reader:
     def _small(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """A body that is read whole: alert, ChangeCipherSpec, heartbeat, an SSL 2.0 record with its header."""
         base = record.offset + record.header
-        self._body.append((data, hi - lo))
-        self._have += hi - lo
         done = hi == self.end
-        if not done and len(self._body) > FREE_DECODES and self._have < self._read + (self._read >> 3):
-            parts.append(Part(BODY, self.side, record, [], base, b"", lo, hi, False, False))
-            return
-        self._read = self._have
-        buf = _join(self._body)
+        if lo == base and done and data is not None:
+            buf: Any = data
+        else:
+            self._body.append((data, hi - lo))
+            self._have += hi - lo
+            if not done and len(self._body) > FREE_DECODES and self._have < self._read + (self._read >> 3):
+                parts.append(Part(BODY, self.side, record, [], base, b"", lo, hi, False, False))
+                return
+            self._read = self._have
+            buf = _join(self._body)
         fields, problems = self._decode_small(record, buf)
         part = Part(BODY, self.side, record, fields, base, buf, lo, hi, lo == base, done)
-        part.problems = problems
+        if problems:
+            part.problems = problems
         parts.append(part)
         if done:
             if record.type == CHANGE_CIPHER_SPEC:
@@ -617,20 +676,22 @@ class Reader:
             elif record.format == "ssl2":
                 self.session.learn_ssl2(buf)
 
-    def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
-        ctx = self.context()
+    def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], Sequence[Tuple[int, int, str]]]:
+        size = record.length - record.header
         if record.format == "ssl2":
-            size = record.length - record.header
-            fields = self.messages.ssl2(buf, size, self._padding, ctx)
-        else:
-            fields = self.messages.body(record.type or 0, buf, record.length - 5, ctx)
-        return fields, ctx.problems
+            ctx = self.context()
+            return self.messages.ssl2(buf, size, self._padding, ctx), ctx.problems
+        known = self.messages.short(record.type or 0, size, buf)
+        if known is not None:
+            return known, ()
+        ctx = self.context()
+        return self.messages.body(record.type or 0, buf, size, ctx), ctx.problems
 
     def _finish(self, record: Record, parts: List[Part]) -> None:
         self.record = None
         if self._progress < record.length - record.header:
             self._give_up_body(record, parts)
-        end = Part(END, self.side, record, [], record.offset, b"", self.end, self.end, False, True)
+        end = Part(END, self.side, record, _NOTHING, record.offset, b"", self.end, self.end, False, True)
         if self.opened is None:
             parts.append(end)
         else:
@@ -683,23 +744,17 @@ class Reader:
                 total = 4 + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
                 if pos + total > hi:
                     break
-                message = self._new_message(pos)
-                message.length = total
-                message.pieces.append((0, pos, total))
-                self._tell(message, data if total == hi - lo else data[at : at + total], total, pos, pos + total, True, True, parts)
+                self._tell_whole(record, pos, data if total == hi - lo else data[at : at + total], parts)
                 pos += total
         while pos < hi:
             pos = self._collect(record, pos, hi, None if data is None else data[pos - lo :], parts)
-
-    def _new_message(self, at: int) -> Message:
-        return Message(self.stream, self.side, at)
 
     def _collect(self, record: Optional[Record], pos: int, hi: int, data: Optional[bytes], parts: List[Part]) -> int:
         """Add bytes to the incomplete message; the stream offset behind those taken is returned."""
         message = self._message
         begins = message is None
         if message is None:
-            message = self._message = self._new_message(pos)
+            message = self._message = Message(self.stream, self.side, pos)
             self._chunks, self._size, self._total, self._holes = [], 0, -1, False
             self._decodes = self._decoded = 0
         take = hi - pos
@@ -763,6 +818,26 @@ class Reader:
             self._chunks = []
         return after
 
+    def _tell_whole(self, record: Optional[Record], at: int, buf: bytes, parts: List[Part]) -> None:
+        """A message that came at once, from stream offset `at` on. It is not decoded where one of its form came before."""
+        total, kind, side, session = len(buf), buf[0], self.side, self.session
+        message = Message(self.stream, side, at, total, kind, message_name(kind))
+        message.pieces.append((0, at, total))
+        name = session.message_kind(message.name, buf) if kind == SERVER_HELLO else message.name
+        version = session.version or session.offered or 0x0303
+        if session.version is None and record is not None and kind != CLIENT_HELLO and kind != SERVER_HELLO:
+            version = record.version or version
+        form = self.messages.known(buf, name, version, session.key_exchange, _SIDES[side], session.certificate_types[side])
+        if form is None or kind == COMPRESSED_CERTIFICATE:
+            self._tell(message, buf, total, at, at + total, True, True, parts)
+            return
+        message.name = name
+        part = Part(MESSAGE, side, record, form, at, buf, at, at + total, True, True, message)
+        if kind == SERVER_KEY_EXCHANGE or kind == CLIENT_KEY_EXCHANGE:
+            part.note = session.why_unknown()
+        parts.append(part)
+        session.learn(side, kind, buf, record.version if record is not None else None, form)
+
     def _tell(self, message: Message, buf: Any, total: int, lo: int, hi: int, begins: bool, done: bool, parts: List[Part]) -> None:
         """Decode a message as far as its bytes go, and learn from it when it is complete."""
         ctx = self.context()
@@ -787,15 +862,17 @@ class Reader:
             message.name = decoded_as
         part = Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, done, message,
                     _scattered(message))
-        part.problems = ctx.problems
+        if ctx.problems:
+            part.problems = ctx.problems
         if kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
             part.note = self.session.why_unknown()
         parts.append(part)
         if done and kind == COMPRESSED_CERTIFICATE:
             self._open(message, buf, part, parts)
         if done:
+            version = self.record.version if self.record is not None else None
             try:
-                self.session.learn(self.side, kind, buf, self.record.version if self.record is not None else None)
+                self.session.learn(self.side, kind, buf, version, fields if isinstance(fields, Form) else None)
             except Hole:
                 pass
 
@@ -805,7 +882,7 @@ class Reader:
         if opened is None:
             return
         if opened.problem:
-            part.problems.append((12, len(buf), opened.problem))
+            part.problems = [*part.problems, (12, len(buf), opened.problem)]
         size = len(opened.data)
         head = Part(BUFFER, self.side, self.record, [], 0, opened.data, 0, size, True, True, note=opened.note)
         ctx = Context()
@@ -814,7 +891,7 @@ class Reader:
         body = Part(BODY, self.side, self.record, fields, 0, opened.data, 0, size, True, True)
         body.problems = ctx.problems
         for each in (head, body):
-            each.buffer = f"inflated:{message.offset}"
+            each.lies(f"inflated:{message.offset}", None)
             parts.append(each)
 
     def _tell_lost(self, message: Message, lo: int, hi: int, begins: bool, parts: List[Part]) -> None:
@@ -848,6 +925,7 @@ class Reader:
 
 
 _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD = range(5)
+_NOTHING: List[Field] = []  # not to be added to
 
 
 def _scattered(message: Message) -> Optional[List[Tuple[int, int, int]]]:

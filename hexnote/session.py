@@ -67,17 +67,20 @@ from hexnote.hellos import (
     SUPPORTED_VERSIONS,
     TRUNCATED_HMAC,
     Hello,
+    hello_of,
     is_tls13,
     offers,
     read_extensions,
     read_hello,
 )
-from hexnote.model import HIDDEN, Protection, Record
+from hexnote.model import HIDDEN, Form, Protection, Record
 from hexnote.spans import Hole
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE = 1, 2, 11, 12, 14, 16
 ENCRYPTED_EXTENSIONS = 8
+# Messages in clear of which a resumed handshake has none.
+_FULL = frozenset((CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE))
 CLIENT, SERVER = 0, 1
 SSL2, TLS12, TLS13 = 0x0002, 0x0303, 0x0304
 # Messages of SSL 2.0 (its specification, section 3.1), and what their records carry under encryption.
@@ -133,6 +136,7 @@ class Session:
     _next_protocol = False  # a message is due between the client's ChangeCipherSpec and its Finished
     _answered = False  # a ServerHello in clear was seen, and nothing of the server since
     _hello: Optional[Hello] = None  # the last ClientHello in clear
+    _session = b""  # its session ID
     _pending: Optional[Tuple[Protection, ...]] = None  # what the next ChangeCipherSpec turns on
     _renewed: Optional[Tuple[Protection, ...]] = None  # ... and one under encryption, where decrypted messages tell
     keys: Any = None  # the user's secrets (a `keys.Keys`), where there are any
@@ -144,7 +148,7 @@ class Session:
         self._kx = key_exchange
         self._lengths = lengths
         self.key_exchange = "unknown"
-        self.certificate_types = ["x509", "x509"]  # of the certificates shown, by side
+        self.certificate_types = ("x509", "x509")  # of the certificates shown, by side
         self.changed = [False, False]  # a ChangeCipherSpec in clear was seen, by side
         self.whole = [False, False]  # the direction is seen from its beginning, by side
         self.lost = [False, False]  # record headers of the direction were not captured, by side
@@ -165,9 +169,9 @@ class Session:
             return 0
         if self.changed[side]:
             return 6
-        return 4 if self._doubtful(side) else 0
+        return 4 if self.doubtful(side) else 0
 
-    def _doubtful(self, side: int) -> bool:
+    def doubtful(self, side: int) -> bool:
         """Whether a ChangeCipherSpec may have passed unseen."""
         return self.lost[side] or not (self.whole[side] or self.hellos[side])
 
@@ -190,7 +194,7 @@ class Session:
                 if self.finished[CLIENT] and self.finished[SERVER]:
                     return "a handshake message inside the encrypted connection: a renegotiation, or asking for one"
                 return "after ChangeCipherSpec"
-            if self._doubtful(side) and not begins_message(body, length):
+            if self.doubtful(side) and not begins_message(body, length):
                 return "no message begins so; its ChangeCipherSpec is not in the trace"
             return ""
         if kind == CHANGE_CIPHER_SPEC:
@@ -225,7 +229,7 @@ class Session:
             self._answered = False
             hello = self._hello
             if hello is not None:
-                self.resumption = "ticket" if hello.extensions.get(SESSION_TICKET) else "session_id"
+                self.resumption = "ticket" if hello.sizes.get(SESSION_TICKET) else "session_id"
 
     def _bare(self, side: int) -> None:
         """New protection: a suite that encrypts nothing has a MAC alone (RFC 5246 section 6.2.3.1)."""
@@ -281,7 +285,7 @@ class Session:
             versions = (record.version or 0,)
         first = epoch < 2 and self._hello is not None
         suites = self._hello.suites if first and self._hello is not None else None
-        after = not first or self._hello is None or ENCRYPT_THEN_MAC in self._hello.extensions
+        after = not first or self._hello is None or ENCRYPT_THEN_MAC in self._hello.sizes
         found: Tuple[Protection, ...] = self._lengths.among(versions, suites, after)
         return found
 
@@ -305,13 +309,14 @@ class Session:
             return "hello_retry_request"
         return kind
 
-    def learn(self, side: int, kind: int, buf: bytes, version: Optional[int]) -> None:
-        """Take in a complete message, header included, of a record that says `version`; what is not readable is not learnt."""
+    def learn(self, side: int, kind: int, buf: bytes, version: Optional[int], form: Optional[Form] = None) -> None:
+        """Take in a complete message, header included, of a record that says `version`; what is not readable is not learnt.
+        `form`: that of the message, where it has one."""
         if kind == CLIENT_HELLO:
-            self._client_hello(side, read_hello(buf, True))
+            self._client_hello(side, buf, hello_of(buf, True, form))
         elif kind == SERVER_HELLO:
-            self._server_hello(side, read_hello(buf, False), self.message_kind("server_hello", buf) != "server_hello")
-        elif self.version != TLS13 and kind in (CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE):
+            self._server_hello(side, buf, hello_of(buf, False, form))
+        elif kind in _FULL and self.version != TLS13:
             self._answered = self._answered and side != SERVER
             self.resumption = "full"
             if self.version is None and version is not None and version <= TLS12:
@@ -352,7 +357,7 @@ class Session:
         except (Hole, IndexError):
             pass
 
-    def learn_inside(self, side: int, kind: int, buf: bytes, version: Optional[int]) -> None:
+    def learn_inside(self, side: int, kind: int, buf: bytes, version: Optional[int], form: Optional[Form] = None) -> None:
         """Take in a complete message that was decrypted: it changes what is agreed, not what is encrypted."""
         if kind == SERVER_HELLO:
             hello = read_hello(buf, False)
@@ -360,13 +365,13 @@ class Session:
                 self._agree(hello)
                 self._renewed = self._protection(hello)
         elif kind == ENCRYPTED_EXTENSIONS:
-            found: Dict[int, bytes] = {}
-            read_extensions(buf, 4, found)
-            self._certificates(found)
+            listed = Hello()
+            read_extensions(buf, 4, listed)
+            self.certificate_types = _certificates(listed.bodies)
         if self.keys is not None:
             self.keys.learn(side, kind, buf, True)
 
-    def _client_hello(self, side: int, hello: Hello) -> None:
+    def _client_hello(self, side: int, buf: Any, hello: Hello) -> None:
         if not hello.version:
             return
         if self.changed[side]:
@@ -379,30 +384,33 @@ class Session:
         self.hellos[side] += 1
         self.suites = hello.suites
         self._hello = hello
+        self._session = bytes(buf[39 : hello.behind])
         if self.suite is None:
             # Until the server has chosen, keys are exchanged in a known way only where every suite does it alike.
             found = self._ways()
             self.key_exchange = found[0] if len(found) == 1 else "unknown"
-        if EARLY_DATA in hello.extensions and not self.early:
+        if EARLY_DATA in hello.sizes and not self.early:
             self.early = "offered"
 
-    def _server_hello(self, side: int, hello: Hello, retry: bool) -> None:
+    def _server_hello(self, side: int, buf: Any, hello: Hello) -> None:
         """RFC 5246 section 7.4.1.3, RFC 8446 section 4.1.3."""
+        retry = self.message_kind("server_hello", buf) != "server_hello"
         if not hello.version:
             return
         self.hellos[side] += 1
         self.changed[side] = False
         self._agree(hello)
         self.retried = self.retried or retry
-        taken = self.version == TLS13 and PRE_SHARED_KEY in hello.extensions
+        taken = self.version == TLS13 and PRE_SHARED_KEY in hello.sizes
         if self.early and (retry or not taken and hello.whole):
             self.early = "rejected"
         self._pending = self._protection(hello)
         if self.version != TLS13:
             asked = self._hello
             self._answered = True
-            if asked is not None and hello.session and hello.session == asked.session:
-                self.resumption = "ticket" if asked.extensions.get(SESSION_TICKET) else "session_id"
+            echo = bytes(buf[39 : hello.behind])
+            if asked is not None and echo and echo == self._session:
+                self.resumption = "ticket" if asked.sizes.get(SESSION_TICKET) else "session_id"
             return
         self.changed = [False, False]
         if not retry:
@@ -411,8 +419,8 @@ class Session:
 
     def _agree(self, hello: Hello) -> None:
         """What a ServerHello says: version, suite, extensions."""
-        listed = hello.extensions
-        selected = listed.get(SUPPORTED_VERSIONS, b"")
+        listed = hello.sizes
+        selected = hello.bodies.get(SUPPORTED_VERSIONS, b"")
         self.chosen = selected[0] << 8 | selected[1] if len(selected) == 2 else hello.version
         self.version = TLS13 if is_tls13(self.chosen) else self.chosen
         if hello.suites:
@@ -420,24 +428,18 @@ class Session:
             self.key_exchange = self._kx(self.suite)
             self._null = self.version != TLS13 and self._lengths.null(self.suite)
         self.compression = hello.compression
-        self._certificates(listed)
+        self.certificate_types = _certificates(hello.bodies)
         self.encrypt_then_mac = ENCRYPT_THEN_MAC in listed
         self.extended_master_secret = self.version == TLS13 or EXTENDED_MASTER_SECRET in listed
         self._next_protocol = NEXT_PROTOCOL in listed or CHANNEL_ID in listed or CHANNEL_ID_OLD in listed
-
-    def _certificates(self, listed: Dict[int, bytes]) -> None:
-        """The server's answer on certificates: their kinds, by who shows them (RFC 7250 section 4.2, RFC 6091)."""
-        for side, number in ((0, CLIENT_CERTIFICATE_TYPE), (1, SERVER_CERTIFICATE_TYPE)):
-            chosen = listed.get(number) or listed.get(CERT_TYPE) or b"\0"
-            self.certificate_types[side] = {1: "openpgp", 2: "raw_public_key"}.get(chosen[0], "x509")
 
     def _protection(self, hello: Hello) -> Optional[Tuple[Protection, ...]]:
         """What the suite makes of records; None where the hello does not tell, none at all where they are compressed."""
         if hello.compression:
             return ()
-        if not hello.whole and not hello.extensions:
+        if not hello.whole and not hello.sizes:
             return None
-        after, truncated = ENCRYPT_THEN_MAC in hello.extensions, TRUNCATED_HMAC in hello.extensions
+        after, truncated = ENCRYPT_THEN_MAC in hello.sizes, TRUNCATED_HMAC in hello.sizes
         found = self._lengths.protection(self.suite, self.version, after, truncated)
         return None if found is None else (found,)
 
@@ -460,6 +462,17 @@ class Session:
         return offers(self._hello) if self._hello is not None else []
 
 
+def _certificates(bodies: Dict[int, bytes]) -> Tuple[str, str]:
+    """The server's answer on certificates: their kinds, by who shows them (RFC 7250 section 4.2, RFC 6091)."""
+    both = bodies.get(CERT_TYPE)
+    client = bodies.get(CLIENT_CERTIFICATE_TYPE) or both
+    server = bodies.get(SERVER_CERTIFICATE_TYPE) or both
+    return _CERTIFICATES.get(client[0], "x509") if client else "x509", _CERTIFICATES.get(server[0], "x509") if server else "x509"
+
+
+_CERTIFICATES = {1: "openpgp", 2: "raw_public_key"}
+
+
 @lru_cache(64)
 def _ways(key_exchange: Callable[[int], str], suites: Tuple[int, ...]) -> List[str]:
     """The key exchanges of some suites; most clients offer the same ones."""
@@ -472,5 +485,5 @@ class Settled(Session):
     def __init__(self, session: Session) -> None:
         self.__dict__.update(session.__dict__)
 
-    def learn(self, side: int, kind: int, buf: bytes, version: Optional[int]) -> None:
+    def learn(self, side: int, kind: int, buf: bytes, version: Optional[int], form: Optional[Form] = None) -> None:
         """Nothing: the wire does not show this message."""
