@@ -197,15 +197,19 @@ class Reader:
                 if data is None:
                     self._lose(parts)
                     return
-                if QUICK and self.started and self.synced and not self._head:
-                    pos = self._whole(pos, end, data, pos - offset, "", parts)
-                    if pos == end:
-                        return
-                at = pos - offset
-                if self.synced and self.started and end - pos >= 5 and not self._head and plausible(data[at : at + 5]):
-                    pos = self._opens(pos, pos, data[at : at + 5], "", parts)
+                if self.started and self.synced and not self._head:
+                    if QUICK:
+                        pos = self._whole(pos, end, data, pos - offset, "", parts)
+                        if pos == end:
+                            return
+                    at = pos - offset
+                    head = data[at : at + 5]
+                    if len(head) == 5 and plausible(head):
+                        pos = self._opens(pos, pos, head, "", parts)
+                    else:
+                        pos = self._begin(pos, end, data[at:] if at else data, parts)
                 else:
-                    pos = self._begin(pos, end, data[at:] if at else data, parts)
+                    pos = self._begin(pos, end, data[pos - offset :], parts)
                 record = self.record
                 if record is not None and pos == self.end:
                     self._finish(record, parts)
@@ -336,35 +340,39 @@ class Reader:
             after = behind + size
             if after > end or not (20 <= kind <= 24 and 0x0300 <= version <= 0x0304 and size <= _PLAIN):
                 break
-            clear = kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side)
-            if not clear and session.bare[side]:
+            if session.bare[side]:
                 break  # a suite that encrypts nothing: what is in clear is read by others
             count = self.count = self.count + 1
-            record = Record(self.stream, side, count, pos, 5 + size, kind, version)
+            record = self.record = Record(self.stream, side, count, pos, 5 + size, kind, version)
+            head = data[at : at + 5]
             at += 5
-            head, body = data[at - 5 : at], data[at : at + size]
+            body = data[at : at + size]
             at += size
-            if clear:
-                self._behind_change = False
-            else:
-                self._choose(record, body)
             part = Part(HEADER, side, record, fields, pos, head, pos, behind, True, True)
             if note:
                 part.note, note = note, ""
             parts.append(part)
-            pos = after
-            if not clear and self._mode == _OPAQUE:
+            if kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side):
+                self._behind_change, self._mode = False, _HANDSHAKE
+            else:
+                self._choose(record, body)
+            mode = self._mode
+            if mode == _OPAQUE:
                 if size:
                     parts.append(Part(BODY, side, record, self._sealed_fields, behind, body, behind, after, True, True))
-                parts.append(Part(END, side, record, _NOTHING, behind - 5, b"", after, after, False, True))
-            elif size:
-                self.record, self.end = record, after
-                if kind != HANDSHAKE:
+                parts.append(Part(END, side, record, _NOTHING, pos, b"", after, after, False, True))
+            elif mode == _SMALL:
+                if size:
+                    self.end = after
                     self._small(record, behind, after, body, parts)
-                else:
-                    self._handshake(record, behind, after, body, parts)
-                    if self._message is not None:
-                        break
+            elif size >= 4 and 4 + (body[1] << 16 | body[2] << 8 | body[3]) == size:
+                self._tell_whole(record, behind, body, parts)
+            elif size:
+                self._handshake(record, behind, after, body, parts)
+                if self._message is not None:
+                    pos = after
+                    break
+            pos = after
         self.record = None
         return pos
 
@@ -821,19 +829,20 @@ class Reader:
     def _tell_whole(self, record: Optional[Record], at: int, buf: bytes, parts: List[Part]) -> None:
         """A message that came at once, from stream offset `at` on. It is not decoded where one of its form came before."""
         total, kind, side, session = len(buf), buf[0], self.side, self.session
-        message = Message(self.stream, side, at, total, kind, message_name(kind))
+        name, version, key_exchange = message_name(kind), session.version, session.key_exchange
+        if kind == SERVER_HELLO:
+            name = session.message_kind(name, buf)
+        elif version is None and kind != CLIENT_HELLO and record is not None:
+            version = record.version
+        version = version or session.offered or 0x0303
+        form = self.messages.known(buf, name, version, key_exchange, _SIDES[side], session.certificate_types[side])
+        message = Message(self.stream, side, at, total, kind, name)
         message.pieces.append((0, at, total))
-        name = session.message_kind(message.name, buf) if kind == SERVER_HELLO else message.name
-        version = session.version or session.offered or 0x0303
-        if session.version is None and record is not None and kind != CLIENT_HELLO and kind != SERVER_HELLO:
-            version = record.version or version
-        form = self.messages.known(buf, name, version, session.key_exchange, _SIDES[side], session.certificate_types[side])
         if form is None or kind == COMPRESSED_CERTIFICATE:
             self._tell(message, buf, total, at, at + total, True, True, parts)
             return
-        message.name = name
         part = Part(MESSAGE, side, record, form, at, buf, at, at + total, True, True, message)
-        if kind == SERVER_KEY_EXCHANGE or kind == CLIENT_KEY_EXCHANGE:
+        if key_exchange == "unknown" and kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
             part.note = session.why_unknown()
         parts.append(part)
         session.learn(side, kind, buf, record.version if record is not None else None, form)
