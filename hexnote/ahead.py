@@ -13,6 +13,7 @@ import marshal
 import os
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
+from hexnote import layers, resources
 from hexnote.dumps import Reader
 from hexnote.look import Look
 from hexnote.model import PACKET, Block, Item, Layout, Packet, Packets, Prose
@@ -41,16 +42,14 @@ class Ahead:
     read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
     """
 
-    def __init__(
-        self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes],
-        silent: Optional[Callable[[Tuple[Any, ...]], bool]] = None,
-    ) -> None:
-        """`silent` is asked about a packet that is consistent and only acknowledges, as it came through the pipe: where it
-        has seen to it, no item is made of it."""
-        self._silent = silent
+    # Is asked about a packet that is consistent and only acknowledges, as it came through the pipe: where it has seen to it, no
+    # item is made of it.
+    silent: Optional[Callable[[Tuple[Any, ...]], bool]] = None
+
+    def __init__(self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
+        self.strip, self.dumps, self.look = strip, dumps, look
         self.advice: List[Tuple[int, str]] = []  # as of the Reader
         self.cut = False  # as of the Stripper
-        self._dumps = dumps
         self._layouts: List[Tuple[int, Layout]] = []
         ours, theirs = os.pipe()
         try:
@@ -124,7 +123,7 @@ class Ahead:
 
     def _items(self, message: Message) -> Iterator[Item]:
         """The items of a message, one by one: what could not be read is reported between them, where it stood."""
-        silent = self._silent
+        silent = self.silent
         for entry in message:
             kind = type(entry)
             if kind is tuple:
@@ -136,7 +135,7 @@ class Ahead:
                 elif len(entry) == 2:
                     yield Prose(*entry)
                 else:
-                    self._dumps.report(*entry)
+                    self.dumps.report(*entry)
             elif kind is list:
                 stride, columns, column = entry
                 self._layouts.append((stride, Layout(columns, column)))
@@ -144,6 +143,15 @@ class Ahead:
                 import pickle
 
                 yield pickle.loads(entry)
+
+
+def whole(chunks: Iterator[bytes]) -> Optional[Ahead]:
+    """A process that reads all of a text; None where none can be had."""
+    dumps = Reader(resources.folder("dumps"), layers.measure, made=resources.made)
+    try:
+        return Ahead(Stripper(hold=False), dumps, Look(), chunks)
+    except OSError:
+        return None
 
 
 # ---------------------------------------------------------------- in the other process

@@ -9,12 +9,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from itertools import chain
 from typing import Any, Callable, Iterator, List, Optional
 
 from hexnote import __version__
 from hexnote.binary import advice, enough, kind
 from hexnote.coding import Coding
-from hexnote.jobs import Annotate, Grade, Job, View, shown
+from hexnote.jobs import Annotate, Grade, Job, View, reader, shown
 from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError
 from hexnote.quick import QUICK
@@ -246,19 +247,28 @@ class Run:
             self._complain(advice(found, name, head))
             self._pass(head, chunks)
             return
-        if self._job is None:
-            kinds = {"strip": lambda *_: Job(), "grade": Grade}
-            self._job = kinds.get(self._name, Annotate)(self._name, self._options, _view(self._options, self._output))
-        job = self._job
         coding = Coding()
-        job.begin(name)
+        text, size = coding.decode(head), len(head)
+        source: Any = None
+        if size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
+            source = reader(self._name, chain((text,), chunks))
+        try:
+            if self._job is None:
+                kinds = {"strip": lambda *_: Job(), "grade": Grade}
+                self._job = kinds.get(self._name, Annotate)(self._name, self._options, _view(self._options, self._output))
+            job = self._job
+            job.begin(name, source)
+        except BaseException:
+            if source is not None:
+                source.close()
+            raise
         if self._name in ("text", "strip", "redact") and not self._output.terminal:
             self._emit(b"", True)
             self._encode = coding.encode
-        self._emit(job.feed(coding.decode(head)))
-        size = len(head)
+        if source is None:
+            self._emit(job.feed(text))
         while True:
-            if size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
+            if source is not None or size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
                 for made in job.ahead(chunks):
                     self._emit(made)
                 break

@@ -21,6 +21,29 @@ class View(NamedTuple):
     palette: Optional[Dict[str, str]] = None  # escape sequences by kind of note; None: no colour
 
 
+def settle() -> None:
+    """What has a process remember things with less trouble from here on."""
+    gc.freeze()  # what was built so far is not looked at again
+    # glibc gives memory back, and takes it anew, whenever as much is free as the largest block that it ever let go, twice.
+    bytes(_LARGEST)
+    gc.set_threshold(50_000, 20, 50)  # few things stand in circles
+
+
+def reader(name: str, chunks: Iterator[bytes]) -> Any:
+    """A process (an `ahead.Ahead`) that reads the whole of a trace for the job of this name, whose `begin` is to be given it;
+    None where the job reads it itself, or none can be had.
+
+    It comes before everything that the job needs: a page of memory that two processes have costs each a copy, as soon as it
+    writes there.
+    """
+    if name in ("strip", "grade"):
+        return None
+    from hexnote.ahead import whole
+
+    settle()
+    return whole(chunks)
+
+
 def shown(name: str) -> str:
     """A trace's name as it is told."""
     return "standard input" if name == "-" else name
@@ -41,7 +64,7 @@ class Job:
         self.errors = False  # an error-level finding was made
         self.chosen = True  # what was asked for by name stands in the trace begun last
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, source: Any = None) -> None:
         self._stripper = self._new()
 
     def feed(self, chunk: bytes) -> bytes:
@@ -81,14 +104,11 @@ class Annotate(Job):
             if options.keylog is None or (error.name or "").split(".")[0] != "cryptography":
                 raise
             raise UsageError("--keylog needs the package cryptography: pip install hexnote[keys]") from None
-        gc.freeze()  # what was built so far is not looked at again
-        # glibc gives memory back, and takes it anew, whenever as much is free as the largest block that it ever let go, twice.
-        bytes(_LARGEST)
-        gc.set_threshold(50_000, 20, 50)  # few things stand in circles
+        settle()
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, source: Any = None) -> None:
         self._annotator.found = False
-        self._annotator.begin(name)
+        self._annotator.begin(name, source)
 
     def feed(self, chunk: bytes) -> bytes:
         return self._annotator.feed(chunk)
@@ -113,7 +133,7 @@ class Annotate(Job):
 class Grade(Annotate):
     """Filled worksheets are marked. A file that is none is the trace of the sheets behind it that carry none."""
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, source: Any = None) -> None:
         self._file = name
         self._held: List[bytes] = []
 

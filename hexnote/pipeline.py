@@ -62,7 +62,7 @@ class Rooms:
         self.messages = Messages(self.schema.decoder, notes.dress)
         self.dialogues = Dialogues(resources.read)
         self.lengths = Lengths(lambda: self.schema.names("cipher_suites").rows, resources.read)
-        self.dumps = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
+        self.dumps = resources.folder("dumps")
 
 
 class Keyring:
@@ -106,11 +106,11 @@ class Annotator:
         self._trace: Optional[Trace] = None
         self._cut = False  # the last input lacks its final LF, the output so far does not
 
-    def begin(self, file: str) -> None:
-        """A new input begins; the one before it ends."""
+    def begin(self, file: str, source: Any = None) -> None:
+        """A new input begins; the one before it ends. `source`: the process that reads it ahead (an `ahead.Ahead`)."""
         self._finish()
         self.renderer.begin(file)
-        self._trace = Trace(self)
+        self._trace = Trace(self, source)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take some bytes of the input; what they make known is returned."""
@@ -123,7 +123,7 @@ class Annotator:
 
     def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Take the rest of an input that was begun, with a second process that reads ahead, if one can be had; what
-        becomes known by each step. Raises OSError as `chunks` does."""
+        becomes known by each step. Raises OSError as `chunks` does. Where it was begun with such a process, that has them."""
         assert self._trace is not None
         for _ in self._trace.ahead(chunks):
             yield self.renderer.take()
@@ -154,14 +154,14 @@ class Annotator:
 class Trace:
     """One input: its packets, its connections."""
 
-    def __init__(self, owner: Annotator) -> None:
+    def __init__(self, owner: Annotator, source: Any = None) -> None:
         self.owner = owner
         self.renderer = owner.renderer
         self.rooms = owner.rooms
-        self.strip = Stripper(hold=False)
-        self.dumps = DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
-        self.source: Any = None  # brings the rest of the items, where another process reads it
-        self.look = Look()
+        self.source = source  # brings the rest of the items, where another process reads it
+        self.strip = source.strip if source else Stripper(hold=False)
+        self.dumps = source.dumps if source else DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
+        self.look = source.look if source else Look()
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
@@ -192,16 +192,19 @@ class Trace:
 
     def ahead(self, chunks: Iterator[bytes]) -> Iterator[None]:
         """The rest of the input: read by a second process, where one can be had. Raises what `chunks` raises."""
-        from hexnote.ahead import Ahead
+        source = self.source
+        if source is None:
+            from hexnote.ahead import Ahead
 
-        try:
-            plain = hasattr(self.renderer, "rows") and not self.owner.headers
-            source = self.source = Ahead(self.strip, self.dumps, self.look, chunks, self._acknowledges if plain else None)
-        except OSError:
-            for chunk in chunks:
-                self.feed(chunk)
-                yield
-            return
+            try:
+                source = self.source = Ahead(self.strip, self.dumps, self.look, chunks)
+            except OSError:
+                for chunk in chunks:
+                    self.feed(chunk)
+                    yield
+                return
+        if hasattr(self.renderer, "rows") and not self.owner.headers:
+            source.silent = self._acknowledges
         try:
             for items in source:
                 for item in items:

@@ -86,6 +86,11 @@ def made(name: str, code: Sequence[str], *sources: str) -> Any:
     return loads(what)
 
 
+def folder(name: str) -> Dict[str, str]:
+    """The texts of the files in `grammars/NAME`, by their names."""
+    return {file: text(f"{name}/{file}") for file in listing(name)}
+
+
 def listing(folder: str) -> List[str]:
     """The names of the files in `grammars/FOLDER`, sorted, without what lies in deeper folders."""
     parts = folder.strip("/").split("/") if folder.strip("/") else []

@@ -13,22 +13,23 @@ from hexnote.render.known import Head, escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
+_NO_PAGE: List[bytes] = []  # not to be added to
 _UNKNOWN = -1 << 62  # a stream offset before all others
 
 
 class Pages(Moulds):
     """Writes whole packets."""
 
-    def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> bytes:
-        """The block's lines with the notes on `parts` under them; b"" where it takes the general way."""
+    def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> List[bytes]:
+        """The block's lines with the notes on `parts` under them, in pieces; none where it takes the general way."""
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
         if not stride or layout is None or packet.offset is None or text[-1] != 10:
-            return b""
+            return _NO_PAGE
         last_lead, last_layout, table = self._last_table
         if layout is not last_layout or text[head : head + layout.cols[0]] != last_lead:
             table = self._table(text[head : head + layout.cols[0]], layout)
         if table is None:
-            return b""
+            return _NO_PAGE
         taught = len(self._taught)
         shift = packet.start - packet.offset  # dump offset = stream offset + shift
         delta = shift - block.offset  # block offset = stream offset + delta
@@ -97,15 +98,15 @@ class Pages(Moulds):
         if edge > behind:
             return self._general_way(taught)
         out.append(text[done:])
-        return b"".join(out)
+        return out
 
-    def _general_way(self, taught: int) -> bytes:
+    def _general_way(self, taught: int) -> List[bytes]:
         """A page turns out to take the general way: the notes that it taught behind the first `taught` ones were not given."""
         if len(self._taught) > taught:
             given = list(self._taught)[:taught]
             self._forget()
             self._taught.update(dict.fromkeys(given))
-        return b""
+        return _NO_PAGE
 
     def _long_heading(self, lead: bytes, head: Head) -> bytes:
         """The heading of a record that takes more lines than usual, or has a colour."""

@@ -93,9 +93,9 @@ class Text(Pages):
         if not block.data or not parts and not review:
             self._echo(block.text, block.torn)
         else:
-            page = self._page(block, packet, connection, parts) if self.quick and not review and not self._lost else b""
+            page = self._page(block, packet, connection, parts) if self.quick and not review and not self._lost else []
             if page:
-                self.out.append(page)
+                self.out += page
             else:
                 self._explain(block, packet, connection, parts, review)
         for remark in remarks:
