@@ -56,6 +56,7 @@ MESSAGES = [
     certificate_message(certificate()), message(14, b""), message(12, bytes(40)), message(16, vector(2, bytes(32))),
     message(16, b"\0\3abc"), message(0, b""), message(4, bytes(4) + vector(2, bytes(20))), message(20, bytes(12)),
     message(25, bytes(8)), message(99, b"?"), message(2, b"\3\3" + RETRY_RANDOM + b"\0\x13\1\0"),
+    message(2, b"\3\3" + bytes(32) + b"\0\x13\1\0"),
 ]
 
 
