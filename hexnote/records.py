@@ -7,10 +7,10 @@ incomplete unit, and goes on behind a hole wherever declared lengths say how.
 
 from __future__ import annotations
 
-import re
 from struct import Struct
 from typing import Any, List, Optional, Sequence, Set, Tuple
 
+from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Form, Message, Part, Record
 from hexnote.packed import certificate
@@ -29,18 +29,12 @@ from hexnote.session import (
 from hexnote.spans import Hole, Patchy, Pieces
 
 COMPRESSED_CERTIFICATE = 25
-# A record may not be longer than this (RFC 5246 section 6.2.3: 2^14 + 2048).
-LONGEST = 16384 + 2048
 # A message longer than this is stepped over by its length, not kept.
 MESSAGE_CAP = 1 << 20
 # A message in more pieces than this is stepped over from there on: where they all lie takes more room than what they hold.
 PIECES = 4096
 # How often an incomplete message is decoded anew for free; later only when it grew by an eighth.
 FREE_DECODES = 64
-
-# A hello at the start of a record: type, version, length, hello type, length, version.
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]", re.DOTALL)
-_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
 
 _header = Struct(">BHH").unpack_from  # type, version, length
 # A whole record in clear may not be longer (RFC 8446 section 5.1); a longer one has an END, whatever it is.
@@ -50,76 +44,6 @@ _SIDES = ("client", "server")
 _TDS = 0x12  # type of the TDS packets that hold a handshake
 # With what a direction begins: a hello, or an alert. What else looks like a record there has to go on as records do.
 _FIRST = (21, 22)
-
-
-def plausible(head: bytes) -> bool:
-    """Whether five bytes can be a TLS record header."""
-    return 20 <= head[0] <= 24 and head[1] == 3 and head[2] <= 4 and (head[3] << 8 | head[4]) <= LONGEST
-
-
-def nonsense(head: bytes) -> str:
-    """Why five bytes where a record should begin are no header of one (RFC 8446 section 5.1), in words; "" where they
-    are but for their length, which has a finding of its own."""
-    if not 20 <= head[0] <= 24:
-        return f"no record begins here: there is no content type {head[0]}; reading goes on at the next record"
-    if head[1] != 3 or head[2] > 4:
-        return f"no record begins here: there is no version {head[1]}.{head[2]}; reading goes on at the next record"
-    return ""
-
-
-def plausible_ssl2(head: bytes) -> bool:
-    """Whether five bytes begin an SSL 2.0 ClientHello with a two-byte header."""
-    return (
-        head[0] >= 0x80 and head[2] == 1 and 9 <= ((head[0] & 0x7F) << 8 | head[1]) <= 2000
-        and (head[3] == 3 and head[4] <= 4 or head[3] == 0 and head[4] == 2)
-    )
-
-
-def answers_ssl2(head: bytes) -> bool:
-    """Whether five bytes begin what a server of SSL 2.0 sends first: its hello, or an error."""
-    size = ((head[0] & 0x7F) << 8 | head[1]) if head[0] >= 0x80 else ((head[0] & 0x3F) << 8 | head[1])
-    at = 2 if head[0] >= 0x80 else 3
-    if head[at] == 0:
-        return head[at + 1] == 0 and 3 <= size < 11
-    return head[at] == 4 and head[at + 1] <= 1 and head[-1] <= 1 and size >= 11
-
-
-def _hello_at(data: bytes, pos: int) -> int:
-    """Where a record with a hello in clear begins in data[pos:], -1: nowhere."""
-    while True:
-        found = _HELLO.search(data, pos)
-        if found is None:
-            return -1
-        at = found.start()
-        record = data[at + 3] << 8 | data[at + 4]
-        message = data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
-        if 38 <= message and (message + 4 == record or data[at + 5] == 2 and message + 4 <= record):
-            return at
-        pos = at + 1
-
-
-def _chain_at(data: bytes, pos: int) -> int:
-    """Where two record headers follow each other in data[pos:], or one ends with the data; -1: nowhere."""
-    while True:
-        found = _HEADER.search(data, pos)
-        if found is None:
-            return -1
-        at = found.start()
-        after = at + 5 + (data[at + 3] << 8 | data[at + 4])
-        if after == len(data) and after > at + 5:
-            return at
-        if after + 5 <= len(data) and plausible(data[after : after + 5]) and data[after + 1 : after + 3] == data[at + 1 : at + 3]:
-            return at
-        pos = at + 1
-
-
-def _fills(data: bytes, at: int) -> bool:
-    """Whether record headers follow each other from data[at:] on up to its end, or beyond."""
-    while at + 5 <= len(data):
-        if not plausible(data[at : at + 5]):
-            return False
-        at += 5 + (data[at + 3] << 8 | data[at + 4])
-    return at >= len(data) or 20 <= data[at] <= 24
 
 
 class Reader:
@@ -472,7 +396,7 @@ class Reader:
         elif len(data) >= 5 and plausible(data[:5]):
             return pos, data
         else:
-            at = _chain_at(data, 0)
+            at = chain_at(data, 0)
         if at < 0:
             at = len(data)
         if at:
@@ -488,28 +412,28 @@ class Reader:
             if len(data) < 5:
                 if data[0] in (20, 21, 22, 23, 24, 0x80) and not (whole and data[0] in (20, 23, 24)):
                     return 0, True
-            elif plausible(data[:5]) and (not whole or data[0] in _FIRST or _fills(data, 0)):
+            elif plausible(data[:5]) and (not whole or data[0] in _FIRST or fills(data, 0)):
                 return 0, True
             elif not self.other and plausible_ssl2(data):
                 return 0, True
             elif side and self.session.ssl2 and not self.other and answers_ssl2(data[:5]):
                 return 0, True
         if dialogue is None:
-            return _hello_at(data, 0), True
+            return hello_at(data, 0), True
         heard = dialogue.hear(side, pos, data)
         if heard < len(data):
             return heard, False
         if dialogue.told.kind == "plain":
             return -1, True
-        at = _hello_at(data, 0)
+        at = hello_at(data, 0)
         while at >= 0:
-            if dialogue.allows(side, pos + at, not at, _fills(data, at)):
+            if dialogue.allows(side, pos + at, not at, fills(data, at)):
                 return at, True
-            at = _hello_at(data, at + 1)
+            at = hello_at(data, at + 1)
         if whole or dialogue.told.name:
             return -1, True
         # The trace begins in the midst of a record, or lost the beginning of one.
-        return 0 if len(data) >= 5 and plausible(data[:5]) else _chain_at(data, 0), True
+        return 0 if len(data) >= 5 and plausible(data[:5]) else chain_at(data, 0), True
 
     @property
     def _blind(self) -> bool:
@@ -966,8 +890,8 @@ def locate(data: bytes) -> Tuple[int, int]:
     """
     if len(data) >= 5 and plausible_ssl2(data[:5]):
         return 0, 0
-    at = _hello_at(data, 0)
+    at = hello_at(data, 0)
     if at < 0:
-        at = _chain_at(data, 0)
+        at = chain_at(data, 0)
         return at, 1
     return at, 0 if data[at + 5] == 1 else 1

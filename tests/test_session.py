@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
+from conftest import SAMPLES
 from handshakes import CLIENT, SERVER, Wire, certificate, certificate_message, dump, extension, message, record, vector
 from support import annotate, load, of, rooms, sample, shared_path
 
-from hexnote import pipeline
-from hexnote.model import Record, inside, remarks
+from hexnote import hellos, pipeline
+from hexnote.model import Form, Record, inside, remarks
+from hexnote.pipeline import Annotator
+from hexnote.quick import QUICK
 from hexnote.render.json import Json
+from hexnote.render.text import Text
 from hexnote.session import RETRY_RANDOM
 
 C, S = CLIENT, SERVER
@@ -416,3 +421,38 @@ def test_what_a_length_tells_in_words(suite: int, version: int, after: bool, siz
     sealed = Record(0, 0, 1, 0)
     sealed.encrypted, sealed.length, sealed.protection, sealed.news = True, 5 + size, (each,), "known"
     assert f"{inside(sealed)[2:]}; {remarks(sealed)[-1]}" == said
+
+
+FREE_BYTES = ("tls12-rsa.txt", "tls13-full.txt", "tls13-hello-retry.txt")
+
+
+@pytest.mark.skipif(not QUICK, reason="HEXNOTE_SLOW=1: no form is kept")
+@pytest.mark.parametrize("name", FREE_BYTES)
+def test_hellos_of_a_form_say_the_same_to_a_session(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the bytes are that no other field hangs on."""
+    seen: List[Tuple[bytes, bool, Any]] = []
+
+    def record(buf: Any, client: bool, form: Any) -> hellos.Hello:
+        seen.append((buf, client, form))
+        return hellos.read_hello(buf, client)
+
+    monkeypatch.setattr("hexnote.session.hello_of", record)
+    annotator = Annotator(Text())
+    annotator.begin("-")
+    annotator.feed(load(os.path.join(SAMPLES, name)))
+    annotator.close()
+    assert len(seen) > 1
+    rng = random.Random(name)
+    for buf, client, form in seen:
+        assert isinstance(form, Form)
+        form.again = True
+        free = [(start, min(end, len(buf))) for node, start, end, _, _ in form if node.free]
+        for _ in range(40):
+            changed = bytearray(buf)
+            for start, end in free:
+                changed[start:end] = rng.choice((bytes(end - start), rng.randbytes(end - start), changed[start:end]))
+            told, truth = hellos.hello_of(bytes(changed), client, form), hellos.read_hello(bytes(changed), client)
+            assert told.whole or not truth.whole
+            for what in ("version", "behind", "suites", "compression", "whole", "sizes", "bodies"):
+                assert getattr(told, what) == getattr(truth, what), (what, changed.hex())
+        assert isinstance(form.kept["client hello" if client else "server hello"], hellos.Hello)
