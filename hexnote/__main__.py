@@ -1,8 +1,6 @@
 """`python -m hexnote`."""
 
-import sys
-
-from hexnote.cli import main
+from hexnote.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
