@@ -48,11 +48,12 @@ class Geometry:
     """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
 
     __slots__ = (
-        "stride", "off", "cell", "width", "txt", "tail", "lead", "layout", "seps", "shapes", "short_shapes", "_shape", "_ends",
-        "_batches", "_both", "_leads", "_parts",
+        "dress", "stride", "off", "cell", "width", "txt", "tail", "lead", "layout", "seps", "shapes", "short_shapes", "_shape",
+        "_ends", "_batches", "_both", "_leads", "_parts",
     )
 
-    def __init__(self, line: bytes, off: int, layout: Layout) -> None:
+    def __init__(self, line: bytes, off: int, layout: Layout, dress: str) -> None:
+        self.dress = dress  # name of the dump format that has such rows
         self.stride = len(line)  # length of a row, its LF included
         self.off = off  # column of the offset's four digits
         self.cell = off + 4  # what lies between them and the text must have the same shape in all rows
@@ -83,7 +84,7 @@ class Geometry:
         text = piece.layout.text
         if line[-1:] != b"\n" or len(line.rstrip(b"\r\n")) != (piece.layout.cols[-1] + 2 if text < 0 else text + ROW):
             return None
-        return Geometry(line, match.start("off") - match.start(), piece.layout)
+        return Geometry(line, match.start("off") - match.start(), piece.layout, piece.dress)
 
     def read(self, buf: bytes, pos: int, end: int) -> Tuple[int, bytes, int, bool]:
         """Reads the rows in buf[pos:end], the last of which may be short.

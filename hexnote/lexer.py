@@ -337,7 +337,7 @@ class Lexer:
         size = len(data)
         if not size or (not clear and _soiled(found, buf, stop, last)):
             return None
-        dress = self._vocabulary.dress[name]
+        dress = found.dress
         total = 0 if offset else self._past.length(data, size)
         if not 0 < total <= size:
             self._ready = Piece(offset, data, last, dress, found, found.layout)
@@ -403,7 +403,7 @@ class Lexer:
         if not clear and _soiled(geometry, self._buf, match.start(), stop):
             self._singly = stop
             return None
-        return Piece(offset, data, stop, self._vocabulary.dress[name], geometry, geometry.layout)
+        return Piece(offset, data, stop, geometry.dress, geometry, geometry.layout)
 
     def _single(
         self, match: Match[bytes], name: str, run: str = "", rows: Optional[Match[bytes]] = None

@@ -54,8 +54,11 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     if after[:1] == b"-" and size == 8:
         after = b" " + after[1:]
     text = len(line) - len(after.lstrip(b" \t"))
-    if not after.strip(BLANKS + b"|") or (size < ROW and _CLOSED.fullmatch(after.translate(None, BLANKS))):
-        text = -1
+    said = after.translate(None, BLANKS)
+    if (not said.strip(b"|") or size < ROW and _CLOSED.fullmatch(said)) and not (
+        after[:2] == b"  " and said == data[:size].translate(GRAPHIC)
+    ):
+        text = -1  # what stands there closes a quotation or a table
     if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size:
         text += 1
     skew = match["skew"] if "skew" in names else None
