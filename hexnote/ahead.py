@@ -63,6 +63,7 @@ class Ahead:
             _read(theirs, strip, dumps, look, chunks)
         os.close(theirs)
         self._pipe = ours
+        self._room = memoryview(bytearray(_PIPE // 4))  # for one message after the other
 
     def __iter__(self) -> Iterator[Iterator[Item]]:
         while True:
@@ -84,19 +85,18 @@ class Ahead:
         except OSError:
             pass
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> memoryview:
         """The next bytes of the pipe, no more of them: what lies in it tells the other process how far behind this one is."""
-        data = os.read(self._pipe, size)
-        if len(data) == size:
-            return data
-        pieces = [data]
-        while size:
-            if not data:
+        if size > len(self._room):
+            self._room = memoryview(bytearray(size + size // 2))
+        whole = self._room[:size]
+        rest = whole
+        while rest:
+            count = os.readv(self._pipe, (rest,))
+            if not count:
                 raise ChildProcessError("the process that reads it has come to an end")
-            size -= len(data)
-            data = os.read(self._pipe, size)
-            pieces.append(data)
-        return b"".join(pieces)
+            rest = rest[count:]
+        return whole
 
     def _end(self, last: Dict[str, Any]) -> None:
         if "error" in last:
@@ -309,6 +309,9 @@ class _Sender:
 
     def _send(self, message: Message) -> None:
         data = marshal.dumps(message)
-        rest = memoryview(len(data).to_bytes(_SIZE, "little") + data)
-        while rest:
-            rest = rest[os.write(self._pipe, rest) :]
+        size = len(data).to_bytes(_SIZE, "little")
+        sent = os.writev(self._pipe, (size, data))
+        if sent < _SIZE + len(data):
+            rest = memoryview(size + data)[sent:]
+            while rest:
+                rest = rest[os.write(self._pipe, rest) :]
