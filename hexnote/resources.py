@@ -22,6 +22,7 @@ ROOTS = (os.path.join(_HERE, "grammars"), os.path.join(os.path.dirname(_HERE), "
 
 TABLES = "tables.json"  # a line for each thing made: its name, its `mark`, what it is, with tabs between
 _tables: List[Dict[str, Tuple[str, str]]] = []
+_marks: Dict[Tuple[str, ...], Tuple[int, int]] = {}  # of modules alone, by their names: checksum and bytes so far
 
 
 def data(name: str) -> Optional[bytes]:
@@ -61,8 +62,16 @@ def text(name: str) -> str:
 
 def mark(code: Sequence[str], *sources: str) -> str:
     """What tells apart things made of these texts by the modules `code` from those made of others, or otherwise."""
-    number = size = 0
-    for part in [_load(os.path.join(_HERE, f"{module}.py")) or b"" for module in code] + [text.encode() for text in sources]:
+    found = _marks.get(tuple(code))
+    if found is None:
+        found = (0, 0)
+        for module in code:
+            part = _load(os.path.join(_HERE, f"{module}.py")) or b""
+            found = crc32(part, found[0]), found[1] + len(part)
+        _marks[tuple(code)] = found
+    number, size = found
+    for text in sources:
+        part = text.encode()
         number, size = crc32(part, number), size + len(part)
     return f"{number:08x}-{size:x}"
 
