@@ -7,13 +7,13 @@ incomplete unit, and goes on behind a hole wherever declared lengths say how.
 
 from __future__ import annotations
 
-import re
 from struct import Struct
 from typing import Any, List, Optional, Sequence, Set, Tuple
 
 from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Form, Message, Part, Record
 from hexnote.packed import certificate
+from hexnote.patterns import Late
 from hexnote.quick import QUICK
 from hexnote.session import (
     APPLICATION_DATA,
@@ -39,8 +39,8 @@ PIECES = 4096
 FREE_DECODES = 64
 
 # A hello at the start of a record: type, version, length, hello type, length, version.
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]", re.DOTALL)
-_HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48].", re.DOTALL)
+_HELLO = Late(rb"(?s)\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]")
+_HEADER = Late(rb"(?s)[\x14-\x18]\x03[\x00-\x04][\x00-\x48].")
 
 _header = Struct(">BHH").unpack_from  # type, version, length
 # A whole record in clear may not be longer (RFC 8446 section 5.1); a longer one has an END, whatever it is.
@@ -90,7 +90,7 @@ def _hello_at(data: bytes, pos: int) -> int:
         found = _HELLO.search(data, pos)
         if found is None:
             return -1
-        at = found.start()
+        at: int = found.start()
         record = data[at + 3] << 8 | data[at + 4]
         message = data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
         if 38 <= message and (message + 4 == record or data[at + 5] == 2 and message + 4 <= record):
@@ -104,7 +104,7 @@ def _chain_at(data: bytes, pos: int) -> int:
         found = _HEADER.search(data, pos)
         if found is None:
             return -1
-        at = found.start()
+        at: int = found.start()
         after = at + 5 + (data[at + 3] << 8 | data[at + 4])
         if after == len(data) and after > at + 5:
             return at
