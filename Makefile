@@ -8,7 +8,7 @@ else
 BIN = $(VENV)/bin
 endif
 READY = $(VENV)/.ready
-TABLES = grammars/tables.json
+TABLES = grammars/tables.bin
 
 .PHONY: demo demo-html test test-browser lint bench soak bless zipapp man dist clean
 

@@ -18,7 +18,7 @@ class BuildWithGrammars(build_py):
         if not getattr(self, "editable_mode", False):  # an editable install finds grammars/ where it stands
             target = os.path.join(self.build_lib, "hexnote", "grammars")
             shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree("grammars", target, ignore=shutil.ignore_patterns("__pycache__", ".*", "tables.json"))
+            shutil.copytree("grammars", target, ignore=shutil.ignore_patterns("__pycache__", ".*", "tables.bin"))
         # Without them hexnote makes them at every start.
         subprocess.run([sys.executable, "-m", "hexnote.tables", target], check=False)
 

@@ -182,17 +182,21 @@ def time(raw: bytes) -> Optional[str]:
     RFC 5280 section 4.1.2.5: two-digit years from 50 on belong to the twentieth century, seconds and
     `Z` must be there. Times of other zones are reckoned to UTC; one without a zone is taken for UTC.
     """
-    found = re.fullmatch(_TIME, raw) if len(raw) <= 32 else None
-    if found is None:
-        return None
-    digits, month, day = found["year"], int(found["month"]), int(found["day"])
+    if len(raw) in (13, 15) and raw[-1] == 90 and raw[:-1].isdigit():  # as nearly all are
+        digits, zone = raw[:-11], b"Z"
+        month, day, hour, minute, second = [int(raw[at : at + 2]) for at in range(len(raw) - 11, len(raw) - 1, 2)]
+    else:
+        found = re.fullmatch(_TIME, raw) if len(raw) <= 32 else None
+        if found is None:
+            return None
+        digits, zone = found["year"], found["zone"] or b"Z"
+        month, day, hour, minute = [int(found[part]) for part in ("month", "day", "hour", "minute")]
+        second = int(found["second"] or 0)
     year = int(digits) if len(digits) == 4 else int(digits) + (1900 if digits >= b"50" else 2000)
-    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
     if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and hour < 24 and minute < 60 and second < 61):
         return None
     if month == 2 and day == 29 and (year % 4 or (year % 100 == 0 and year % 400)):
         return None
-    zone = found["zone"] or b"Z"
     if zone != b"Z":
         moved = _shift((year, month, day, hour, minute), zone)
         if moved is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from hexnote.coding import wide
+from hexnote.tuples import NamedTuple
 
 
 class Kind(NamedTuple):

@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
+from hexnote.tuples import NamedTuple
 
 # Step (by its mark, as Step has it) -> the modules that may say something at once. `Teller` hands out no other encrypted
 # records, and no SYN, FIN or RST.

@@ -19,9 +19,10 @@ what that end says at a stretch. Words of a server that is not in the trace are 
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Pattern, Tuple
+from typing import Callable, Dict, List, Optional, Pattern, Tuple
 
 from hexnote.model import Preface
+from hexnote.tuples import NamedTuple
 
 # Bytes that one end says at a stretch, of which the first are searched.
 _STRETCH = 4096

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from re import compile as regex
 from typing import Callable, Deque, List, Optional, Tuple, Union
 
 from hexnote.geometry import BLANKS, ROW, Geometry, Piece
@@ -28,7 +27,7 @@ _ELISION = Late(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted
 _ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
-_TLS = regex(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
+_TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 
 
 class Known:

@@ -18,6 +18,7 @@ from hexnote.endless import LONG, Endless
 from hexnote.language import Language, Machine, Made
 from hexnote.lexer import Found, Lexer, Token
 from hexnote.model import Item, Packets, Prose, Summary
+from hexnote.patterns import Late
 from hexnote.quick import QUICK
 from hexnote.washing import dirty, wash
 
@@ -27,7 +28,7 @@ _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E"
 _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
 
 # A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
-_TIME = re.compile(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
+_TIME = Late(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
 _TIME_WITHIN = 200
 # The summary line that most traces have: no other format begins so.
 _PLAIN = re.compile(rb"(\d\d:\d\d:\d\d\.\d{6}) IP6? [^ \n]{1,80} > [^ \n]{1,80}: Flags \[")
@@ -175,8 +176,9 @@ class Reader:
         """Reads the head of a block: a summary line, or two; None where it says nothing that is known."""
         if b"<" in header or dirty(header, 0, len(header)):
             header = wash(header)[0]
+        plain = QUICK and _PLAIN.match(header) is not None
         for terminal in self._vocabulary.terminals.values():
-            if terminal.kind == "summary":
+            if terminal.kind == "summary" and (not plain or terminal.name.startswith("TCPDUMP")):
                 match = self._vocabulary.pattern(terminal.name).match(header)
                 if match:
                     summary = _summary(match.groupdict())
@@ -221,8 +223,8 @@ def _singly(found: Iterator[Found]) -> Iterator[Item]:
 
 def _time(header: bytes) -> Optional[str]:
     """The last time in the beginning of a summary line, as printed."""
-    found = _TIME.findall(header, 0, _TIME_WITHIN)
-    return bytes(found[-1]).decode("ascii") if found else None
+    found = list(_TIME.finditer(header, 0, _TIME_WITHIN))
+    return bytes(found[-1][0]).decode("ascii") if found else None
 
 
 def _summary(groups: Mapping[str, Optional[bytes]]) -> Summary:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import lru_cache
 from struct import Struct
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from hexnote.model import Field, Form
+from hexnote.tuples import NamedTuple
 
 _FIELDS = 20000  # fields of all forms that are kept
 _LIKE = 8  # forms of one kind and length

@@ -7,9 +7,10 @@ are left to the stream, which knows the bytes it has.
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from hexnote.model import Packet
+from hexnote.tuples import NamedTuple
 
 _TCP = 6
 _FRAGMENT, _AUTH = 44, 51

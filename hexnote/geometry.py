@@ -5,9 +5,10 @@ from __future__ import annotations
 from binascii import unhexlify
 from re import Match
 from struct import Struct
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import Layout
+from hexnote.tuples import NamedTuple
 
 ROW = 16  # bytes in a whole row
 BLANKS = b" \t\r\n"

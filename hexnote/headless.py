@@ -13,9 +13,10 @@ Four kinds of packet have no headers to read:
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.model import Block, Connection, Delivery, Packet, Summary
+from hexnote.tuples import NamedTuple
 
 # Service names that tcpdump prints for ports of TLS.
 SERVICES = {"https": 443, "imaps": 993, "pop3s": 995, "smtps": 465, "submissions": 465, "ldaps": 636, "ircs-u": 6697,

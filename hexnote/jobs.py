@@ -6,9 +6,10 @@ The command line and the Python interface both choose here.
 from __future__ import annotations
 
 import gc
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from hexnote.options import Options, UsageError, moment
+from hexnote.tuples import NamedTuple
 
 _LARGEST = 1 << 20  # bytes; nothing is written there, so that they cost nothing
 

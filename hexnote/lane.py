@@ -7,10 +7,11 @@ without, and all that is checked there is checked here.
 from __future__ import annotations
 
 from binascii import unhexlify
-from typing import Callable, Container, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Container, Dict, List, Optional, Tuple
 
 from hexnote.endless import LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
+from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan
 
 _TOGETHER = 24  # packets that are told at once

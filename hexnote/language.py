@@ -8,8 +8,9 @@ makes them at the start.
 from __future__ import annotations
 
 from sys import intern
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Terminal, Vocabulary, nameless
 
 # What was made of these texts at build time, by name; None: nothing.

@@ -380,6 +380,13 @@ class Lexer:
         if dirty(self._buf, start, self._buf.find(b"\n", start) + 1 or len(self._buf)):
             return None
         # Rows of another layout than those before; or none. The first one, read on its own, tells.
+        dress = self._vocabulary.dress[name]
+        for own, kind in self._vocabulary.kinds.items():
+            # No other format's rows begin as those that its runs are made of.
+            if kind == "row" and self._vocabulary.dress[own] == dress:
+                row = self._vocabulary.pattern(own).match(self._buf, start)
+                if row is not None:
+                    return self._single(row, own, name, match)
         row = self._row.match(self._buf, start)
         if row is None:
             return None

@@ -6,11 +6,11 @@ ask for, and puts a message's header before its body.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.forms import Forms
 from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Form, Node
+from hexnote.patterns import Late
 from hexnote.quick import QUICK
 from hexnote.spans import Hole
 
@@ -51,7 +51,7 @@ NAMES = {kind: name for kind, (name, _) in MESSAGES.items()}
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
 
 _LINES = 64  # lines of another protocol that are told one by one, of what was sent at once
-_NO_TEXT = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")  # what no text has
+_NO_TEXT = Late(rb"[^\t\n\r\x20-\x7e\x80-\xff]")  # what no text has
 _SMALL = 1024  # bodies of one or two bytes of which the fields are kept
 
 # SSL 2.0 message types (the SSL 2.0 specification, section 3.1).

@@ -11,7 +11,9 @@ Three coordinates are in use, and a name always says which:
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+from hexnote.tuples import NamedTuple
 
 Value = Union[int, str, None]
 

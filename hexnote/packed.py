@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
+
+from hexnote.tuples import NamedTuple
 
 ZLIB = 1
 # Certificates shrink to a half or a third. What would grow more than this is no certificate, and is not let grow.

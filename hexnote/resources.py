@@ -4,13 +4,14 @@ In an installed package they stand beside this module, also inside a zip; in a s
 beside the package. All reading goes through the loader that brought this module, as `pkgutil` does,
 so that no file system is needed.
 
-What takes long to make of these texts may be made beforehand and lies in `grammars/tables.json`: see `tables`.
+What takes long to make of these texts may be made beforehand and lies in `grammars/tables.bin`: see `tables`.
 """
 
 from __future__ import annotations
 
 import os
 from binascii import crc32
+from marshal import loads
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.quick import QUICK
@@ -20,8 +21,10 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 ROOTS = (os.path.join(_HERE, "grammars"), os.path.join(os.path.dirname(_HERE), "grammars"))
 
 
-TABLES = "tables.json"  # a line for each thing made: its name, its `mark`, what it is, with tabs between
-_tables: List[Dict[str, Tuple[str, str]]] = []
+TABLES = "tables.bin"  # by the name of each thing made: its `mark`, and what it is, as `marshal` has it
+FORM = 2  # of `marshal`: one that every Python 3 reads
+_tables: List[Dict[str, Tuple[str, bytes]]] = []
+_marks: Dict[Tuple[str, ...], Tuple[int, int]] = {}  # of modules alone, by their names: checksum and bytes so far
 
 
 def data(name: str) -> Optional[bytes]:
@@ -61,8 +64,16 @@ def text(name: str) -> str:
 
 def mark(code: Sequence[str], *sources: str) -> str:
     """What tells apart things made of these texts by the modules `code` from those made of others, or otherwise."""
-    number = size = 0
-    for part in [_load(os.path.join(_HERE, f"{module}.py")) or b"" for module in code] + [text.encode() for text in sources]:
+    found = _marks.get(tuple(code))
+    if found is None:
+        found = (0, 0)
+        for module in code:
+            part = _load(os.path.join(_HERE, f"{module}.py")) or b""
+            found = crc32(part, found[0]), found[1] + len(part)
+        _marks[tuple(code)] = found
+    number, size = found
+    for text in sources:
+        part = text.encode()
         number, size = crc32(part, number), size + len(part)
     return f"{number:08x}-{size:x}"
 
@@ -72,18 +83,18 @@ def made(name: str, code: Sequence[str], *sources: str) -> Any:
     if not QUICK:
         return None
     if not _tables:
-        known: Dict[str, Tuple[str, str]] = {}
-        for line in (read(TABLES) or "").split("\n"):
-            words = line.split("\t")
-            if len(words) == 3:
-                known[words[0]] = (words[1], words[2])
-        _tables.append(known)
-    of, what = _tables[0].get(name, ("", ""))
-    if not of or of != mark(code, *sources):
-        return None
-    from json import loads
+        _tables.append(_written())
+    of, what = _tables[0].get(name, ("", b""))
+    return loads(what) if of and of == mark(code, *sources) else None
 
-    return loads(what)
+
+def _written() -> Dict[str, Tuple[str, bytes]]:
+    """The tables as they were written; none where they are missing or damaged."""
+    try:
+        found = loads(data(TABLES) or b"")
+    except (EOFError, ValueError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def folder(name: str) -> Dict[str, str]:

@@ -87,8 +87,12 @@ def read_plain(match: Match[bytes]) -> bool:
 def more_rows(text: bytes, pos: int) -> bool:
     """Whether the line at `pos` has more rows than one."""
     end = text.find(b"\n", pos)
-    first = _AGAIN.search(text, pos, end if end >= 0 else len(text))
-    return first is not None and _AGAIN.search(text, first.end(), end if end >= 0 else len(text)) is not None
+    if end < 0:
+        end = len(text)
+    if text.count(b"0x", pos, end) < 2:
+        return False
+    first = _AGAIN.search(text, pos, end)
+    return first is not None and _AGAIN.search(text, first.end(), end) is not None
 
 
 def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], List[int]]:
@@ -193,12 +197,10 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         text = line[cols[size - 1] + 2 :].translate(None, BLANKS)
         if text[:1] == b"-" and size == 8 and agrees(text[1:], data[:size]):
             return size, True
-        if not text or _CLOSED.fullmatch(text):
-            bare = bare or size
-            if not text:
-                continue
         if agrees(text, data[:size]):
             return size, True
+        if not text or _CLOSED.fullmatch(text):
+            bare = bare or size
     # No text says what the bytes say. A column does: behind a gap, and as many characters as bytes.
     gaps = []
     for size in ends:

@@ -1,4 +1,4 @@
-"""Definitions of format files as lists, numbers and strings alone, so that parsing them once is enough."""
+"""Definitions of format files as lists, tuples, numbers and strings alone, so that parsing them once is enough."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any, List
 
 from hexnote.schema_types import Definition, Enum, Extension, Member, Select, Struct, Tail, Word
 
-# How a list begins that stands for something else than a number or a text.
-_LIST, _TUPLE, _WORD = 0, 1, 2
+# How a tuple begins: what it stands for. Lists, numbers and texts stand for themselves.
+_TUPLE, _WORD = 0, 1
 _CLASSES = (Member, Select, Tail, Struct, Enum, Extension)  # numbered from here on
-_FIRST = 3
-_SLOTS = [each.__slots__ for each in _CLASSES]
+_FIRST = 2
+_MADE = [(each.__new__, each, each.__slots__) for each in _CLASSES]
+_PLAIN = frozenset((str, int, type(None)))
 
 
 def pack(definitions: List[Definition]) -> Any:
@@ -21,11 +22,13 @@ def pack(definitions: List[Definition]) -> Any:
 def _pack(what: Any) -> Any:
     if isinstance(what, str):
         line = getattr(what, "line", None)
-        return str(what) if line is None else [_WORD, str(what), line, getattr(what, "column", 1)]
-    if isinstance(what, (list, tuple)):
-        return [_LIST if isinstance(what, list) else _TUPLE, *map(_pack, what)]
+        return str(what) if line is None else (_WORD, str(what), line, getattr(what, "column", 1))
+    if isinstance(what, list):
+        return [_pack(part) for part in what]
+    if isinstance(what, tuple):
+        return (_TUPLE, *map(_pack, what))
     if isinstance(what, _CLASSES):
-        return [_FIRST + _CLASSES.index(type(what)), *[_pack(getattr(what, slot)) for slot in what.__slots__]]
+        return (_FIRST + _CLASSES.index(type(what)), *[_pack(getattr(what, slot)) for slot in what.__slots__])
     return what
 
 
@@ -36,20 +39,20 @@ def unpack(packed: Any) -> List[Definition]:
 
 
 def _unpack(packed: Any) -> Any:
-    if not isinstance(packed, list):
-        return packed
+    """The same of a list or tuple."""
+    if type(packed) is list:
+        return [part if type(part) in _PLAIN else _unpack(part) for part in packed]
     kind = packed[0]
     if kind == _WORD:
-        word = Word(packed[1])
-        word.line, word.column = packed[2], packed[3]
+        _, text, line, column = packed
+        word = Word(text)
+        word.line, word.column = line, column
         return word
-    parts = [_unpack(part) for part in packed[1:]]
-    if kind == _LIST:
-        return parts
+    parts = [part if type(part) in _PLAIN else _unpack(part) for part in packed[1:]]
     if kind == _TUPLE:
         return tuple(parts)
-    each: Any = _CLASSES[kind - _FIRST]
-    made = each.__new__(each)
-    for slot, part in zip(_SLOTS[kind - _FIRST], parts):
+    new, each, slots = _MADE[kind - _FIRST]
+    made = new(each)
+    for slot, part in zip(slots, parts):
         setattr(made, slot, part)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple, Union
 
 from hexnote.schema_types import (
@@ -19,7 +18,7 @@ from hexnote.schema_types import (
     Word,
 )
 
-_UINT = re.compile(r"uint([1-9][0-9]?)\Z")
+_UINTS = {f"uint{width}": width for width in range(1, 100)}
 
 
 class Library(Protocol):
@@ -61,12 +60,12 @@ class Shapes:
         shape = Shape(member)
         name: Word = member.type
         while True:
-            uint = _UINT.match(name)
+            uint = _UINTS.get(name)
             if name in ("opaque", "varint", "dnsname"):
                 shape.base = str(name)
                 return shape
             if uint:
-                shape.base, shape.size = "uint", int(uint.group(1)) // 8
+                shape.base, shape.size = "uint", uint // 8
                 return shape
             found = self.library.find(name, file)
             if found is None or isinstance(found, Extension):
@@ -127,8 +126,7 @@ class Shapes:
 
 def bit_width(member: Member) -> int:
     """The width of a bit field; 0 where a member has whole bytes."""
-    uint = _UINT.match(member.type)
-    width = int(uint.group(1)) if uint else 0
+    width = _UINTS.get(member.type, 0)
     return width if width % 8 and member.how == PLAIN else 0
 
 

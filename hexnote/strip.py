@@ -7,13 +7,14 @@ that last block of annotation lines goes too.
 
 from __future__ import annotations
 
-import re
 from typing import List
+
+from hexnote.patterns import Late
 
 MARK = b";|"
 
 # Whole annotation lines; bounded, so that one match never needs much memory.
-_LINES = re.compile(rb"(?:;\|[^\n]*\n){1,4096}")
+_LINES = Late(rb"(?:;\|[^\n]*\n){1,4096}")
 
 
 class Stripper:

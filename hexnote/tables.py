@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from json import dumps
-from typing import Any, List, Optional
+from marshal import dumps
+from typing import Any, Dict, Optional, Tuple
 
 from hexnote import resources
 from hexnote.language import CODE as LANGUAGE
@@ -20,22 +20,22 @@ from hexnote.schema import Schema
 from hexnote.schema_pack import pack
 
 
-def made() -> List[str]:
-    """The lines of the file of tables."""
+def made() -> Dict[str, Tuple[str, bytes]]:
+    """The tables: by name the mark of what each was made of and by, and what it is."""
     grammars = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
-    lines = [_line(NAME, resources.mark(LANGUAGE, *ordered(grammars)), compiled(grammars))]
+    tables = {NAME: (resources.mark(LANGUAGE, *ordered(grammars)), _written(compiled(grammars)))}
     presentation = resources.text("presentation.lark")
     schema = Schema(presentation, resources.read, resources.listing, {}, lambda node, width=0: node)
     for folder in ("tls", "tls/extensions", "prefaces"):
         for name in resources.listing(folder):
             file = f"{folder}/{name}"
             text = resources.text(file)
-            lines.append(_line(file, resources.mark(FORMATS, presentation, text), pack(schema.parsed(file, text))))
-    return lines
+            tables[file] = (resources.mark(FORMATS, presentation, text), _written(pack(schema.parsed(file, text))))
+    return tables
 
 
-def _line(name: str, mark: str, what: Any) -> str:
-    return f"{name}\t{mark}\t{dumps(what, separators=(',', ':'))}\n"
+def _written(what: Any) -> bytes:
+    return dumps(what, resources.FORM)
 
 
 def main(folder: Optional[str] = None) -> None:
@@ -44,8 +44,8 @@ def main(folder: Optional[str] = None) -> None:
         folder = next(root for root in resources.ROOTS if os.path.isdir(root))
     path = os.path.join(folder, resources.TABLES)
     part = f"{path}.{os.getpid()}"
-    with open(part, "w", encoding="ascii", newline="\n") as file:
-        file.write("".join(made()))
+    with open(part, "wb") as file:
+        file.write(_written(made()))
     os.replace(part, path)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from re import compile as regex
 from struct import Struct
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from hexnote.model import Block, Row
+from hexnote.tuples import NamedTuple
 
 # How tools render bytes: graphic ASCII as it is and all else as a dot (tcpdump), or the blank too as it is.
 _GRAPHIC = bytes(c if 32 < c < 127 else 46 for c in range(256))

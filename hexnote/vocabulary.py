@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from re import Match, Pattern
 from re import compile as regex
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterable, List, Optional
+
+from hexnote.tuples import NamedTuple
 
 
 class Terminal(NamedTuple):

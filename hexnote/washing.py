@@ -19,6 +19,7 @@ _DIRT = Late(
     # blanks of an older coding; quoted-printable; a page's source
     rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|u20|x1b|xa0|033|e\[)|\^\[\["
 )
+_CLEAN = bytes(set(range(256)) - set(b"\x08\x1b\xc2\xe2\xef&\r\xa0=\\^"))  # what no branch of it begins with
 _TAGGED = Late(rb"(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG)  # before the row, that is: a text column may hold anything
 
 _SIGN = Late(
@@ -45,9 +46,13 @@ _PLAIN: Dict[str, bytes] = {
 
 def dirty(text: bytes, pos: int, end: int) -> bool:
     """Whether the line text[pos:end] holds what is worth washing."""
-    if _DIRT.search(text, pos, end) is not None:
+    if text[pos:end].translate(None, _CLEAN) and _DIRT.search(text, pos, end) is not None:
         return True
-    return text.find(b"<", pos, end) >= 0 and _TAGGED.match(text, pos, end) is not None
+    tag = text.find(b"<", pos, end)
+    if tag < 0:
+        return False
+    row = text.find(b"0x", pos, min(tag, pos + 102))
+    return (row < 0 or text.find(b"\n", pos, row) >= 0) and _TAGGED.match(text, pos, end) is not None
 
 
 def wash(text: bytes) -> Tuple[bytes, List[int]]:

@@ -8,10 +8,11 @@ Repeats of a packet (a quoted mail) count once, and what people say counts only 
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from hexnote.model import CONTENT_TYPES, SIDES, VERSIONS
 from hexnote.patterns import Late
+from hexnote.tuples import NamedTuple
 
 # Prose that is kept, in bytes; a longer text is no trace in words.
 KEPT = 1 << 18

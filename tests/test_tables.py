@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
 import sys
+from marshal import loads
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -24,30 +24,30 @@ FILES = [f"{folder}/{name}" for folder in ("tls", "tls/extensions", "prefaces") 
 
 
 @pytest.fixture(scope="module")
-def lines() -> Dict[str, Tuple[str, str]]:
+def tables() -> Dict[str, Tuple[str, bytes]]:
     """The file of tables: (mark, what was made) by name."""
-    return {name: (mark, what.rstrip("\n")) for name, mark, what in (line.split("\t") for line in made())}
+    return made()
 
 
 def schema(brought: Any = None, read: Any = resources.read) -> Schema:
     return Schema(resources.text("presentation.lark"), read, resources.listing, {}, lambda node, width=0: node, brought)
 
 
-def test_everything_is_made_and_no_line_is_broken(lines: Dict[str, Tuple[str, str]]) -> None:
-    assert sorted(lines) == sorted(["dumps", *FILES])
+def test_everything_is_made(tables: Dict[str, Tuple[str, bytes]]) -> None:
+    assert sorted(tables) == sorted(["dumps", *FILES])
 
 
-def test_formats_come_back_as_they_were_parsed(lines: Dict[str, Tuple[str, str]]) -> None:
+def test_formats_come_back_as_they_were_parsed(tables: Dict[str, Tuple[str, bytes]]) -> None:
     fresh = schema()
     for file in FILES:
         parsed = fresh.parsed(file, resources.text(file))
-        again = unpack(json.loads(lines[file][1]))
+        again = unpack(loads(tables[file][1]))
         assert [type(each) for each in again] == [type(each) for each in parsed]
         assert pack(again) == pack(parsed), file
 
 
-def test_the_dump_grammar_comes_back(lines: Dict[str, Tuple[str, str]]) -> None:
-    assert json.loads(lines["dumps"][1]) == compiled(GRAMMARS)
+def test_the_dump_grammar_comes_back(tables: Dict[str, Tuple[str, bytes]]) -> None:
+    assert loads(tables["dumps"][1]) == compiled(GRAMMARS)
 
 
 def test_the_machine_reduces_as_lark_does() -> None:
@@ -87,14 +87,14 @@ def test_the_machine_reduces_as_lark_does() -> None:
 
 
 def test_what_is_not_of_these_very_texts_is_not_taken(
-    lines: Dict[str, Tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    tables: Dict[str, Tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "QUICK", True)
-    monkeypatch.setattr(resources, "_tables", [lines])
+    monkeypatch.setattr(resources, "_tables", [tables])
     presentation, file = resources.text("presentation.lark"), "tls/alert.tls"
     text = resources.text(file)
     code = ("schema_text", "schema_types", "schema_pack")
-    assert resources.made(file, code, presentation, text) == json.loads(lines[file][1])
+    assert resources.made(file, code, presentation, text) == loads(tables[file][1])
     assert resources.made(file, code, presentation, text + " ") is None
     assert resources.made(file, code, presentation + "\n", text) is None
     assert resources.made(file, code[1:], presentation, text) is None
@@ -103,9 +103,9 @@ def test_what_is_not_of_these_very_texts_is_not_taken(
     assert resources.made(file, code, presentation, text) is None
 
 
-def test_an_edited_file_is_read_anew(lines: Dict[str, Tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edited_file_is_read_anew(tables: Dict[str, Tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "QUICK", True)
-    monkeypatch.setattr(resources, "_tables", [lines])
+    monkeypatch.setattr(resources, "_tables", [tables])
 
     def read(name: str) -> Any:
         text = resources.read(name)
@@ -125,13 +125,16 @@ def test_with_the_tables_no_parser_is_made(tmp_path: object) -> None:
     path = os.path.join(folder, resources.TABLES)
     assert os.listdir(folder) == [resources.TABLES]
     done = []
-    for tables in (path, os.devnull):
+    damaged = os.path.join(folder, "damaged")
+    with open(path, "rb") as file, open(damaged, "wb") as half:
+        half.write(file.read()[:20000])
+    for tables in (path, os.devnull, damaged):
         code = (
-            "import sys; from hexnote import resources as r; from hexnote.cli import main; old = r.read;"
-            f"r.read = lambda name: open({tables!r}, encoding='ascii').read() if name == r.TABLES else old(name);"
+            "import sys; from hexnote import resources as r; from hexnote.cli import main; old = r.data;"
+            f"r.data = lambda name: open({tables!r}, 'rb').read() if name == r.TABLES else old(name);"
             "main(['samples/server-auth.txt']); sys.exit(99 if 'lark' in sys.modules else 0)"
         )
         env = {k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}
         done.append(subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True))
-    assert [each.returncode for each in done] == [0, 99], done[0].stderr
-    assert done[0].stdout == done[1].stdout
+    assert [each.returncode for each in done] == [0, 99, 99], done[0].stderr
+    assert done[0].stdout == done[1].stdout == done[2].stdout
