@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED
-from hexnote.render.known import Known, escaped
+from hexnote.render.known import Around, Known, escaped
 from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
@@ -23,8 +23,6 @@ _OBJECT = 48  # bytes that a line takes besides its own
 # (rows below that of the first new byte, text), or what fills a gap there: the range of bytes of the message that is shown in
 # hex, or a field whose label has to be found.
 _Piece = Tuple[int, Any]
-# Of labels of so many characters, what stands before and behind them.
-_Around = Dict[int, Tuple[bytes, bytes]]
 
 
 class Mould:
@@ -43,7 +41,7 @@ class Mould:
         self.last = 0  # bytes of the last rows
         # Gaps, each with its index, by what fills them.
         self.digits: List[Tuple[int, int, int]] = []
-        self.labels: List[Tuple[int, Field, int, _Around]] = []  # and how many rows below the first one they are
+        self.labels: List[Tuple[int, Field, int, Around]] = []  # and how many rows below the first one they are
         self._fill(pieces, stride)
         self.size = sum(map(len, self.lines)) + _OBJECT * len(self.lines)
 
@@ -144,7 +142,7 @@ class Moulds(Known):
         return stop
 
     def _new_label(
-        self, field: Field, label: str, down: int, around: _Around, block: Block, delta: int, part: Part, packet: Packet,
+        self, field: Field, label: str, down: int, around: Around, block: Block, delta: int, part: Part, packet: Packet,
     ) -> bytes:
         """What is said of a field under the row so far below the first one, for its gap. Where a label stands depends on its
         length alone, and so do the carets before and behind it: they are kept, if nothing else is said."""
