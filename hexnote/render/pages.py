@@ -14,6 +14,9 @@ from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
 _UNKNOWN = -1 << 62  # a stream offset before all others
+# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs.
+_ALONE = tuple(f"{MARK} packet %d, {side}, record ".encode("ascii") for side in SIDES)
+_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record ".encode("ascii") for side in SIDES)
 
 
 class Pages(Moulds):
@@ -75,12 +78,15 @@ class Pages(Moulds):
                 if known is None:
                     known = self._new_head(key, block, delta + block.offset, part, packet, parts, sealed, wire)
                 if not who:
-                    where = f"connection {connection.number}, " if connection is not None and connection.number else ""
-                    who = f"{MARK} packet {packet.number}, {where}{SIDES[part.side]}, record ".encode("ascii")
+                    if connection is not None and connection.number:
+                        who = _NUMBERED[part.side] % (packet.number, connection.number)
+                    else:
+                        who = _ALONE[part.side] % packet.number
                 lead = b"%b%d: " % (who, record.number)
-                if len(lead) <= known.room:
+                size = len(lead)
+                if size <= known.room:
                     out += text[done:below], lead, known.behind
-                elif len(lead) <= known.short:
+                elif size <= known.short:
                     out += text[done:below], lead, known.broken
                 else:
                     out += text[done:below], self._long_heading(lead, known)
@@ -89,10 +95,19 @@ class Pages(Moulds):
                 said, rest = self._sealed(table, at & 15, part, record, wire)
                 out += text[done:below], said
             else:
-                heading: List[str] = []
-                if hi > behind or part.pieces is not None or kind == HEADER and part.note:
+                if hi > behind or part.pieces is not None:
                     return self._general_way(taught)
+                if part.begins and part.done and hi <= wire:
+                    mould = self._moulds.get((id(part.fields), hi - lo, at & 15, table, stride, part.note))
+                    if mould is not None:
+                        stop = mould.fill(out, done, below, text, part.buf)
+                        if stop >= 0:
+                            done = stop
+                            continue
+                heading: List[str] = []
                 if kind == HEADER:
+                    if part.note:
+                        return self._general_way(taught)
                     heading = self._heading(record_heading(part, connection, packet), record)
                 elif kind == MESSAGE and not out and not part.begins:
                     heading = self._heading(resuming(part, connection, packet), None)
