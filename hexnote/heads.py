@@ -50,7 +50,7 @@ def hello_at(data: bytes, pos: int) -> int:
         found = _HELLO.search(data, pos)
         if found is None:
             return -1
-        at = found.start()
+        at: int = found.start()
         record = data[at + 3] << 8 | data[at + 4]
         message = data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
         if 38 <= message and (message + 4 == record or data[at + 5] == 2 and message + 4 <= record):
@@ -64,7 +64,7 @@ def chain_at(data: bytes, pos: int) -> int:
         found = _HEADER.search(data, pos)
         if found is None:
             return -1
-        at = found.start()
+        at: int = found.start()
         after = at + 5 + (data[at + 3] << 8 | data[at + 4])
         if after == len(data) and after > at + 5:
             return at

@@ -5,28 +5,41 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from hexnote.model import ARRAY, GROUP, MISSING, Field, Node, Packet, Part, Record, describe
+from hexnote.model import ARRAY, BODY, GROUP, MISSING, Block, Field, Node, Packet, Part, Record, describe
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.places import fields_from, peek
-from hexnote.render.words import LONG, NAMED, OPAQUE, SINCE, head_of, list_label, name_of, numbered, opaque_label, unfinished
+from hexnote.render.words import (
+    LONG,
+    NAMED,
+    OPAQUE,
+    SINCE,
+    Wording,
+    head_of,
+    list_label,
+    name_of,
+    numbered,
+    opaque_label,
+    unfinished,
+    wording_of,
+)
 
 _HEADS = 2048  # record headers
-_BODIES = 4096  # encrypted bodies
-_LIKES = 1024  # lines of those with gaps
+_LABELS = 1024  # of encrypted bodies, and lines on their ends
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
 
+_ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marked at its first and last row only
 
-_NEVER = 1 << 30  # bytes of a heading that no line has room for
-_LEAD = len(f"{MARK} packet 1, client, record 1: ")  # bytes in which a heading begins, at least
-_ZEROS = str.maketrans("123456789", "0" * 9)
-_NUMBER = re.compile(rb"0+")
-
-Notes = List[Tuple[int, bytes]]  # with how many rows below the first one they stand
+Notes = Sequence[Tuple[int, bytes]]  # with how many rows below the first one they stand
+_NOTHING: Notes = ()
+# Of labels of so many characters, what stands before and behind them.
+Around = Dict[int, Tuple[bytes, bytes]]
+# The bytes of a record header, the column where it begins, the table; of an encrypted one, what is known of it, and where its
+# body is told with it, whether that is a Finished.
+HeadKey = Tuple[Any, ...]
 
 
 def escaped(text: str) -> bytes:
@@ -37,25 +50,46 @@ def escaped(text: str) -> bytes:
 class Head:
     """What is said of a record header: words for the record, remarks, notes."""
 
-    __slots__ = ("words", "more", "rest", "size", "behind", "short", "broken")
+    __slots__ = ("words", "more", "rest", "room", "behind", "short", "broken")
 
-    def __init__(self, words: str, remarks: str, notes: Notes, width: int) -> None:
+    def __init__(self, words: str, remarks: bytes, notes: Notes, width: int) -> None:
         """`width`: columns of a line, 0 where headings have a colour."""
         self.words = words
-        self.more = escaped(remarks)  # what stands between the heading and the next row
+        self.more = remarks  # what stands between the heading and the next row
         self.rest = notes  # behind further rows
         if notes and not notes[0][0]:
             self.more += notes[0][1]
             self.rest = notes[1:]
-        # The heading behind the number of its record, with what follows up to the next row: on a line, if that has room for
-        # `size` bytes; or broken as `_headline` does, if it has room for `short` bytes.
-        self.size = self.short = _NEVER
-        self.behind = self.broken = b""
+        # The heading behind the number of its record, with what follows up to the next row: on a line, if what stands before it
+        # has no more than `room` bytes; or broken as `_headline` does, if that has no more than `short` bytes.
+        self.room = width - len(words)
+        self.behind = escaped(f"{words}\n") + self.more
+        self.short, self.broken = -1, b""
         at = words.find(", plaintext ") + 1
-        if _LEAD + len(words) <= width:
-            self.size, self.behind = len(words), escaped(f"{words}\n") + self.more
         if 0 < at and len(MARK) + 5 + len(words) - at - 1 <= width:
-            self.short, self.broken = at, escaped(f"{words[:at]}\n{MARK}     {words[at + 1:]}\n") + self.more
+            self.short, self.broken = width - at, escaped(f"{words[:at]}\n{MARK}     {words[at + 1:]}\n") + self.more
+
+
+class Label:
+    """A label with gaps for numbers."""
+
+    __slots__ = ("text", "around")
+
+    def __init__(self, text: str) -> None:
+        self.text = escaped(text)
+        self.around: Around = {}  # of labels of so many characters, what `_beside` puts before and behind them
+
+
+class Alike:
+    """What is said of record headers that differ in their length alone."""
+
+    __slots__ = ("words", "remarks", "notes", "length")
+
+    def __init__(self, words: Wording, remarks: bytes, notes: Notes, length: Label) -> None:
+        self.words = words
+        self.remarks = remarks
+        self.notes = notes  # on all fields but the last one, the length, whose line belongs to the last of these
+        self.length = length
 
 
 class Known(Fields):
@@ -63,32 +97,94 @@ class Known(Fields):
 
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
         super().__init__(width, palette, full)
-        self._heads: Dict[Any, Head] = {}
+        self._heads: Dict[HeadKey, Head] = {}
+        self._alike: Dict[HeadKey, Alike] = {}  # by the same without the length
         self._begun: Dict[Any, Notes] = {}  # notes on record headers, without their last field
         self._titles: Dict[Tuple[str, int], str] = {}  # headings of messages, by name and length
-        self._bodies: Dict[Any, Tuple[bytes, Notes]] = {}  # of encrypted bodies
-        self._likes: Dict[Any, bytes] = {}  # lines of those, with gaps for their numbers
+        self._labels: Dict[Any, Label] = {}  # of encrypted bodies
+        self._ends: Dict[Any, bytes] = {}  # lines on where those end
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
     def _forget(self) -> None:
         """Another input begins: what is kept was made when the teaching notes had been given."""
         self._taught.clear()
         self._heads.clear()
+        self._alike.clear()
         self._begun.clear()
         self._titles.clear()
 
-    def _new_head(self, key: Any, shape: Shape, delta: int, part: Part, packet: Packet) -> Head:
-        """What is said of a whole record header. `key` has all that it depends on."""
+    def _new_head(
+        self, key: HeadKey, block: Block, delta: int, part: Part, packet: Packet, parts: Sequence[Part], sealed: int, wire: int,
+    ) -> Head:
+        """What is said of a whole record header, the first one of those parts that has this `key`, which has all that it depends
+        on; and of its body, if that is to be told with it. `sealed`: stream offset where that one ends. `wire`: as in `_sealed`."""
         record = part.record
         assert record is not None
+        buf, c0, table = key[:3]
         taught = len(self._taught)
-        notes = self._head_notes(shape, delta, part, packet)
-        made = Head(describe(record), "".join(self._remarks(record)), notes, 0 if self.palette else self.width)
-        if taught == len(self._taught):
+        kin = (buf[:3], *key[1:])
+        alike = self._alike.get(kin)
+        words = alike.words.of(record.length - 5) if alike is not None else ""
+        if alike is not None and words:
+            remarks, notes = alike.remarks, self._with_length(alike, table, c0, part)
+        else:
+            notes = self._head_notes(Shape(block, self._table), delta, part, packet)
+            words, remarks = describe(record), escaped("".join(self._remarks(record)))
+            if taught == len(self._taught) and alike is None:
+                self._new_alike(kin, part, words, remarks, notes)
+        kept = taught == len(self._taught)
+        if sealed:
+            body = parts[min(parts.index(part) + 1, len(parts) - 1)]
+            if body.kind == BODY and body.lo == part.hi and body.hi == sealed:
+                notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire))
+            else:
+                kept = False  # the page will take the general way
+        made = Head(words, remarks, notes, 0 if self.palette else self.width)
+        if kept:
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
             self._heads[key] = made
         return made
+
+    def _new_alike(self, kin: HeadKey, part: Part, words: str, remarks: bytes, notes: Notes) -> None:
+        """Keeps what is said of a record header for others that differ in their length alone, if that can be."""
+        _, c0, table = kin[:3]
+        record, field = part.record, part.fields[-1]
+        assert record is not None
+        begun = self._begun.get((part.buf[:3], c0, table, field[0]))
+        wording = wording_of(record, words)
+        if begun is None or wording is None:
+            return
+        size = record.length - 5
+        label = field[0].say(part.buf[3:]).replace(f"{size} bytes (0x{size:04x})", "%d bytes (0x%04x)")
+        made = Alike(wording, remarks, begun, Label(label))
+        if label.count("%") == 2 and self._with_length(made, table, c0, part) == notes:
+            if len(self._alike) >= _HEADS:
+                self._alike.clear()
+            self._alike[kin] = made
+
+    def _with_length(self, alike: Alike, table: Carets, c0: int, part: Part) -> Notes:
+        """The notes on a header like others: theirs, and the line for its length."""
+        buf, label = part.buf, alike.length
+        size = buf[3] << 8 | buf[4]
+        said = label.text % (size, size)
+        ends = label.around.get(len(said))
+        if ends is not None:
+            said = ends[0] + said + ends[1]
+        else:
+            c0 = c0 + 3 & 15
+            said = self._fit(label, said, table, c0, c0 + 2, part.fields[-1])
+        down, above = alike.notes[-1]
+        return [*alike.notes[:-1], (down, above + said)]
+
+    def _fit(self, label: Label, said: bytes, table: Carets, c0: int, c1: int, field: Field) -> bytes:
+        """What `_beside` makes of a label with its numbers, the first one that has so many characters. Where it stands depends on
+        how many they are, as long as they stand on one line."""
+        line = escaped(self._beside(table, c0, c1, said.decode("ascii"), field[3], field[0]))
+        before, there, behind = line.partition(said)
+        if there:
+            label.around[len(said)] = before, behind
+        return line
 
     def _head_notes(self, shape: Shape, delta: int, part: Part, packet: Packet) -> Notes:
         """The notes on the fields of a record header. Most headers differ in the last one alone, the length."""
@@ -253,78 +349,96 @@ class Known(Fields):
 
     def _sealed(self, table: Carets, c0: int, part: Part, record: Record, wire: int) -> Tuple[bytes, Notes]:
         """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from column `c0` on: the note under the
-        first row, and those under others. Bodies alike have the same ones. `wire`: as in `Moulds._message`."""
+        first row, and those under others. `wire`: stream offset where the packet's payload ends, below 0: not known."""
         node, _, size, depth, _ = part.fields[0]
-        lo = part.lo
-        told, got = lo - part.base, part.hi - lo
-        if wire > size:
-            wire = size
-        kind, finished = record.type, record.finished
-        key = (node, kind, finished, size, told, got, wire, c0, table)
-        made = self._bodies.get(key)
-        if made is not None:
-            return made
-        last = (c0 + got - 1) >> 4
-        stop = size if wire < 0 else wire
-        fold = (c0 + stop - told - 1) >> 4 >= FOLD
-        ends = told + got >= size
-        full = told + min(got, 32 - c0) >= size
-        c1 = 16 if last else c0 + got
-        numbers: Tuple[int, ...] = (size,)
-        if told:
-            numbers = () if full else (told, stop, size) if wire >= 0 else (told, size)
-        breaks = not told and 0 <= wire < size
-        # The lines of bodies whose numbers have as many digits are alike.
-        like = (node, kind, finished, breaks, size == 1, repr(numbers).translate(_ZEROS), c0, c1, table)
-        line = self._likes.get(like)
-        if line is None:
-            name = name_of(node, part)
-            if not told:
-                label = opaque_label(node, name, size, b"", finished)
-                if breaks:
-                    label += ", goes on in a later packet"
-            elif full:
-                label = f"{name} ends{SINCE}"
-            elif wire >= 0:
-                label = f"{name} goes on: bytes {told} to {stop} of {size}"
-            else:
-                label = f"{name} goes on at byte {told} of {size}"
-            said = escaped(self._beside(table, c0, c1, label, depth, node))
-            if not self.palette:
-                self._like(like, escaped(self._beside(table, c0, c1, label.translate(_ZEROS), depth, node)), said, numbers)
+        base = part.base
+        told = part.lo - base
+        stop = wire - base
+        if stop > size or wire < 0:
+            stop = size
+        behind = c0 + part.hi - part.lo  # where it ends, in columns from its first row on
+        fold = c0 + stop - told > _ROWS
+        numbers: Any = size
+        if size == 1 or told and not (fold and behind > 16 and wire >= 0):
+            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
         else:
-            said = line % numbers
-        rest: Notes = []
-        if last and (ends or not fold):
-            if not fold:
-                rest += [(middle, escaped(table.line(0, 16)[1])) for middle in range(1, last)]
-            c1 = ((c0 + got - 1) & 15) + 1
-            if ends and (fold or not full):
-                rest.append((last, self._sealed_end(table, c1, part)))
+            if not told:
+                key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
             else:
-                rest.append((last, escaped(table.line(0, c1)[1])))
-        if len(self._bodies) >= _BODIES:
-            self._bodies.clear()
-        made = self._bodies[key] = said, rest
+                key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
+            label = self._labels.get(key) or self._sealed_label(key, part)
+            said = label.text % numbers
+            around = label.around.get(len(said))
+            if around is not None:
+                said = around[0] + said + around[1]
+            else:
+                said = self._fit(label, said, table, c0, behind if behind < 16 else 16, part.fields[0])
+        ends = part.hi - base >= size
+        if behind <= 16 or fold and not ends:
+            return said, _NOTHING
+        full = size - told <= 32 - c0  # its end was in sight at its first row
+        rest: List[Tuple[int, bytes]] = []
+        last = behind - 1 >> 4
+        if not fold:
+            rest += [(middle, escaped(table.line(0, 16)[1])) for middle in range(1, last)]
+        c1 = (behind - 1 & 15) + 1
+        if ends and (fold or not full):
+            rest.append((last, self._sealed_end(table, c1, part, record)))
+        else:
+            rest.append((last, escaped(table.line(0, c1)[1])))
+        return said, rest
+
+    def _sealed_label(self, key: Any, part: Part) -> Label:
+        """The label of `_sealed` with gaps for its numbers, kept."""
+        node = key[0]
+        name = name_of(node, part)
+        if len(key) == 5:
+            made = Label(f"{name} goes on: bytes %d to %d of %d")
+        else:
+            finished, breaks = key[6:]
+            text = opaque_label(node, name, 0, b"", finished).replace(", 0 bytes", ", %d bytes")
+            made = Label(f"{text}, goes on in a later packet" if breaks else text)
+        if len(self._labels) >= _LABELS:
+            self._labels.clear()
+        self._labels[key] = made
         return made
 
-    def _like(self, key: Any, blank: bytes, said: bytes, numbers: Tuple[int, ...]) -> None:
-        """Keeps a line with gaps: `blank` has zeros for all digits of the `numbers` that stand in what is `said`."""
-        line = _NUMBER.sub(b"%d", blank.replace(b"%", b"%%"))
-        if line.count(b"%d") == len(numbers) and line % numbers == said:
-            if len(self._likes) >= _LIKES:
-                self._likes.clear()
-            self._likes[key] = line
+    def _sealed_line(self, table: Carets, c0: int, part: Part, record: Record, wire: int) -> bytes:
+        """The same line, made for this body alone."""
+        node, _, size, depth, _ = part.fields[0]
+        told, got = part.lo - part.base, part.hi - part.lo
+        stop = min(max(wire - part.base, 0), size)
+        name = name_of(node, part)
+        if not told:
+            label = opaque_label(node, name, size, b"", record.finished)
+            if stop < size and wire >= 0:
+                label += ", goes on in a later packet"
+        elif told + min(got, 32 - c0) >= size:
+            label = f"{name} ends{SINCE}"
+        elif wire >= 0:
+            label = f"{name} goes on: bytes {told} to {stop} of {size}"
+        else:
+            label = f"{name} goes on at byte {told} of {size}"
+        return escaped(self._beside(table, c0, min(c0 + got, 16), label, depth, node))
 
-    def _sealed_end(self, table: Carets, c1: int, part: Part) -> bytes:
+    def _sealed_end(self, table: Carets, c1: int, part: Part, record: Record) -> bytes:
         """The note under the last row of an encrypted body, up to column `c1`."""
         node, _, _, depth, _ = part.fields[0]
-        name = name_of(node, part)
-        key = (node, name, c1, table)
-        made = self._likes.get(key)
+        key = (node, depth, record.type, c1, table)
+        made = self._ends.get(key)
         if made is None:
-            made = escaped(self._beside(table, 0, c1, f"{name} ends", depth, node))
-            if len(self._likes) >= _LIKES:
-                self._likes.clear()
-            self._likes[key] = made
+            made = escaped(self._beside(table, 0, c1, f"{name_of(node, part)} ends", depth, node))
+            if len(self._ends) >= _LABELS:
+                self._ends.clear()
+            self._ends[key] = made
         return made
+
+
+def _joined(notes: Notes, below: int, said: bytes, rest: Notes) -> Notes:
+    """Notes on a header, and those on a body whose first row is so far below the header's."""
+    made = list(notes)
+    if made and made[-1][0] == below:
+        made[-1] = (below, made[-1][1] + said)
+    else:
+        made.append((below, said))
+    return [*made, *[(below + down, line) for down, line in rest]]

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED
-from hexnote.render.known import Known, escaped
+from hexnote.render.known import Around, Known, escaped
 from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
@@ -23,8 +23,6 @@ _OBJECT = 48  # bytes that a line takes besides its own
 # (rows below that of the first new byte, text), or what fills a gap there: the range of bytes of the message that is shown in
 # hex, or a field whose label has to be found.
 _Piece = Tuple[int, Any]
-# Of labels of so many characters, what stands before and behind them.
-_Around = Dict[int, Tuple[bytes, bytes]]
 
 
 class Mould:
@@ -43,7 +41,7 @@ class Mould:
         self.last = 0  # bytes of the last rows
         # Gaps, each with its index, by what fills them.
         self.digits: List[Tuple[int, int, int]] = []
-        self.labels: List[Tuple[int, Field, int, _Around]] = []  # and how many rows below the first one they are
+        self.labels: List[Tuple[int, Field, int, Around]] = []  # and how many rows below the first one they are
         self._fill(pieces, stride)
         self.size = sum(map(len, self.lines)) + _OBJECT * len(self.lines)
 
@@ -76,12 +74,47 @@ class Mould:
             self.reach, self.last = sum(spans), spans.pop()
             self.rows = Struct("".join(f"{span}s" for span in spans)).unpack_from
 
+    def fill(
+        self, out: List[bytes], done: int, below: int, text: bytes, buf: bytes,
+        other: Optional[Callable[[Field, str, int, Around], bytes]] = None,
+    ) -> int:
+        """Writes the notes on a message with the bytes `buf`, and the rows above them, out of the page's `text`. `done`: how
+        many bytes of that were written; how many now are is returned. `below`: where the row of the first new byte ends. `other`
+        says what is told of a label that is longer or shorter than all before; without it nothing is written then, but -1
+        returned."""
+        lines = self.lines[:]
+        for index, field, down, around in self.labels:
+            node, start, end, _, number = field
+            label = node.say(buf[start:end])
+            if number >= 0:
+                label = numbered(label, node, number)
+            ends = around.get(len(label))
+            if ends is not None:
+                lines[index] = ends[0] + label.encode("ascii", "backslashreplace") + ends[1]
+            elif other is None:
+                return -1
+            else:
+                lines[index] = other(field, label, down, around)
+        for index, start, end in self.digits:
+            lines[index] = hexlify(buf[start:end])
+        stop = below + self.skip
+        out.append(text[done:stop])
+        rows = self.rows
+        if rows is not None:
+            edge = self.edge
+            lines[1:edge:2] = rows(text, stop)
+            stop += self.reach
+            lines[edge] = text[stop - self.last : stop]
+        out += lines
+        return stop
+
 
 class Moulds(Known):
     """The notes of messages, out of moulds where there are any."""
 
     def __init__(self, width: int, palette: Optional[Dict[str, str]], full: bool) -> None:
         super().__init__(width, palette, full)
+        # By form, size, column, table, stride and remark where a message is whole and its notes tell no offsets; else by more.
         self._moulds: Dict[Any, Mould] = {}
         self._size = 0  # bytes in them
         # What lines with nothing but carets are made of.
@@ -95,9 +128,8 @@ class Moulds(Known):
     def _message(
         self, out: List[bytes], done: int, below: int, block: Block, delta: int, part: Part, packet: Packet, wire: int,
     ) -> int:
-        """Writes the notes on a message, with its heading, and the rows of sixteen above them. `done`: how many bytes of the
-        page were written; how many now are is returned. `below`: where the row of the first new byte ends. `wire`: local
-        offset where the packet's payload ends, -1: not known."""
+        """Writes the notes on a message, with its heading, and the rows of sixteen above them: `done` and `below` as in
+        `Mould.fill`. `wire`: local offset where the packet's payload ends, -1: not known."""
         form = part.fields
         if not isinstance(form, Form):
             return self._plain_message(out, done, below, block, delta, part, packet)
@@ -106,45 +138,25 @@ class Moulds(Known):
             titled = form.kept["text"] = any(f[4] >= 0 and f[0].type in TITLED for f in form)
         base, lo, hi, message = part.base, part.lo, part.hi, part.message
         place = lo + delta
-        length = message.length if message is not None else hi - base
         # The name and the length of a message follow from its form.
-        key = (
-            id(form), lo - base, hi - base, place - block.offset & 15, wire if wire < length else length, part.done,
-            self._last_table[2], block.stride, place if titled else 0, part.begins, part.note,
-        )
+        length = message.length if message is not None else hi - base
+        key: Any = (id(form), hi - lo, place - block.offset & 15, self._last_table[2], block.stride, part.note)
+        if not (part.begins and part.done and hi - base == length <= wire):
+            key += lo - base, wire if wire < length else length, part.done, part.begins
+        if titled:
+            key += (place,)
         mould = self._moulds.get(key)
-        if mould is None:
-            if form.again:
-                return self._cast(key, form, out, done, below, block, delta, part, packet)
-            return self._plain_message(out, done, below, block, delta, part, packet)
-        buf = part.buf
-        lines = mould.lines[:]
-        for index, field, down, around in mould.labels:
-            node, start, end, _, number = field
-            label = node.say(buf[start:end])
-            if number >= 0:
-                label = numbered(label, node, number)
-            ends = around.get(len(label))
-            if ends is None:
-                lines[index] = self._new_label(field, label, down, around, block, delta, part, packet)
-            else:
-                lines[index] = ends[0] + label.encode("ascii", "backslashreplace") + ends[1]
-        for index, start, end in mould.digits:
-            lines[index] = hexlify(buf[start:end])
-        text = block.text
-        stop = below + mould.skip
-        out.append(text[done:stop])
-        rows = mould.rows
-        if rows is not None:
-            edge = mould.edge
-            lines[1:edge:2] = rows(text, stop)
-            stop += mould.reach
-            lines[edge] = text[stop - mould.last : stop]
-        out += lines
-        return stop
+        if mould is not None:
+            return mould.fill(
+                out, done, below, block.text, part.buf,
+                lambda field, label, down, around: self._new_label(field, label, down, around, block, delta, part, packet),
+            )
+        if form.again:
+            return self._cast(key, form, out, done, below, block, delta, part, packet)
+        return self._plain_message(out, done, below, block, delta, part, packet)
 
     def _new_label(
-        self, field: Field, label: str, down: int, around: _Around, block: Block, delta: int, part: Part, packet: Packet,
+        self, field: Field, label: str, down: int, around: Around, block: Block, delta: int, part: Part, packet: Packet,
     ) -> bytes:
         """What is said of a field under the row so far below the first one, for its gap. Where a label stands depends on its
         length alone, and so do the carets before and behind it: they are kept, if nothing else is said."""

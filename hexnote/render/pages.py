@@ -8,38 +8,41 @@ from __future__ import annotations
 from typing import List, Optional
 
 from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
-from hexnote.render.carets import MARK, Shape
-from hexnote.render.known import Head, escaped
+from hexnote.render.carets import MARK
+from hexnote.render.known import Head, HeadKey, escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
-_NO_PAGE: List[bytes] = []  # not to be added to
 _UNKNOWN = -1 << 62  # a stream offset before all others
+# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs.
+_ALONE = tuple(f"{MARK} packet %d, {side}, record ".encode("ascii") for side in SIDES)
+_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record ".encode("ascii") for side in SIDES)
 
 
 class Pages(Moulds):
     """Writes whole packets."""
 
-    def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part]) -> List[bytes]:
-        """The block's lines with the notes on `parts` under them, in pieces; none where it takes the general way."""
-        text, layout, stride, head = block.text, block.layout, block.stride, block.head
-        if not stride or layout is None or packet.offset is None or text[-1] != 10:
-            return _NO_PAGE
+    def _page(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], pages: List[bytes]) -> bool:
+        """Adds the block's lines with the notes on `parts` under them to the pages; False where it takes the general way."""
+        text, layout, stride, head, offset = block.text, block.layout, block.stride, block.head, packet.offset
+        # What follows the first part lies in a buffer only if that one does, or says so itself (`BUFFER`).
+        if not stride or layout is None or offset is None or text[-1] != 10 or parts[0].buffer:
+            return False
         last_lead, last_layout, table = self._last_table
-        if layout is not last_layout or text[head : head + layout.cols[0]] != last_lead:
+        if layout is not last_layout or not text.startswith(last_lead, head):
             table = self._table(text[head : head + layout.cols[0]], layout)
         if table is None:
-            return _NO_PAGE
+            return False
         taught = len(self._taught)
-        shift = packet.start - packet.offset  # dump offset = stream offset + shift
-        delta = shift - block.offset  # block offset = stream offset + delta
+        delta = packet.start - offset - block.offset  # block offset = stream offset + delta
         edge = -delta  # stream offset of what is shown next
         behind = edge + len(block.data)  # and where that ends
         # Stream offset where the packet's payload ends, by its headers, if they are there.
-        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - shift
+        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - packet.start + offset
         out: List[bytes] = []
         done = 0  # bytes of the page that are written
         who = b""  # how the headings of its records begin
+        sealed = 0  # stream offset behind a body that was told with its header, until its part comes
         head += stride
         for part in parts:
             kind = part.kind
@@ -48,7 +51,12 @@ class Pages(Moulds):
                     continue
                 return self._general_way(taught)
             lo, hi = part.lo, part.hi
-            if lo < edge or hi <= lo or part.pieces is not None or part.buffer:
+            if sealed:
+                if kind != BODY or lo != edge or hi != sealed:
+                    return self._general_way(taught)
+                edge, sealed = hi, 0
+                continue
+            if lo < edge or hi <= lo:
                 return self._general_way(taught)
             edge = hi
             record = part.record
@@ -57,58 +65,79 @@ class Pages(Moulds):
             if kind == HEADER and hi - lo == 5 and record is not None:
                 if part.note:
                     return self._general_way(taught)
-                key = (part.buf, at & 15, table, record.encrypted, record.bare, record.protection, record.why, record.news)
-                known = self._heads.get(key) or self._new_head(key, Shape(block, self._table), shift, part, packet)
+                if record.encrypted:
+                    stop = lo + record.length
+                    # Its body is told with it, if that is here as a whole.
+                    if hi < stop <= behind and (stop <= wire or wire < 0) and not record.bare:
+                        sealed = stop
+                    whole = record.finished if sealed else None
+                    key: HeadKey = (part.buf, at & 15, table, record.protection, record.bare, record.why, record.news, whole)
+                else:
+                    key = (part.buf, at & 15, table)
+                known = self._heads.get(key)
+                if known is None:
+                    known = self._new_head(key, block, delta + block.offset, part, packet, parts, sealed, wire)
                 if not who:
-                    where = f"connection {connection.number}, " if connection is not None and connection.number else ""
-                    who = f"{MARK} packet {packet.number}, {where}{SIDES[part.side]}, record ".encode("ascii")
+                    if connection is not None and connection.number:
+                        who = _NUMBERED[part.side] % (packet.number, connection.number)
+                    else:
+                        who = _ALONE[part.side] % packet.number
                 lead = b"%b%d: " % (who, record.number)
-                room = self.width - len(lead)
-                if known.size <= room:
+                size = len(lead)
+                if size <= known.room:
                     out += text[done:below], lead, known.behind
-                elif known.short <= room:
+                elif size <= known.short:
                     out += text[done:below], lead, known.broken
                 else:
-                    out += text[done:below], self._long_heading(lead, known), known.more
+                    out += text[done:below], self._long_heading(lead, known)
                 rest = known.rest
+            elif kind == BODY and record is not None and record.encrypted and part.fields[0][0].type in SEALED:
+                said, rest = self._sealed(table, at & 15, part, record, wire)
+                out += text[done:below], said
             else:
-                base, fields = part.base, part.fields
-                reach = wire - base if wire > base else -1 if wire < 0 else 0
-                if kind == BODY and len(fields) == 1 and fields[0][0].type in SEALED and record is not None:
-                    said, rest = self._sealed(table, at & 15, part, record, reach)
-                    out += text[done:below], said
-                else:
-                    heading: List[str] = []
-                    if hi > behind or kind == HEADER and part.note:
+                if hi > behind or part.pieces is not None:
+                    return self._general_way(taught)
+                if part.begins and part.done and hi <= wire:
+                    mould = self._moulds.get((id(part.fields), hi - lo, at & 15, table, stride, part.note))
+                    if mould is not None:
+                        stop = mould.fill(out, done, below, text, part.buf)
+                        if stop >= 0:
+                            done = stop
+                            continue
+                heading: List[str] = []
+                if kind == HEADER:
+                    if part.note:
                         return self._general_way(taught)
-                    if kind == HEADER:
-                        heading = self._heading(record_heading(part, connection, packet), record)
-                    elif kind == MESSAGE and not out and not part.begins:
-                        heading = self._heading(resuming(part, connection, packet), None)
-                    if heading:
-                        out += text[done:below], escaped("".join(heading))
-                        done = below
-                    done = self._message(out, done, below, block, shift, part, packet, reach)
-                    continue
+                    heading = self._heading(record_heading(part, connection, packet), record)
+                elif kind == MESSAGE and not out and not part.begins:
+                    heading = self._heading(resuming(part, connection, packet), None)
+                if heading:
+                    out += text[done:below], escaped("".join(heading))
+                    done = below
+                base = part.base
+                reach = wire - base if wire > base else -1 if wire < 0 else 0
+                done = self._message(out, done, below, block, delta + block.offset, part, packet, reach)
+                continue
             done = below
             for down, said in rest:
                 stop = below + down * stride
                 out += text[done:stop], said
                 done = stop
-        if edge > behind:
+        if edge > behind or sealed:
             return self._general_way(taught)
         out.append(text[done:])
-        return out
+        pages += out
+        return True
 
-    def _general_way(self, taught: int) -> List[bytes]:
+    def _general_way(self, taught: int) -> bool:
         """A page turns out to take the general way: the notes that it taught behind the first `taught` ones were not given."""
         if len(self._taught) > taught:
             given = list(self._taught)[:taught]
             self._forget()
             self._taught.update(dict.fromkeys(given))
-        return _NO_PAGE
+        return False
 
     def _long_heading(self, lead: bytes, head: Head) -> bytes:
-        """The heading of a record that takes more lines than usual, or has a colour."""
+        """The heading of a record that takes more lines than usual, or has a colour, with what follows up to the next row."""
         begun = lead[len(MARK) + 1 :].decode("ascii")
-        return escaped("".join(self._headline(f"{begun}{head.words}")))
+        return escaped("".join(self._headline(f"{begun}{head.words}"))) + head.more

@@ -90,14 +90,13 @@ class Text(Pages):
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A run of rows, with what its bytes mean."""
-        if not block.data or not parts and not review:
+        quick = parts and self.quick and not review and not self._lost
+        if quick and self._page(block, packet, connection, parts, self.out):
+            pass
+        elif not block.data or not parts and not review:
             self._echo(block.text, block.torn)
         else:
-            page = self._page(block, packet, connection, parts) if self.quick and not review and not self._lost else []
-            if page:
-                self.out += page
-            else:
-                self._explain(block, packet, connection, parts, review)
+            self._explain(block, packet, connection, parts, review)
         for remark in remarks:
             self._plain(remark)
         for finding in findings:

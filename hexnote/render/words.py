@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
-from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node, Packet, Part, describe
+from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node, Packet, Part, Record, describe
 
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
@@ -81,6 +81,44 @@ def record_heading(part: Part, connection: Optional[Connection], packet: Packet)
     if record is None:
         return f"{who}: a record header begins here and goes on in a later packet" if part.begins else ""
     return f"packet {packet.number}, {who}, record {record.number}: {describe(record)}"
+
+
+class Wording:
+    """What `describe` says of records that differ in their length alone."""
+
+    __slots__ = ("text", "extra", "sealed", "others")
+
+    def __init__(self, text: str, extra: int, sealed: bool, others: Tuple[int, ...]) -> None:
+        self.text = text  # with gaps for the bytes of the body and, if it is `sealed`, of the plaintext
+        self.extra = extra  # bytes that the body has more than the plaintext
+        self.sealed = sealed
+        self.others = others  # lengths of plaintext of which something else is said
+
+    def of(self, size: int) -> str:
+        """The words on a record whose body has `size` bytes; "" where they may be others."""
+        plain = size - self.extra
+        if not 1 < plain <= 16384 or plain in self.others:
+            return ""
+        return self.text % ((size, plain) if self.sealed else size)
+
+
+def wording_of(record: Record, words: str) -> Optional[Wording]:
+    """The wording of what `describe` says of a record; None where more than two numbers in that, or in remarks, depend on its
+    length: block ciphers leave several lengths of plaintext, classes of suites that may be in use even more."""
+    size = record.length - record.header
+    plain = size
+    others: Tuple[int, ...] = ()
+    if record.protection:
+        each = record.protection[0]
+        known = each.plain(size)
+        if record.news or len(record.protection) > 1 or each.block > 1 or known is None:
+            return None
+        plain = known[0]
+        if each.inner:
+            others = (2, 5, each.finished)  # an alert, a KeyUpdate, a Finished may be so long
+    text = words.replace("%", "%%").replace(f", {size} bytes", ", %d bytes").replace(f" {plain} bytes", " %d bytes")
+    made = Wording(text, size - plain, bool(record.protection), others)
+    return made if text.count("%d") == 1 + made.sealed and made.of(size) == words else None
 
 
 def resuming(part: Part, connection: Optional[Connection], packet: Packet) -> str:
