@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-UDP = 17
 # What DTLS writes of its version (RFC 9147 section 4, RFC 6347 section 4.1; 0x0100: OpenSSL before 0.9.8f).
 _DTLS = {0xFEFF: "DTLS 1.0", 0xFEFD: "DTLS 1.2", 0x0100: "DTLS 1.0 (an early OpenSSL's)"}
 _TYPES = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data", 24: "heartbeat", 25: "tls12_cid"}

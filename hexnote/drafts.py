@@ -18,6 +18,7 @@ from hexnote.patterns import Late
 TOP = 65536 + 64  # no packet has an offset from here on
 PROBE = 112  # a packet's length is told by its first bytes, or not at all
 RECENT = 16  # packets whose bytes are remembered for excerpts
+LONG = 65536  # a line of more bytes, its LF included, is read in pieces
 PIECE = 1024  # a stream's rows are told in blocks of so many bytes
 _KEPT = 128  # pieces of one packet that are remembered
 

@@ -11,10 +11,9 @@ input is cut.
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from hexnote.drafts import Past
-from hexnote.endless import LONG, Endless
+from hexnote.drafts import LONG, Past
 from hexnote.language import Language, Machine, Made
 from hexnote.lexer import Found, Lexer, Token
 from hexnote.model import Item, Packets, Prose, Summary
@@ -81,7 +80,7 @@ class Reader:
         self._machine = Machine(known.tables, _ACTIONS)
         self._tail: List[bytes] = []  # a line that has no LF yet
         self._size = 0
-        self._endless: Optional[Endless] = None  # a line that is too long to be held
+        self._endless: Any = None  # a line that is too long to be held
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Takes the next bytes of the text; gives the items that are now certain."""
@@ -114,6 +113,8 @@ class Reader:
             begin = b"".join([*self._tail, chunk[:room]])
             self._tail, self._size = [], 0
             yield from self._parse(closing=True)
+            from hexnote.endless import Endless
+
             self._endless = Endless(begin, self._lexer.line, self._past, self._lexer.report)
             yield from self._endless.feed(b"", False)
             chunk = chunk[room:]

@@ -10,13 +10,12 @@ from __future__ import annotations
 from binascii import unhexlify
 from typing import Callable, Iterator, Optional
 
-from hexnote.drafts import PIECE, Draft, Past
+from hexnote.drafts import LONG, PIECE, Draft, Past
 from hexnote.geometry import Piece
 from hexnote.model import Item, Layout, Prose
 from hexnote.patterns import Late
 from hexnote.tuples import NamedTuple
 
-LONG = 65536  # a line of more bytes, its LF included, is read in pieces
 _BEHIND = 80  # so many characters behind the bytes are no matter
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import unhexlify
 from typing import Callable, Container, Dict, List, Optional, Tuple
 
-from hexnote.endless import LONG
+from hexnote.drafts import LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan

@@ -9,8 +9,7 @@ from __future__ import annotations
 from re import Match
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
-from hexnote.drafts import Draft, Known, Label, Past
-from hexnote.endless import LONG
+from hexnote.drafts import LONG, Draft, Known, Label, Past
 from hexnote.geometry import ROW, Geometry, Piece
 from hexnote.lane import Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Iterator, Optional, TypeVar
+from typing import Any, Callable, Generic, Iterator, Optional, TypeVar
 
 Text = TypeVar("Text", str, bytes)
 
@@ -32,6 +32,10 @@ class Late(Generic[Text]):
 
     def fullmatch(self, text: Text, *span: int) -> Optional[Any]:
         return self._pattern().fullmatch(text, *span)
+
+    def sub(self, told: Callable[[Any], Text], text: Text) -> Text:
+        made: Text = self._pattern().sub(told, text)
+        return made
 
     def finditer(self, text: Text, *span: int) -> Iterator[Any]:
         found: Iterator[Any] = self._pattern().finditer(text, *span)

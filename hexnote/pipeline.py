@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from hexnote import datagrams, der, layers, notes, resources
+from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
@@ -19,7 +19,6 @@ from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import UNSETTLED, Headless, Placed
 from hexnote.lengths import Lengths
-from hexnote.logged import Logged
 from hexnote.look import Look
 from hexnote.messages import Messages
 from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
@@ -33,7 +32,7 @@ from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
-from hexnote.words import Exchange, Words, describe_act
+from hexnote.words import Words, describe_act
 
 # A packet as the process that reads ahead sends it (`ahead.Message`).
 Entry = Tuple[Any, ...]
@@ -47,6 +46,7 @@ _NO_PARTS: List[Part] = []  # nor to this
 _LONG = 16384 + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
+_UDP = 17
 # Headers are looked for in this many bytes.
 _HEADERS = 256
 
@@ -180,7 +180,7 @@ class Trace:
         self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
         self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges
-        self.logged: Optional[Logged] = None  # its bytes, where a log shows them decrypted
+        self.logged: Any = None  # its bytes, where a log shows them decrypted
 
     # ---------------------------------------------------------------- text to packets
 
@@ -384,8 +384,12 @@ class Trace:
             self._tell(block, packet, flow, deliveries, "")
         elif data and block.offset == 0 and packet.protocol is not None:
             self.flow = None
-            udp = packet.protocol == datagrams.UDP and packet.link is not None and packet.ip is not None and not packet.note
-            self._tell(block, packet, None, [], datagrams.describe(data, (packet.link or 0) + (packet.ip or 0)) if udp else "")
+            said = ""
+            if packet.protocol == _UDP and packet.link is not None and packet.ip is not None and not packet.note:
+                from hexnote.datagrams import describe
+
+                said = describe(data, packet.link + packet.ip)
+            self._tell(block, packet, None, [], said)
         else:
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
@@ -440,6 +444,8 @@ class Trace:
         size = placed.shape.size if placed.shape is not None else max(block.declared or 0, len(block.data))
         session = connection.session if placed.bare else Settled(connection.session)
         reader = Reader(connection.number, packet.side, session, self.rooms.messages)
+        from hexnote.logged import Logged
+
         self.logged = Logged(packet, placed.content, size, reader, self.rooms.messages, placed.shape)
         self._tell_logged(block, packet, connection, self.logged.feed(block.data, block.offset), placed.remark)
 
@@ -677,7 +683,7 @@ class Trace:
         # A connection that is over may still be asked for, but it need not remember anything.
         connection.session, connection.readers, connection.story = None, (), None
 
-    def _told(self, exchange: Exchange, number: int) -> None:
+    def _told(self, exchange: Any, number: int) -> None:
         """A connection of which only words tell: the same findings as far as they hold, with lines and no bytes."""
         self.owner.found = True
         connection = Connection(number)

@@ -13,7 +13,6 @@ from typing import Any, List, Optional, Sequence, Set, Tuple
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Form, Message, Part, Record
-from hexnote.packed import certificate
 from hexnote.quick import QUICK
 from hexnote.session import (
     APPLICATION_DATA,
@@ -811,6 +810,8 @@ class Reader:
 
     def _open(self, message: Message, buf: Any, part: Part, parts: List[Part]) -> None:
         """Tell what a CompressedCertificate holds: a buffer of its own."""
+        from hexnote.packed import certificate
+
         opened = certificate(buf)
         if opened is None:
             return

@@ -19,7 +19,7 @@ from hexnote.quick import QUICK
 _HERE = os.path.dirname(os.path.abspath(__file__))
 # Where grammars/ may stand: installed, then in a source tree.
 ROOTS = (os.path.join(_HERE, "grammars"), os.path.join(os.path.dirname(_HERE), "grammars"))
-
+_home: List[str] = []  # the one of them where something was found
 
 TABLES = "tables.bin"  # by the name of each thing made: its `mark`, and what it is, as `marshal` has it
 FORM = 2  # of `marshal`: one that every Python 3 reads
@@ -32,9 +32,10 @@ def data(name: str) -> Optional[bytes]:
     parts = name.split("/")
     if ".." in parts:
         return None
-    for root in ROOTS:
+    for root in _home or ROOTS:
         found = _load(os.path.join(root, *parts))
         if found is not None:
+            _home[:] = [root]
             return found
     return None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from re import compile as regex
 from struct import Struct
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from hexnote.model import Block, Row
+from hexnote.patterns import Late
 from hexnote.tuples import NamedTuple
 
 # How tools render bytes: graphic ASCII as it is and all else as a dot (tcpdump), or the blank too as it is.
@@ -23,8 +23,8 @@ _TYPOGRAPHY = str.maketrans({
     "\u2026": "...", "\t": " ",
 })
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
-_ENTITY = regex("&(?:lt|gt|quot|#39|amp);")
-_NAME = regex(rb"[!-~]{4}")
+_ENTITY = Late("&(?:lt|gt|quot|#39|amp);")
+_NAME = Late(rb"[!-~]{4}")
 
 _structs: Dict[int, Struct] = {}
 

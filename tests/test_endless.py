@@ -14,8 +14,8 @@ from test_dresses import CLIENT, bare, told
 from test_dumps import GRAMMARS, blocks_of, measure, read
 
 from hexnote import api
+from hexnote.drafts import LONG
 from hexnote.dumps import Reader
-from hexnote.endless import LONG
 from hexnote.pipeline import Annotator
 from hexnote.render.text import Text
 from hexnote.strip import strip

@@ -96,9 +96,10 @@ weak-certificate (warning)
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from hexnote.model import SIDES, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
+from hexnote.tuples import NamedTuple
 
 _HOURS = 3600.0
 # Printed dates bear no zone: the earth has times from 12 hours behind UTC to 14 ahead.
