@@ -6,7 +6,6 @@ no other job.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import sys
@@ -41,7 +40,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     # Fields live for one packet, what is built at the start for good: looking for cycles among them every
     # 700 objects takes a third of the time.
     gc.set_threshold(100_000, 20, 50)
-    atexit.register(gc.freeze)  # what is left then ends with the process: nobody has to look for cycles in it
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         if options.help or options.version:
