@@ -32,8 +32,9 @@ _FAMILIES = {2: 4, 10: 6, 24: 6, 28: 6, 30: 6}  # AF_INET; AF_INET6 of Linux and
 # EtherTypes of what is no IP: such a frame's addresses may look like the start of an IP header.
 _NO_IP = frozenset((0x0806, 0x8847, 0x8863, 0x888E, 0x88CC))
 _BARE = (0, 14, 16, 18, 20, 22, 8, 4, 2)  # lengths tried where no link header is recognised
-_LETTERS = "FSRPAUEC"  # the TCP flags from bit 0 on
-_FLAGS = tuple("".join(c for bit, c in enumerate(_LETTERS) if value >> bit & 1) for value in range(256))
+_FLAGS = [""]  # the letters of TCP flags, by the byte that they stand in
+for _letter in "FSRPAUEC":  # from bit 0 on
+    _FLAGS += [letters + _letter for letters in _FLAGS]
 
 # Addresses as text: few differ, and they come again and again.
 _names: Dict[object, str] = {}
