@@ -29,6 +29,7 @@ from hexnote.model import (
 )
 from hexnote.quick import QUICK
 from hexnote.render.carets import MARK, AgainShape, OwnShape, Shape, own_row
+from hexnote.render.known import escaped
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
@@ -90,13 +91,14 @@ class Text(Pages):
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A run of rows, with what its bytes mean."""
-        quick = parts and self.quick and not review and not self._lost
-        if quick and self._page(block, packet, connection, parts, self.out):
-            pass
-        elif not block.data or not parts and not review:
-            self._echo(block.text, block.torn)
+        if parts or review:
+            if review or self._lost or not self.quick or not self._page(block, packet, connection, parts, self.out):
+                if block.data:
+                    self._explain(block, packet, connection, parts, review)
+                else:
+                    self._echo(block.text, block.torn)
         else:
-            self._explain(block, packet, connection, parts, review)
+            self._echo(block.text, block.torn)
         for remark in remarks:
             self._plain(remark)
         for finding in findings:
@@ -170,12 +172,15 @@ class Text(Pages):
     # ---------------------------------------------------------------- writing
 
     def _echo(self, text: bytes, torn: bool = False) -> None:
+        self.out.append(text)
+        if text[-1:] == b"\n":
+            self._open = self._torn = False
+            if self._held:
+                self._release()
+            return
         if text:
-            self.out.append(text)
-            self._open = not text.endswith(b"\n")
+            self._open = True
         self._torn = torn and self._open
-        if self._held and not self._open:
-            self._release()
 
     def _annotate(self, lines: List[str]) -> None:
         self._write_notes("".join(lines).encode("ascii", "backslashreplace"))
@@ -209,12 +214,11 @@ class Text(Pages):
 
     def _say(self, text: str, indent: int, shade: str) -> None:
         """A sentence in a colour."""
-        if len(text) + len(MARK) + indent <= self.width and not self.palette:
-            said = f"{MARK}{' ' * indent}{text}\n"
-        else:
+        if self.palette:
             lines = self._sentence(text, indent)
-            said = "".join(self._dye(lines, shade) if shade else lines)
-        made = said.encode("ascii", "backslashreplace")
+            made = escaped("".join(self._dye(lines, shade) if shade else lines))
+        else:
+            made = self._wrapped(text, indent)
         if self._open:
             self._write_notes(made)
         else:
