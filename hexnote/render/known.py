@@ -361,14 +361,12 @@ class Known(Fields):
             stop = size
         behind = c0 + part.hi - part.lo  # where it ends, in columns from its first row on
         fold = c0 + stop - told > _ROWS
-        numbers: Any = size
-        if size == 1 or told and not (fold and behind > 16 and wire >= 0):
-            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
+        if not told:
+            key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
+            numbers: Any = size
         else:
-            if not told:
-                key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
-            else:
-                key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
+            key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
+        if not told and size > 1 or fold and behind > 16 and wire >= 0:
             label = self._labels.get(key) or self._sealed_label(key, part)
             said = label.text % numbers
             line = label.lines.get(len(said))
@@ -376,6 +374,8 @@ class Known(Fields):
                 said = line % said
             else:
                 said = self._fit(label, said, table, c0, behind if behind < 16 else 16, part.fields[0])
+        else:
+            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
         ends = part.hi - base >= size
         if behind <= 16 or fold and not ends:
             return said, _NOTHING

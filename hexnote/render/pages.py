@@ -55,9 +55,9 @@ class Pages(Moulds):
             if lo < edge or hi <= lo:
                 return self._general_way(taught)
             edge = hi
-            record = part.record
             at = lo + delta
             below = head + (at >> 4) * stride  # behind the row of the first new byte
+            record = part.record
             if kind == HEADER and hi - lo == 5 and record is not None:
                 if part.note:
                     return self._general_way(taught)
