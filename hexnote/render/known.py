@@ -27,6 +27,7 @@ from hexnote.render.words import (
 )
 
 _HEADS = 2048  # record headers
+_ALIKE = 512  # of those that differ in their length alone
 _LABELS = 1024  # of encrypted bodies, and lines on their ends
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
@@ -162,7 +163,7 @@ class Known(Fields):
         label = field[0].say(part.buf[3:]).replace(f"{size} bytes (0x{size:04x})", "%d bytes (0x%04x)")
         made = Alike(wording, remarks, begun, Label(label))
         if label.count("%") == 2 and self._with_length(made, table, c0, part) == notes:
-            if len(self._alike) >= _HEADS:
+            if len(self._alike) >= _ALIKE:
                 self._alike.clear()
             self._alike[kin] = made
 

@@ -14,9 +14,10 @@ from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
 _UNKNOWN = -1 << 62  # a stream offset before all others
-# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs.
-_ALONE = tuple(f"{MARK} packet %d, {side}, record ".encode("ascii") for side in SIDES)
-_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record ".encode("ascii") for side in SIDES)
+# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs. The
+# last gap is for the record's own number.
+_ALONE = tuple(f"{MARK} packet %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
+_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
 
 
 class Pages(Moulds):
@@ -69,9 +70,9 @@ class Pages(Moulds):
                         body = next(following, None)
                         if body is None or body.kind != BODY or body.lo != hi or body.hi != edge:
                             return self._general_way(taught)
+                        whole: Optional[bool] = record.finished
                     else:
-                        edge = hi
-                    whole = record.finished if body is not None else None
+                        edge, whole = hi, None
                     key: HeadKey = (part.buf, at & 15, table, record.protection, record.bare, record.why, record.news, whole)
                 else:
                     key = (part.buf, at & 15, table)
@@ -83,7 +84,7 @@ class Pages(Moulds):
                         who = _NUMBERED[part.side] % (packet.number, connection.number)
                     else:
                         who = _ALONE[part.side] % packet.number
-                lead = b"%b%d: " % (who, record.number)
+                lead = who % record.number
                 size = len(lead)
                 if size <= known.room:
                     out += text[done:below], lead, known.behind

@@ -94,7 +94,7 @@ class Text(Pages):
         if not parts and not review:
             self._echo(block.text, block.torn)
         elif self.quick and not self._lost and (
-            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._again(block, packet)
+            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._reviewed(block, packet)
         ):
             pass
         elif block.data:
@@ -106,7 +106,7 @@ class Text(Pages):
         for finding in findings:
             self._finding(finding)
 
-    def _again(self, block: Block, packet: Packet) -> bool:
+    def _reviewed(self, block: Block, packet: Packet) -> bool:
         """Writes a packet of which nothing but its headers is to be told, the first of most connections, as others like it were
         told; False where that takes the general way."""
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
