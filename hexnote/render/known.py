@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from hexnote.model import ARRAY, BODY, GROUP, MISSING, Block, Field, Node, Packet, Part, Record, describe
+from hexnote.model import ARRAY, GROUP, MISSING, Block, Field, Node, Packet, Part, Record, describe
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.places import fields_from, peek
@@ -27,16 +27,18 @@ from hexnote.render.words import (
 )
 
 _HEADS = 2048  # record headers
+_ALIKE = 512  # of those that differ in their length alone
 _LABELS = 1024  # of encrypted bodies, and lines on their ends
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
 
+_MARGIN = f"{MARK}    ".encode("ascii")  # before the blank in front of the second line of a heading
 _ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marked at its first and last row only
 
 Notes = Sequence[Tuple[int, bytes]]  # with how many rows below the first one they stand
 _NOTHING: Notes = ()
-# Of labels of so many characters, what stands before and behind them.
-Around = Dict[int, Tuple[bytes, bytes]]
+# For labels of so many characters, the lines with them, with a gap where they stand.
+Lined = Dict[int, bytes]
 # The bytes of a record header, the column where it begins, the table; of an encrypted one, what is known of it, and where its
 # body is told with it, whether that is a Finished.
 HeadKey = Tuple[Any, ...]
@@ -47,6 +49,11 @@ def escaped(text: str) -> bytes:
     return text.encode("ascii", "backslashreplace")
 
 
+def gap(before: bytes, behind: bytes) -> bytes:
+    """Lines with a gap for a label."""
+    return before.replace(b"%", b"%%") + b"%b" + behind.replace(b"%", b"%%")
+
+
 class Head:
     """What is said of a record header: words for the record, remarks, notes."""
 
@@ -55,29 +62,31 @@ class Head:
     def __init__(self, words: str, remarks: bytes, notes: Notes, width: int) -> None:
         """`width`: columns of a line, 0 where headings have a colour."""
         self.words = words
-        self.more = remarks  # what stands between the heading and the next row
         self.rest = notes  # behind further rows
         if notes and not notes[0][0]:
-            self.more += notes[0][1]
+            remarks += notes[0][1]
             self.rest = notes[1:]
+        self.more = remarks  # what stands between the heading and the next row
         # The heading behind the number of its record, with what follows up to the next row: on a line, if what stands before it
         # has no more than `room` bytes; or broken as `_headline` does, if that has no more than `short` bytes.
+        said = escaped(words)
         self.room = width - len(words)
-        self.behind = escaped(f"{words}\n") + self.more
+        self.behind = b"%b\n%b" % (said, remarks)
         self.short, self.broken = -1, b""
         at = words.find(", plaintext ") + 1
-        if 0 < at and len(MARK) + 5 + len(words) - at - 1 <= width:
-            self.short, self.broken = width - at, escaped(f"{words[:at]}\n{MARK}     {words[at + 1:]}\n") + self.more
+        if at and len(_MARGIN) + len(words) - at <= width:
+            self.short = width - at
+            self.broken = b"%b\n%b%b\n%b" % (said[:at], _MARGIN, said[at:], remarks)
 
 
 class Label:
     """A label with gaps for numbers."""
 
-    __slots__ = ("text", "around")
+    __slots__ = ("text", "lines")
 
     def __init__(self, text: str) -> None:
         self.text = escaped(text)
-        self.around: Around = {}  # of labels of so many characters, what `_beside` puts before and behind them
+        self.lines: Lined = {}  # what `_beside` makes of it
 
 
 class Alike:
@@ -114,10 +123,10 @@ class Known(Fields):
         self._titles.clear()
 
     def _new_head(
-        self, key: HeadKey, block: Block, delta: int, part: Part, packet: Packet, parts: Sequence[Part], sealed: int, wire: int,
+        self, key: HeadKey, block: Block, delta: int, part: Part, packet: Packet, body: Optional[Part], wire: int,
     ) -> Head:
-        """What is said of a whole record header, the first one of those parts that has this `key`, which has all that it depends
-        on; and of its body, if that is to be told with it. `sealed`: stream offset where that one ends. `wire`: as in `_sealed`."""
+        """What is said of a whole record header, and of its `body`, where that is here as a whole. `key` has all that it depends
+        on. `wire`: as in `_sealed`."""
         record = part.record
         assert record is not None
         buf, c0, table = key[:3]
@@ -132,15 +141,10 @@ class Known(Fields):
             words, remarks = describe(record), escaped("".join(self._remarks(record)))
             if taught == len(self._taught) and alike is None:
                 self._new_alike(kin, part, words, remarks, notes)
-        kept = taught == len(self._taught)
-        if sealed:
-            body = parts[min(parts.index(part) + 1, len(parts) - 1)]
-            if body.kind == BODY and body.lo == part.hi and body.hi == sealed:
-                notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire))
-            else:
-                kept = False  # the page will take the general way
+        if body is not None:
+            notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire))
         made = Head(words, remarks, notes, 0 if self.palette else self.width)
-        if kept:
+        if taught == len(self._taught):
             if len(self._heads) >= _HEADS:
                 self._heads.clear()
             self._heads[key] = made
@@ -159,7 +163,7 @@ class Known(Fields):
         label = field[0].say(part.buf[3:]).replace(f"{size} bytes (0x{size:04x})", "%d bytes (0x%04x)")
         made = Alike(wording, remarks, begun, Label(label))
         if label.count("%") == 2 and self._with_length(made, table, c0, part) == notes:
-            if len(self._alike) >= _HEADS:
+            if len(self._alike) >= _ALIKE:
                 self._alike.clear()
             self._alike[kin] = made
 
@@ -168,9 +172,9 @@ class Known(Fields):
         buf, label = part.buf, alike.length
         size = buf[3] << 8 | buf[4]
         said = label.text % (size, size)
-        ends = label.around.get(len(said))
-        if ends is not None:
-            said = ends[0] + said + ends[1]
+        line = label.lines.get(len(said))
+        if line is not None:
+            said = line % said
         else:
             c0 = c0 + 3 & 15
             said = self._fit(label, said, table, c0, c0 + 2, part.fields[-1])
@@ -183,7 +187,7 @@ class Known(Fields):
         line = escaped(self._beside(table, c0, c1, said.decode("ascii"), field[3], field[0]))
         before, there, behind = line.partition(said)
         if there:
-            label.around[len(said)] = before, behind
+            label.lines[len(said)] = gap(before, behind)
         return line
 
     def _head_notes(self, shape: Shape, delta: int, part: Part, packet: Packet) -> Notes:
@@ -358,21 +362,21 @@ class Known(Fields):
             stop = size
         behind = c0 + part.hi - part.lo  # where it ends, in columns from its first row on
         fold = c0 + stop - told > _ROWS
-        numbers: Any = size
-        if size == 1 or told and not (fold and behind > 16 and wire >= 0):
-            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
+        if not told:
+            key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
+            numbers: Any = size
         else:
-            if not told:
-                key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
-            else:
-                key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
+            key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
+        if not told and size > 1 or fold and behind > 16 and wire >= 0:
             label = self._labels.get(key) or self._sealed_label(key, part)
             said = label.text % numbers
-            around = label.around.get(len(said))
-            if around is not None:
-                said = around[0] + said + around[1]
+            line = label.lines.get(len(said))
+            if line is not None:
+                said = line % said
             else:
                 said = self._fit(label, said, table, c0, behind if behind < 16 else 16, part.fields[0])
+        else:
+            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
         ends = part.hi - base >= size
         if behind <= 16 or fold and not ends:
             return said, _NOTHING

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from struct import Struct
+from typing import Callable, Dict, List, Optional, Tuple
 
 from hexnote.model import Layout, Node, Record, remarks
 from hexnote.render.carets import MARK, Carets, own_carets
@@ -13,6 +14,10 @@ _HANG = 2
 _MEMO = 256  # lists that are kept
 # How far labels stand in, by depth: the eye follows a few levels, and the width has an end.
 _INDENT = tuple(" " * min(2 * depth, 4 + depth, 9) for depth in range(64))
+_LEADS = tuple(f"{MARK}{' ' * indent}".encode("ascii") for indent in range(64))
+_ZEROS = bytes(48 if 48 <= c < 58 else c for c in range(256))
+_CUTS = 512  # sentences of which it is known where they are cut
+_LONG = 1024  # bytes of one
 _BLANK = bytes(9 if c == 9 else 32 for c in range(256))
 
 
@@ -26,6 +31,7 @@ class Lines:
         self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = own_carets()
         self._taught: Dict[str, None] = {}  # teaching notes that were given, in their order
+        self._cuts: Dict[Tuple[bytes, int], Callable[[bytes], Tuple[bytes, ...]]] = {}  # cut sentences at their blanks
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
     def _table(self, lead: bytes, layout: Layout) -> Optional[Carets]:
@@ -107,6 +113,24 @@ class Lines:
 
         # A blank may be left before a word that was broken.
         return [f"{lead}{line.rstrip()}\n" for line in wrap(text, room, break_long_words=True, break_on_hyphens=False)]
+
+    def _wrapped(self, text: str, indent: int) -> bytes:
+        """A sentence without colour as it is written. Most have been there with other digits: they are cut at the same blanks."""
+        made = text.encode("ascii", "backslashreplace")
+        lead = _LEADS[indent]
+        if len(made) + len(lead) <= self.width:
+            return b"%b%b\n" % (lead, made)
+        key = (made.translate(_ZEROS), indent)
+        cut = self._cuts.get(key)
+        if cut is not None and text.isascii():
+            return lead + (b"\n" + lead).join(cut(made)) + b"\n"
+        lines = self._sentence(text, indent)
+        sizes = [len(line) - len(lead) - 1 for line in lines]
+        if len(made) <= _LONG and " ".join([line[len(lead) : -1] for line in lines]) == made.decode("ascii"):
+            if len(self._cuts) >= _CUTS:
+                self._cuts.clear()
+            self._cuts[key] = Struct("sx".join(map(str, sizes)) + "s").unpack
+        return "".join(lines).encode("ascii", "backslashreplace")
 
     def _dye(self, lines: List[str], shade: str) -> List[str]:
         """Lines with the colour of a kind of note, behind the marker."""

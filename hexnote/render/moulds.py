@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED
-from hexnote.render.known import Around, Known, escaped
+from hexnote.render.known import Known, Lined, escaped, gap
 from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
@@ -41,7 +41,7 @@ class Mould:
         self.last = 0  # bytes of the last rows
         # Gaps, each with its index, by what fills them.
         self.digits: List[Tuple[int, int, int]] = []
-        self.labels: List[Tuple[int, Field, int, Around]] = []  # and how many rows below the first one they are
+        self.labels: List[Tuple[int, Field, int, Lined]] = []  # and how many rows below the first one they are
         self._fill(pieces, stride)
         self.size = sum(map(len, self.lines)) + _OBJECT * len(self.lines)
 
@@ -76,7 +76,7 @@ class Mould:
 
     def fill(
         self, out: List[bytes], done: int, below: int, text: bytes, buf: bytes,
-        other: Optional[Callable[[Field, str, int, Around], bytes]] = None,
+        other: Optional[Callable[[Field, str, int, Lined], bytes]] = None,
     ) -> int:
         """Writes the notes on a message with the bytes `buf`, and the rows above them, out of the page's `text`. `done`: how
         many bytes of that were written; how many now are is returned. `below`: where the row of the first new byte ends. `other`
@@ -90,7 +90,7 @@ class Mould:
                 label = numbered(label, node, number)
             ends = around.get(len(label))
             if ends is not None:
-                lines[index] = ends[0] + label.encode("ascii", "backslashreplace") + ends[1]
+                lines[index] = ends % label.encode("ascii", "backslashreplace")
             elif other is None:
                 return -1
             else:
@@ -156,7 +156,7 @@ class Moulds(Known):
         return self._plain_message(out, done, below, block, delta, part, packet)
 
     def _new_label(
-        self, field: Field, label: str, down: int, around: Around, block: Block, delta: int, part: Part, packet: Packet,
+        self, field: Field, label: str, down: int, around: Lined, block: Block, delta: int, part: Part, packet: Packet,
     ) -> bytes:
         """What is said of a field under the row so far below the first one, for its gap. Where a label stands depends on its
         length alone, and so do the carets before and behind it: they are kept, if nothing else is said."""
@@ -166,7 +166,7 @@ class Moulds(Known):
         said = "".join(fresh[shape.row_of(part.lo + delta) + down])
         before, there, behind = said.partition(label)
         if there and self._bare.issuperset(before + behind) and self._size < _CAST:
-            around[len(label)] = escaped(before), escaped(behind)
+            around[len(label)] = gap(escaped(before), escaped(behind))
             self._size += len(before) + len(behind) + 4 * _OBJECT
         return escaped(said)
 

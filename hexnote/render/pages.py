@@ -14,9 +14,10 @@ from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
 _UNKNOWN = -1 << 62  # a stream offset before all others
-# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs.
-_ALONE = tuple(f"{MARK} packet %d, {side}, record ".encode("ascii") for side in SIDES)
-_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record ".encode("ascii") for side in SIDES)
+# How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs. The
+# last gap is for the record's own number.
+_ALONE = tuple(f"{MARK} packet %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
+_NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
 
 
 class Pages(Moulds):
@@ -34,55 +35,56 @@ class Pages(Moulds):
         if table is None:
             return False
         taught = len(self._taught)
-        delta = packet.start - offset - block.offset  # block offset = stream offset + delta
+        shift = packet.start - offset  # dump offset = stream offset + shift
+        delta = shift - block.offset  # block offset = stream offset + delta
         edge = -delta  # stream offset of what is shown next
         behind = edge + len(block.data)  # and where that ends
         # Stream offset where the packet's payload ends, by its headers, if they are there.
-        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - packet.start + offset
+        wire = _UNKNOWN if packet.ip is None or packet.note else packet.end - shift
         out: List[bytes] = []
         done = 0  # bytes of the page that are written
         who = b""  # how the headings of its records begin
-        sealed = 0  # stream offset behind a body that was told with its header, until its part comes
         head += stride
-        for part in parts:
+        following = iter(parts)
+        for part in following:
             kind = part.kind
             if kind >= END:
                 if kind == END:
                     continue
                 return self._general_way(taught)
             lo, hi = part.lo, part.hi
-            if sealed:
-                if kind != BODY or lo != edge or hi != sealed:
-                    return self._general_way(taught)
-                edge, sealed = hi, 0
-                continue
             if lo < edge or hi <= lo:
                 return self._general_way(taught)
             edge = hi
-            record = part.record
             at = lo + delta
             below = head + (at >> 4) * stride  # behind the row of the first new byte
+            record = part.record
             if kind == HEADER and hi - lo == 5 and record is not None:
                 if part.note:
                     return self._general_way(taught)
+                body = None
                 if record.encrypted:
-                    stop = lo + record.length
-                    # Its body is told with it, if that is here as a whole.
-                    if hi < stop <= behind and (stop <= wire or wire < 0) and not record.bare:
-                        sealed = stop
-                    whole = record.finished if sealed else None
+                    edge = lo + record.length
+                    if hi < edge <= behind and (edge <= wire or wire < 0) and not record.bare:
+                        # It is here as a whole: its body is told with it.
+                        body = next(following, None)
+                        if body is None or body.kind != BODY or body.lo != hi or body.hi != edge:
+                            return self._general_way(taught)
+                        whole: Optional[bool] = record.finished
+                    else:
+                        edge, whole = hi, None
                     key: HeadKey = (part.buf, at & 15, table, record.protection, record.bare, record.why, record.news, whole)
                 else:
                     key = (part.buf, at & 15, table)
                 known = self._heads.get(key)
                 if known is None:
-                    known = self._new_head(key, block, delta + block.offset, part, packet, parts, sealed, wire)
+                    known = self._new_head(key, block, shift, part, packet, body, wire)
                 if not who:
                     if connection is not None and connection.number:
                         who = _NUMBERED[part.side] % (packet.number, connection.number)
                     else:
                         who = _ALONE[part.side] % packet.number
-                lead = b"%b%d: " % (who, record.number)
+                lead = who % record.number
                 size = len(lead)
                 if size <= known.room:
                     out += text[done:below], lead, known.behind
@@ -116,14 +118,14 @@ class Pages(Moulds):
                     done = below
                 base = part.base
                 reach = wire - base if wire > base else -1 if wire < 0 else 0
-                done = self._message(out, done, below, block, delta + block.offset, part, packet, reach)
+                done = self._message(out, done, below, block, shift, part, packet, reach)
                 continue
             done = below
             for down, said in rest:
                 stop = below + down * stride
                 out += text[done:stop], said
                 done = stop
-        if edge > behind or sealed:
+        if edge > behind:
             return self._general_way(taught)
         out.append(text[done:])
         pages += out

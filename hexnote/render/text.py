@@ -28,7 +28,8 @@ from hexnote.model import (
     verdict_lines,
 )
 from hexnote.quick import QUICK
-from hexnote.render.carets import MARK, AgainShape, OwnShape, Shape, own_row
+from hexnote.render.carets import MARK, AgainShape, Carets, OwnShape, Shape, own_row
+from hexnote.render.known import escaped
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
@@ -90,17 +91,38 @@ class Text(Pages):
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A run of rows, with what its bytes mean."""
-        quick = parts and self.quick and not review and not self._lost
-        if quick and self._page(block, packet, connection, parts, self.out):
-            pass
-        elif not block.data or not parts and not review:
+        if not parts and not review:
             self._echo(block.text, block.torn)
-        else:
+        elif self.quick and not self._lost and (
+            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._reviewed(block, packet)
+        ):
+            pass
+        elif block.data:
             self._explain(block, packet, connection, parts, review)
+        else:
+            self._echo(block.text, block.torn)
         for remark in remarks:
-            self._plain(remark)
+            self._say(remark, 1, "")
         for finding in findings:
             self._finding(finding)
+
+    def _reviewed(self, block: Block, packet: Packet) -> bool:
+        """Writes a packet of which nothing but its headers is to be told, the first of most connections, as others like it were
+        told; False where that takes the general way."""
+        text, layout, stride, head = block.text, block.layout, block.stride, block.head
+        if not stride or layout is None or text[-1] != 10 or self.headers:
+            return False
+        table = self._table(text[head : head + layout.cols[0]], layout)
+        made = self._reviews.get(_looks(packet, block.offset, block.offset + len(block.data), table)) if table is not None else None
+        if made is None:
+            return False
+        done = 0
+        for row, said in made:
+            stop = head + (row + 1) * stride
+            self.out += text[done:stop], escaped(said)
+            done = stop
+        self._echo(text[done:])
+        return True
 
     def _explain(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
         """The rows with the notes of the parts, and of the headers where `review` asks for them."""
@@ -170,12 +192,15 @@ class Text(Pages):
     # ---------------------------------------------------------------- writing
 
     def _echo(self, text: bytes, torn: bool = False) -> None:
+        self.out.append(text)
+        if text[-1:] == b"\n":
+            self._open = self._torn = False
+            if self._held:
+                self._release()
+            return
         if text:
-            self.out.append(text)
-            self._open = not text.endswith(b"\n")
+            self._open = True
         self._torn = torn and self._open
-        if self._held and not self._open:
-            self._release()
 
     def _annotate(self, lines: List[str]) -> None:
         self._write_notes("".join(lines).encode("ascii", "backslashreplace"))
@@ -209,12 +234,11 @@ class Text(Pages):
 
     def _say(self, text: str, indent: int, shade: str) -> None:
         """A sentence in a colour."""
-        if len(text) + len(MARK) + indent <= self.width and not self.palette:
-            said = f"{MARK}{' ' * indent}{text}\n"
-        else:
+        if self.palette:
             lines = self._sentence(text, indent)
-            said = "".join(self._dye(lines, shade) if shade else lines)
-        made = said.encode("ascii", "backslashreplace")
+            made = escaped("".join(self._dye(lines, shade) if shade else lines))
+        else:
+            made = self._wrapped(text, indent)
         if self._open:
             self._write_notes(made)
         else:
@@ -360,16 +384,13 @@ class Text(Pages):
 
     def _review_again(self, shape: Shape, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The same as `_review`, kept: the first packets of connections are alike."""
-        key = (
-            packet.link, packet.ip, packet.version, packet.tcp, packet.start, packet.payload > 0,
-            shape.offset, shape.end, shape.tables[0],
-        )
+        key = _looks(packet, shape.offset, shape.end, shape.tables[0])
         made = self._reviews.get(key)
         if made is None:
             self._review(shape, packet, notes)
             if len(self._reviews) >= _REVIEWS:
                 self._reviews.clear()
-            self._reviews[key] = [(row, "".join(lines)) for row, lines in notes.items()]
+            self._reviews[key] = [(row, "".join(notes[row])) for row in sorted(notes)]
         else:
             for row, said in made:
                 notes[row] = [said]
@@ -395,3 +416,8 @@ class Text(Pages):
                 said = self._beside(carets, c0, c1, label, 0) if label else carets.line(c0, c1)[1]
                 notes.setdefault(row, []).append(said)
                 start, row, label = stop, row + 1, ""
+
+
+def _looks(packet: Packet, offset: int, end: int, table: Optional[Carets]) -> Any:
+    """All that the notes on a packet's headers depend on, with the dump offsets of the rows that show it."""
+    return packet.link, packet.ip, packet.version, packet.tcp, packet.start, packet.payload > 0, offset, end, table
