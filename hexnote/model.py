@@ -770,7 +770,7 @@ def title(story: Story, registry: str, value: Optional[int], width: int = 4) -> 
 
 def host(raw: Optional[bytes]) -> str:
     """A server name that may stand in a command or a sentence: letters, digits, dots, hyphens; "" for any other."""
-    if raw and len(raw) <= 255 and re.match(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$", raw):
+    if raw and len(raw) <= 255 and re.fullmatch(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", raw):
         return raw.decode("ascii")
     return ""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import List
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hexnote.model import host
 from hexnote.safety import Screen, printable
 
 HARM = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -52,3 +54,9 @@ def test_cuts_do_not_matter(text: bytes, cuts: List[int]) -> None:
 @given(st.text())
 def test_sentences_are_one_line(text: str) -> None:
     assert not HARM.search(printable(text)) and "\n" not in printable(text) and "\t" not in printable(text)
+
+
+@pytest.mark.parametrize("name", [b"a.example\n", b"a.example\r", b"-a", b"a b", b"a;b", b"a\x1b[0m", b"", b"a" * 256, b"\xc3\xa4.example"])
+def test_no_server_name_leaves_the_command_it_stands_in(name: bytes) -> None:
+    assert host(name) == ""
+    assert host(b"a-1.example") == "a-1.example"
