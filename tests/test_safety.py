@@ -56,7 +56,9 @@ def test_sentences_are_one_line(text: str) -> None:
     assert not HARM.search(printable(text)) and "\n" not in printable(text) and "\t" not in printable(text)
 
 
-@pytest.mark.parametrize("name", [b"a.example\n", b"a.example\r", b"-a", b"a b", b"a;b", b"a\x1b[0m", b"", b"a" * 256, b"\xc3\xa4.example"])
+@pytest.mark.parametrize(
+    "name", [b"a.example\n", b"a.example\r", b"-a", b"a b", b"a;b", b"a\x1b[0m", b"", b"a" * 256, b"\xc3\xa4.example"]
+)
 def test_no_server_name_leaves_the_command_it_stands_in(name: bytes) -> None:
     assert host(name) == ""
     assert host(b"a-1.example") == "a-1.example"
