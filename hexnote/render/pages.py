@@ -128,7 +128,7 @@ class Pages(Moulds):
         if edge > behind:
             return self._general_way(taught)
         out.append(text[done:])
-        pages += out
+        pages.append(b"".join(out))
         return True
 
     def _general_way(self, taught: int) -> bool:
