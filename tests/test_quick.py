@@ -15,10 +15,11 @@ from support import load, rooms
 from hexnote import layers, messages, records, resources
 from hexnote.dialogues import Dialogue
 from hexnote.dumps import Reader
-from hexnote.model import END, Message, Part, Record
+from hexnote.model import END, Message, Part, Protection, Record, describe, remarks
 from hexnote.pipeline import Annotator
 from hexnote.plain import Opened
 from hexnote.render.text import Text
+from hexnote.render.words import wording_of
 from hexnote.session import RETRY_RANDOM, Session
 from hexnote.spans import Patchy
 
@@ -126,3 +127,22 @@ def test_records_that_came_whole_are_read_as_others(seed: int, monkeypatch: pyte
             patch.setattr(records, "QUICK", False)
             patch.setattr(messages, "QUICK", False)
             assert parts_of(fed, whole, unseal) == quick, (whole, unseal, fed)
+
+
+@pytest.mark.parametrize("each", [
+    Protection("AEAD", 0x0303, 8, 1, 16, 0, False, 16, True), Protection("TLS 1.3", 0x0304, 0, 1, 16, 1, False, 36, True),
+    Protection("stream", 0x0301, 0, 1, 20, 0, False, 16), Protection("block", 0x0302, 16, 16, 20, 0, False, 16), None,
+])  # fmt: skip
+def test_records_that_differ_in_length_alone_have_one_wording(each: Optional[Protection]) -> None:
+    def sized(size: int) -> Record:
+        made = Record(0, 0, 1, 0, 5 + size, 23, 0x0303)
+        made.encrypted, made.protection = True, () if each is None else (each,)
+        return made
+
+    first = sized(100)
+    wording = wording_of(first, describe(first))
+    assert (wording is None) == (each is not None and each.block > 1)
+    for size in (*range(300), *range(16370, 16450)) if wording is not None else ():
+        words = wording.of(size)
+        assert not words or (words, remarks(first)) == (describe(sized(size)), remarks(sized(size)))
+    assert wording is None or wording.of(200)
