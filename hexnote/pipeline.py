@@ -39,7 +39,6 @@ Entry = Tuple[Any, ...]
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 _NOTHING: List[Delivery] = []  # not to be added to
-_NO_PARTS: List[Part] = []  # nor to this
 
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
@@ -260,7 +259,8 @@ class Trace:
                 self._recall(*self.silent)
             self.silent = None
         if packet is not None:
-            self._usual(item, packet)
+            if not self._carries(item, packet):
+                self._usual(item, packet)
             if packet.consistent and self.verifier.agrees(packet, packet.src, packet.end):
                 return
         elif item.kind == PACKET:
@@ -303,6 +303,40 @@ class Trace:
         packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
         self.flow, self.verifier.agreed = flow, packet
 
+    def _carries(self, block: Block, packet: Packet) -> bool:
+        """The same as `_usual` for a packet of a connection that is under way, whose bytes are the next ones of their stream:
+        most that bring any. False, and nothing done, where there may be more to it."""
+        start = packet.start
+        if start == packet.end or not self.shown or packet.flags not in _QUIET:
+            return False
+        flow, stream = self.flows.direction(packet.key)
+        if flow is None or stream is None:
+            return False
+        connection, side, header = flow.connection, stream.side, packet.header
+        story = connection.story
+        number = packet.number = self.count + 1
+        data = packet.data[start:]
+        if (
+            not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
+            or header and not (stream.printed and self.headless.named(connection.number))
+            or connection.reset is not None or self.owner.headers
+            or not self.flows.carries(flow, stream, packet, data, start)
+        ):
+            return False
+        self.count, self.packet, self.flow = number, packet, flow
+        if self.timed and header:
+            packet.time = self.dumps.stamp(header)
+        story.ipid[side] = packet.ipid
+        length, offset = packet.captured, packet.offset or 0
+        connection.readers[side].places.add(offset, length, number, start)
+        parts: List[Part] = []
+        findings: List[Finding] = []
+        self._feed(connection, flow, side, offset, data, length, packet, parts, findings)
+        self.renderer.block(block, packet, connection, parts, False, (), findings)
+        if findings:
+            self._note_errors(findings)
+        return True
+
     def _usual(self, block: Block, packet: Packet) -> None:
         """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
         if not self.shown:
@@ -326,24 +360,7 @@ class Trace:
                 self.teller.ttl(story, packet)
         start = packet.start
         data = block.data[start:] if start < packet.end else b""
-        if quiet and connection.reviewed and connection.session is not None and not (stream.events or self.owner.headers):
-            # Nothing is to be told but what its bytes say, if they are the next ones.
-            if data:
-                plain = stream.follows(packet, data, start)
-                if plain:
-                    findings: List[Finding] = []
-                    parts = self._read(connection, flow, side, stream.next - len(data), data, packet, start, findings)
-                    self.renderer.block(block, packet, connection, parts, False, (), findings)
-                    if findings:
-                        self._note_errors(findings)
-            else:
-                plain = not stream.queue
-                if plain:
-                    self.renderer.block(block, packet, connection, _NO_PARTS, False, (), ())
-        else:
-            plain = False
-        if not plain:
-            self._tell(block, packet, flow, stream.add(packet, data, start) if data or stream.queue else _NOTHING, "")
+        self._tell(block, packet, flow, stream.add(packet, data, start) if data or stream.queue else _NOTHING, "")
         stream.current = None  # all of it was shown: nothing is left to be closed
         self.shown = True
         if flows.over:

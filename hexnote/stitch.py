@@ -241,6 +241,25 @@ class Stream:
 
     # ---------------------------------------------------------------- payload in
 
+    def continues(self, packet: Packet, seq: int, data: bytes, at: int) -> bool:
+        """`place` and `follows` for a packet whose whole payload is `data`, one byte at least at dump offset `at`, with sequence
+        number `seq` and without SYN, FIN and RST: if it is the next one of the stream and nothing waits. False, and nothing
+        done, if not."""
+        base, start = self.base, self.next
+        if base is None or self.queue or self._floating or seq - base - start & MASK:
+            return False
+        length = packet.captured = len(data)
+        packet.offset = start
+        self.segments += 1
+        self.begins = at
+        end = self.next = start + length
+        if end > self.high:
+            self.high = end
+        if length == 1 and self.peer.window == 0:
+            self._probe = start
+        self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
+        return True
+
     def follows(self, packet: Packet, data: bytes, at: int) -> bool:
         """Takes payload bytes of a packet that was placed, if they are the next ones of the stream and nothing waits:
         `data`, one byte at least, stands at its dump offset `at`. False, and nothing done, if they are not."""

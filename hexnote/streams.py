@@ -171,9 +171,9 @@ class Flows:
             self._closes(flow, stream, packet)
         return flow
 
-    def direction(self, key: Key) -> Tuple[Optional[Flow], Optional[Stream]]:
+    def direction(self, key: Optional[Key]) -> Tuple[Optional[Flow], Optional[Stream]]:
         """The connection that packets with this `key` belong to, and their direction, if it was seen."""
-        return self._table.get(key, _NOBODY)
+        return self._table.get(key or _NOWHERE, _NOBODY)
 
     def acknowledges(self, flow: Flow, stream: Stream, seq: int, ack: int, window: int) -> bool:
         """What `add` does with a packet of this direction that has no payload and no flag but ACK, if it has a place and does
@@ -183,6 +183,22 @@ class Flows:
             return False
         self._clock = flow.last = clock
         stream.window = window
+        peer = stream.peer
+        if ack != peer.ack:
+            peer.acknowledge(ack)
+        return True
+
+    def carries(self, flow: Flow, stream: Stream, packet: Packet, data: bytes, at: int) -> bool:
+        """What `add` does with a packet of this direction without SYN, FIN and RST, and `Stream.follows` with its payload, all of
+        which is `data`, one byte at least at dump offset `at`: if it is what comes next there, and does nothing else but
+        acknowledge. False, and nothing done, where there may be more to it."""
+        clock, seq, ack = self._clock + 1, packet.seq, packet.ack
+        if seq is None or ack is None or stream.fin is not None or stream.events or not clock % _OFTEN \
+                or not stream.continues(packet, seq, data, at):
+            return False
+        self._clock = flow.last = clock
+        packet.stream, packet.side = flow.connection.number, stream.side
+        stream.window = packet.window
         peer = stream.peer
         if ack != peer.ack:
             peer.acknowledge(ack)
