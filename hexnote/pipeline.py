@@ -643,6 +643,7 @@ class Trace:
         if not reader.fed:
             connection.session.whole[side] = flow.streams[side].whole
         reader.feed(offset, data, length, parts)
+        story, tells = connection.story, self.teller.part
         for part in parts:
             if not part.problems:
                 kind = part.kind
@@ -653,6 +654,11 @@ class Trace:
                     if record is not None and not (record.encrypted or record.type == 23 or record.length > _LONG):
                         continue  # nor does the end of one in clear
                 elif not part.done and kind != LOST or kind == BODY and part.record is not None and part.record.encrypted:
+                    continue
+                if story is not None and packet is not None:  # the usual case of what `_diagnose` does
+                    step = tells(story, part, packet.number, packet.header)
+                    if step is not None:
+                        findings += self.doctor.step(story, step)
                     continue
             self._diagnose(connection, part, packet, findings)
         if self.owner.keyring is not None:
