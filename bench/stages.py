@@ -23,11 +23,11 @@ PACKAGE = os.path.join(ROOT, "hexnote")
 # The stages, by how the names of the modules begin; the first that fits.
 STAGES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("text to packets", (
-        "lexer", "vocabulary", "patterns", "geometry", "rows", "drafts", "dumps", "language", "washing", "strip", "coding",
+        "lexer", "lane", "vocabulary", "patterns", "geometry", "rows", "drafts", "dumps", "language", "washing", "strip", "coding",
     )),
     ("headers, streams", ("layers", "streams", "stitch", "fragments", "headless", "datagrams", "spans")),
-    ("checks", ("verify", "checksums")),
-    ("records, sessions", ("records", "session", "logged", "lengths", "dialogues", "keys", "plain", "packed")),
+    ("checks", ("look", "verify", "checksums")),
+    ("records, sessions", ("records", "heads", "session", "logged", "lengths", "dialogues", "keys", "plain", "packed")),
     ("messages, certificates", ("messages", "schema", "der", "asn1", "x509", "certificates", "notes", "forms", "resources")),
     ("findings", ("findings", "story", "diagnosis", "course", "hellos", "trouble", "facts")),
     ("text written", ("render", "fields", "report")),

@@ -42,8 +42,7 @@ class Ahead:
     read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
     """
 
-    # Is asked about a packet that is consistent and only acknowledges, as it came through the pipe: where it has seen to it, no
-    # item is made of it.
+    # Is asked about each packet, as it came through the pipe: where it has seen to it, no item is made of it.
     silent: Optional[Callable[[Tuple[Any, ...]], bool]] = None
 
     def __init__(self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
@@ -107,17 +106,14 @@ class Ahead:
 
     def block(self, entry: Tuple[Any, ...]) -> Block:
         """A packet as it came through the pipe."""
-        line, text, head, number, dress, data, headers = entry
+        line, text, head, number, dress, data, seen = entry
         block = Block(PACKET, line, text, head)
         block.stride, block.layout = self._layouts[number]
         block.data, block.dress, block.clear = data, dress, True
-        if headers is not None:
+        if seen is not None:
             packet = block.packet = Packet(0, line)
-            (
-                packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst,
-                packet.sport, packet.dport, packet.flags, packet.seq, packet.ack, packet.window, packet.ttl,
-                packet.ipid, packet.key, packet.start, packet.end, packet.consistent,
-            ) = headers  # fmt: skip
+            headers, packet.consistent = seen
+            layers.tell(packet, headers)
             packet.data, packet.header, packet.dress = data, text[:head], dress
         return block
 
@@ -128,9 +124,7 @@ class Ahead:
             kind = type(entry)
             if kind is tuple:
                 if len(entry) == 7:
-                    headers = entry[6]
-                    if silent is None or headers is None or headers[9] != "A" or headers[16] < headers[17] or not headers[18] \
-                            or not silent(entry):
+                    if silent is None or not silent(entry):
                         yield self.block(entry)
                 elif len(entry) == 2:
                     yield Prose(*entry)
@@ -276,8 +270,8 @@ class _Sender:
         number, dress = self._number(packets.stride, packets.layout, message), packets.dress
         seen = self._look.seen
         for line, text, head, data in packets.each:
-            headers = seen(data, text[:head]) if self._looks else None
-            self._add((line, text, head, number, dress, data, headers), message)
+            found = seen(data, text[:head]) if self._looks else None
+            self._add((line, text, head, number, dress, data, found), message)
 
     def _add(self, entry: Any, message: Message) -> None:
         """Put an entry into a message; one that has enough of them is sent."""
@@ -296,8 +290,8 @@ class _Sender:
 
             return pickle.dumps(item, -1)
         number = self._number(item.stride, item.layout, message)
-        headers = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
-        return item.line, item.text, item.head, number, item.dress, item.data, headers
+        seen = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
+        return item.line, item.text, item.head, number, item.dress, item.data, seen
 
     def _number(self, stride: int, layout: Layout, message: Message) -> int:
         """The number of a layout; a new one goes into the message."""

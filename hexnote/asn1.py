@@ -182,7 +182,7 @@ def time(raw: bytes) -> Optional[str]:
     RFC 5280 section 4.1.2.5: two-digit years from 50 on belong to the twentieth century, seconds and
     `Z` must be there. Times of other zones are reckoned to UTC; one without a zone is taken for UTC.
     """
-    if len(raw) in (13, 15) and raw[-1] == 90 and raw[:-1].isdigit():  # as nearly all are
+    if len(raw) in (13, 15) and raw[-1:] == b"Z" and raw[:-1].isdigit():  # as nearly all are
         digits, zone = raw[:-11], b"Z"
         month, day, hour, minute, second = [int(raw[at : at + 2]) for at in range(len(raw) - 11, len(raw) - 1, 2)]
     else:

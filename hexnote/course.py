@@ -136,6 +136,8 @@ def follow_message(story: Story, step: Step) -> None:
         had = course.finished[side]
         if had is None or had.kind == "data":
             course.finished[side] = step
+        if side and story.finished is None:
+            story.finished = step
     elif name == "certificate_verify" and not side:
         course.verify = course.verify or step
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 from hexnote.tuples import NamedTuple
@@ -46,11 +46,9 @@ STRICT = bool(os.environ.get("HEXNOTE_STRICT"))
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
 
-
-# Modules that are asked at the end, where there is reason to.
-AT_END: Tuple[str, ...] = (
-    "handshakes", "client_certificate", "renegotiation", "chains", "ciphers", "protocols", "silence", "endings",
-)  # fmt: skip
+# Modules that are asked at the end, where there is reason to: those that any handshake concerns, and others.
+_HANDSHAKES = ("handshakes", "client_certificate", "renegotiation")
+AT_END: Tuple[str, ...] = (*_HANDSHAKES, "chains", "ciphers", "protocols", "silence", "endings")
 
 
 def _concerned(story: Story) -> List[str]:
@@ -58,7 +56,7 @@ def _concerned(story: Story) -> List[str]:
     names: List[str] = []
     courses, trail = story.courses, story.trail
     if courses:
-        names += AT_END[:3]
+        names += _HANDSHAKES
         for course in courses:
             if course.certificate[1] is not None or course.certificate[0] is not None:
                 names.append("chains")
@@ -78,7 +76,18 @@ def _concerned(story: Story) -> List[str]:
 PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 
 
+# What is asked at once, by the mark of a step.
 _Asked = Dict[str, Tuple[Callable[[Story, Step], Any], ...]]
+
+
+def _ask(found: List[Finding], asked: Iterable[Callable[..., Any]], *about: Any) -> None:
+    """Add what modules say. One that fails must cost neither the others nor the annotation; tests want to know."""
+    for ask in asked:
+        try:
+            found += ask(*about)
+        except Exception:
+            if STRICT:
+                raise
 
 
 class Doctor:
@@ -90,8 +99,7 @@ class Doctor:
         self._verdict: Any = None
 
     def step(self, story: Story, step: Step) -> List[Finding]:
-        """What is known at once by the last step of a story. A module that fails must cost neither the others nor the
-        annotation; tests want to know."""
+        """What is known at once by the last step of a story."""
         found: List[Finding] = []
         mark = story.trail[-1]
         asked = self._at[step.side].get(mark)
@@ -101,16 +109,11 @@ class Doctor:
         if stray is not None and stray[0] is step:
             asked = (*asked, import_module("hexnote.findings.order").at)
         if asked:
-            for ask in asked:
-                try:
-                    found += ask(story, step)
-                except Exception:
-                    if STRICT:
-                        raise
-            if found:
-                if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
-                    found = self._explained(story, step, found)
-                self.note(story, found)
+            _ask(found, asked, story, step)
+        if found:
+            if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
+                found = self._explained(story, step, found)
+            self.note(story, found)
         return found
 
     @staticmethod
@@ -122,22 +125,18 @@ class Doctor:
     def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
         """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
         known = [*story.told, *found]
-        self._ask(known, story, ("chains", "client_certificate"))
+        _ask(known, self._ends(("chains", "client_certificate")), story)
         speaks = import_module("hexnote.findings.verdict")
         cause = speaks.explains(alert, known)
         return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
 
-    def _ask(self, found: List[Finding], story: Story, names: Sequence[str]) -> None:
-        """Adds what modules say of the whole story, as far as it goes."""
+    def _ends(self, names: Sequence[str]) -> List[Callable[[Story], Any]]:
+        """What modules say of the whole story, as far as it goes."""
+        known = self._end
         for name in names:
-            ask = self._end.get(name)
-            if ask is None:
-                ask = self._end[name] = import_module(f"hexnote.findings.{name}").end
-            try:
-                found += ask(story)
-            except Exception:
-                if STRICT:
-                    raise
+            if name not in known:
+                known[name] = import_module(f"hexnote.findings.{name}").end
+        return [known[name] for name in names]
 
     def note(self, story: Story, found: List[Finding]) -> None:
         """Findings that were made on a connection, by whomever."""
@@ -156,20 +155,16 @@ class Doctor:
         """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;
         the line on the client's certificate)."""
         found = list(found)
-        self._ask(found, story, _concerned(story))
+        _ask(found, self._ends(_concerned(story)), story)
         if len(found) > 1:
             found.sort(key=rank)
         self.note(story, found)
         if self._verdict is None:
             self._verdict = import_module("hexnote.findings.verdict")
         verdict: Verdict = self._verdict.verdict(story, story.told)
-        line = ""
-        try:
-            line = self._verdict.certificate_line(story)
-        except Exception:
-            if STRICT:
-                raise
-        return found, verdict, line
+        lines: List[Any] = []
+        _ask(lines, (self._verdict.certificate_line,), story)
+        return found, verdict, "".join(lines)
 
 
 # ------------------------------------------------------------------ pages

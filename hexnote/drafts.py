@@ -17,6 +17,7 @@ from hexnote.patterns import Late
 
 TOP = 65536 + 64  # no packet has an offset from here on
 PROBE = 112  # a packet's length is told by its first bytes, or not at all
+ENOUGH = 2 * ROW  # by so many of them, mostly
 RECENT = 16  # packets whose bytes are remembered for excerpts
 LONG = 65536  # a line of more bytes, its LF included, is read in pieces
 PIECE = 1024  # a stream's rows are told in blocks of so many bytes
@@ -280,9 +281,9 @@ class Past:
 
     def packets(self, shown: List[Tuple[int, bytes, int, bytes]]) -> None:
         """Notes such packets, as `Packets` has them."""
-        self._recent.extend([(data, len(data)) for _, _, _, data in shown[-RECENT:]])
-        self._current = None
-        self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
+        self._recent.extend([(data, len(data)) for _, _, _, data in shown[-RECENT:-1]])
+        last = shown[-1][3]
+        self.packet(last, len(last))
 
     @property
     def current(self) -> Optional[Known]:
@@ -508,7 +509,7 @@ class Past:
 
     def length(self, data: bytes, last: int) -> int:
         """The length of a packet of which the first `last` bytes are there; or 0."""
-        total = self.measure(data[: 2 * ROW]) if last >= 2 * ROW else 0  # mostly enough
+        total = self.measure(data[:ENOUGH]) if last >= ENOUGH else 0
         return total if 0 < total <= TOP else self._asked(data, 0, last)
 
     def _asked(self, data: bytes, end: int, last: int) -> int:

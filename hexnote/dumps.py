@@ -11,7 +11,7 @@ input is cut.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from hexnote.drafts import LONG, Past
 from hexnote.language import Language, Machine, Made
@@ -20,6 +20,9 @@ from hexnote.model import Item, Packets, Prose, Summary
 from hexnote.patterns import Late
 from hexnote.quick import QUICK
 from hexnote.washing import dirty, wash
+
+if TYPE_CHECKING:
+    from hexnote.endless import Endless
 
 Measure = Callable[[bytes], int]
 
@@ -80,7 +83,7 @@ class Reader:
         self._machine = Machine(known.tables, _ACTIONS)
         self._tail: List[bytes] = []  # a line that has no LF yet
         self._size = 0
-        self._endless: Any = None  # a line that is too long to be held
+        self._endless: Optional[Endless] = None  # a line that is too long to be held
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Takes the next bytes of the text; gives the items that are now certain."""

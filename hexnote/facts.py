@@ -12,7 +12,7 @@ from struct import error, unpack_from
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.model import Chain, Form, Hello, KeyExchange, Range, Request
-from hexnote.spans import Hole, Patchy
+from hexnote.spans import Hole, without
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
@@ -130,13 +130,7 @@ _UNREAD = _Kept(Hello(), 0, {})
 def _keep(buf: bytes, client: bool, form: Form) -> Optional[_Kept]:
     """What a hello has in common with all of its form: what can be read with the bytes missing in which they differ (see
     `Node.free`). None where too little can."""
-    parts: List[Tuple[Optional[bytes], int]] = []
-    at = 0
-    for node, start, end, _, _ in form:
-        if node.free and at <= start < end:
-            parts += [(buf[at:start], start - at), (None, end - start)]
-            at = end
-    holed = Patchy([*parts, (buf[at:], len(buf) - at)])
+    holed = without(buf, form.gaps(len(buf)))
     made = Hello()
     try:
         end = 39 + holed[38]

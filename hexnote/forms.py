@@ -49,7 +49,7 @@ class Forms:
     def keep(self, key: Any, buf: bytes, fields: List[Field]) -> Form:
         """The fields of a message that was decoded without a fault, as a form."""
         form = Form(fields)
-        take = _taker(fields, len(buf))
+        take = _taker(form, len(buf))
         known = self._known
         like = known.get(key)
         if like is None:
@@ -63,16 +63,13 @@ class Forms:
         return form
 
 
-def _taker(fields: List[Field], size: int) -> Optional[Callable[[bytes], Tuple[Any, ...]]]:
+def _taker(form: Form, size: int) -> Optional[Callable[[bytes], Tuple[Any, ...]]]:
     """What takes the bytes that are not free out of a message of `size` bytes; None where none is free."""
     shape = ""
     at = 0
-    for node, start, end, _, _ in fields:
-        if node.free:
-            end = min(end, size)
-            if at <= start < end:
-                shape += f"{start - at}s{end - start}x"
-                at = end
+    for start, end in form.gaps(size):
+        shape += f"{start - at}s{end - start}x"
+        at = end
     return _unpacker(f"{shape}{size - at}s") if shape else None
 
 

@@ -49,8 +49,8 @@ class Geometry:
     """A fixed layout of rows of 16 bytes: where the columns are, and how to read many rows at once."""
 
     __slots__ = (
-        "dress", "stride", "off", "cell", "width", "txt", "tail", "lead", "layout", "seps", "shapes", "short_shapes", "_shape",
-        "_ends", "_batches", "_both", "_leads", "_parts",
+        "dress", "stride", "off", "cell", "width", "txt", "tail", "layout", "seps", "shapes", "short_shapes", "_shape",
+        "_ends", "_batches", "_both", "_lead", "_parts",
     )
 
     def __init__(self, line: bytes, off: int, layout: Layout, dress: str) -> None:
@@ -70,8 +70,7 @@ class Geometry:
         self._batches: Dict[int, Struct] = {}
         self._both: Dict[int, Struct] = {}
         self.short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
-        self.lead = line[:off]
-        self._leads = b""
+        self._lead = line[:off]
         self._parts: Dict[int, Tuple[Unpack, bytes]] = {}
 
     @staticmethod
@@ -230,11 +229,9 @@ class Geometry:
         offset 0. Only for layouts with a text, and lines that end with LF alone: then that is all that they are made of."""
         batch = self._parts.get(rows)
         if batch is None:
-            if not self._leads:
-                self._leads = b"".join([b"\n%b%04x" % (self.lead, ROW * row) for row in range(BATCH)])
-            lead = self.cell + 1
-            unpack = Struct(f"{lead}s{self.width}s{ROW}s" * rows).unpack_from
-            batch = self._parts[rows] = unpack, self._leads[: lead * rows]
+            unpack = Struct(f"{1 + self.cell}s{self.width}s{ROW}s" * rows).unpack_from
+            leads = b"".join([b"\n%b%04x" % (self._lead, ROW * row) for row in range(rows)])
+            batch = self._parts[rows] = unpack, leads
         return batch
 
     def rows(self, size: int) -> List[Tuple[int, int, Layout]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hexnote.model import PLAINTEXT
 from hexnote.patterns import Late
 
 # A record may not be longer than this (RFC 5246 section 6.2.3: 2^14 + 2048).
-LONGEST = 16384 + 2048
+LONGEST = PLAINTEXT + 2048
 
 # A hello at the start of a record: type, version, length, hello type, length, version.
 _HELLO = Late(rb"(?s)\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]")

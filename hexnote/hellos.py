@@ -6,7 +6,7 @@ from struct import unpack
 from typing import Any, Dict, List, Optional, Tuple
 
 from hexnote.model import Form
-from hexnote.spans import Hole, Patchy
+from hexnote.spans import Hole, without
 
 # Extension types (RFC 8446 section 4.2 and the registry).
 TRUNCATED_HMAC, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET, PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS = (
@@ -53,13 +53,7 @@ def hello_of(buf: Any, client: bool, form: Optional[Form]) -> Hello:
 
 def _common(buf: bytes, client: bool, form: Form) -> Optional[Hello]:
     """What is read of a hello without the bytes in which those of its form differ; None where that is not all there is."""
-    parts: List[Tuple[Optional[bytes], int]] = []
-    at = 0
-    for node, start, end, _, _ in form:
-        if node.free and at <= start < end:
-            parts += [(buf[at:start], start - at), (None, end - start)]
-            at = end
-    made = read_hello(Patchy([*parts, (buf[at:], len(buf) - at)]), client, True)
+    made = read_hello(without(buf, form.gaps(len(buf))), client, True)
     return made if made.whole else None
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from binascii import unhexlify
 from typing import Callable, Container, Dict, List, Optional, Tuple
 
-from hexnote.drafts import LONG
+from hexnote.drafts import ENOUGH, LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan
 
 _TOGETHER = 24  # packets that are told at once
 _PLANS = 1024  # lengths of packets whose plans are remembered
-_ENOUGH = 2 * ROW  # the first bytes of a packet, by which its length can be told mostly
 
 
 class Plan(NamedTuple):
@@ -39,15 +38,14 @@ class Lane:
     matches; `before` is tried before the terminal that finds the rows; `measure` tells a packet's length by its first bytes.
     """
 
-    __slots__ = ("geometry", "link", "dress", "_first", "_heads", "_before", "_measure", "_begin", "_end", "_plans")
+    __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_begin", "_end", "_plans")
 
     def __init__(
-        self, geometry: Geometry, link: int, dress: str, first: Scan, heads: Container[Optional[str]], before: List[Scan],
+        self, geometry: Geometry, link: int, first: Scan, heads: Container[Optional[str]], before: List[Scan],
         measure: Callable[[bytes], int],
     ) -> None:
         self.geometry = geometry
         self.link = link
-        self.dress = dress
         self._first = first
         self._heads = heads
         self._before = before
@@ -88,7 +86,7 @@ class Lane:
                 break
             data = unhexlify(cells.translate(None, seps))
             text = b"".join(parts[2::3])[:length]
-            if (text != data.translate(GRAPHIC) and text != data.translate(PRINTED)) or measure(data[:_ENOUGH]) != length:
+            if (text != data.translate(GRAPHIC) and text != data.translate(PRINTED)) or measure(data[:ENOUGH]) != length:
                 break
             each.append((line, buf[pos:last], stop - pos, data))
             line += rows + buf.count(b"\n", pos, stop)

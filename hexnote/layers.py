@@ -7,8 +7,9 @@ the whole packet is.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from struct import Struct
-from typing import Dict, Optional, Tuple
+from typing import Dict, Final, Optional, Tuple
 
 from hexnote.model import Packet
 
@@ -37,7 +38,7 @@ for _letter in "FSRPAUEC":  # from bit 0 on
     _FLAGS += [letters + _letter for letters in _FLAGS]
 
 # Addresses as text: few differ, and they come again and again.
-_names: Dict[object, str] = {}
+_names: Dict[bytes, str] = {}
 _NAMES = 8192
 
 # What the headers of a packet say, in the order in which `tell` sets it: link, ip, tcp, version, protocol, src, dst, sport,
@@ -45,6 +46,23 @@ _NAMES = 8192
 Headers = Tuple[
     int, int, int, int, int, str, str, int, int, str, int, Optional[int], int, int, int, Tuple[bytes, bytes], int, int
 ]  # fmt: skip
+# Where some of them stand there.
+LINK: Final = 0
+SRC: Final = 5
+FLAGS: Final = 9
+SEQ: Final = 10
+ACK: Final = 11
+WINDOW: Final = 12
+TTL: Final = 13
+IPID: Final = 14
+KEY: Final = 15
+START: Final = 16
+END: Final = 17
+# What `tell` has set.
+told = attrgetter(
+    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
+    "key", "start", "end",
+)  # fmt: skip
 # (src, dst, sport, dport, key) by the 12 bytes of IPv4 addresses and ports: most packets are of a direction seen before.
 _directions: Dict[bytes, Tuple[str, str, int, int, Tuple[bytes, bytes]]] = {}
 _DIRECTIONS = 1024
@@ -371,25 +389,11 @@ def _fragment_note(place: int, more: bool) -> str:
 
 def address(raw: bytes) -> str:
     """An IPv4 (4 bytes) or IPv6 (16 bytes) address as text; IPv6 as RFC 5952 has it."""
-    if len(raw) == 4:
-        number = int.from_bytes(raw, "big")
-        return _names.get(number) or _name4(number)
     name = _names.get(raw)
     if name is None:
-        name = _name6(raw)
-        _remember(raw, name)
-    return name
-
-
-def _remember(raw: object, name: str) -> None:
-    if len(_names) >= _NAMES:
-        _names.clear()
-    _names[raw] = name
-
-
-def _name4(number: int) -> str:
-    name = f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    _remember(number, name)
+        if len(_names) >= _NAMES:
+            _names.clear()
+        name = _names[raw] = ".".join(map(str, raw)) if len(raw) == 4 else _name6(raw)
     return name
 
 

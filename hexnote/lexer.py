@@ -312,7 +312,8 @@ class Lexer:
             return None
         self._pos, self.line, self._aside = pos, line, False
         self._past.packets(each)
-        return Packets(lane.geometry.stride, lane.geometry.layout, lane.dress, each)
+        geometry = lane.geometry
+        return Packets(geometry.stride, geometry.layout, geometry.dress, each)
 
     def _packet(self, pos: int, stop: int) -> Optional[Block]:
         """The packet whose head is buf[pos:stop], if rows of one layout follow from offset 0 to its length.
@@ -336,10 +337,9 @@ class Lexer:
         size = len(data)
         if not size or (not clear and _soiled(found, buf, stop, last)):
             return None
-        dress = found.dress
         total = 0 if offset else self._past.length(data, size)
         if not 0 < total <= size:
-            self._ready = Piece(offset, data, last, dress, found, found.layout)
+            self._ready = Piece(offset, data, last, found.dress, found, found.layout)
             return None
         rows = total + ROW - 1 >> 4
         if rows << 4 < size:
@@ -349,21 +349,12 @@ class Lexer:
             link = next((n for n in _LINKS if data[n + 2 : n + 4] == (total - n & 0xFFFF).to_bytes(2, "big")), -1)
             lane = self._lane
             if link >= 0 and (lane is None or lane.geometry is not found or lane.link != link):
-                self._lane = Lane(found, link, dress, self._any.compiled[0], self._heads, before, self._past.measure)
-        return self._known(pos, stop, last, data, total, found, dress, clear)
-
-    def _known(
-        self, pos: int, stop: int, last: int, data: bytes, total: int, geometry: Geometry, dress: str, clear: bool
-    ) -> Block:
-        """The block of a packet with a head, buf[pos:stop], and rows up to `last`."""
-        buf = self._buf
+                self._lane = Lane(found, link, self._any.compiled[0], self._heads, before, self._past.measure)
         self._past.packet(data, total)
-        self._aside = False
         block = Block(PACKET, self.line, buf[pos:last], stop - pos)
-        block.data, block.clear, block.dress = data, clear, dress
-        block.stride, block.layout = geometry.stride, geometry.layout
-        self.line += (len(data) + ROW - 1 >> 4) + (1 if buf.find(b"\n", pos) == stop - 1 else buf.count(b"\n", pos, stop))
-        self._pos = last
+        block.data, block.clear, block.dress = data, clear, found.dress
+        block.stride, block.layout = found.stride, found.layout
+        self._pos, self.line, self._aside = last, self.line + rows + buf.count(b"\n", pos, stop), False
         return block
 
     def _run(self, match: Match[bytes]) -> Optional[Piece]:

@@ -5,7 +5,6 @@ Only whole packets without reservations are looked at. Of all others nothing is 
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Dict, Optional, Tuple
 
 from hexnote import layers
@@ -14,14 +13,8 @@ from hexnote.verify import right, segment_right
 
 _KNOWN = 4096  # directions that are remembered
 
-# What is found out of a packet: `layers.Headers`, and whether it is consistent.
-Seen = Tuple[
-    int, int, int, int, int, str, str, int, int, str, int, Optional[int], int, int, int, Tuple[bytes, bytes], int, int, bool
-]  # fmt: skip
-_HEADERS = attrgetter(
-    "link", "ip", "tcp", "version", "protocol", "src", "dst", "sport", "dport", "flags", "seq", "ack", "window", "ttl", "ipid",
-    "key", "start", "end",
-)  # fmt: skip
+# What is found out of a packet: its headers, and whether it is consistent.
+Seen = Tuple[layers.Headers, bool]
 
 
 class Look:
@@ -43,8 +36,8 @@ class Look:
         if seen is None:
             return False
         packet = block.packet = Packet(0, block.line)
-        layers.tell(packet, seen[:18])
-        packet.consistent = seen[18]
+        headers, packet.consistent = seen
+        layers.tell(packet, headers)
         packet.dress, packet.data, packet.header = block.dress, data, head
         return True
 
@@ -57,25 +50,25 @@ class Look:
         headers = layers.usual(data)
         if headers is None:
             return self._seen(data, head)
-        end = headers[17]
+        end = headers[layers.END]
         if end != len(data):
             return None
-        return headers + (segment_right(data, headers[0], end) and (not head or self._agrees(headers, head)),)
+        return headers, segment_right(data, headers[layers.LINK], end) and (not head or self._agrees(headers, head))
 
     def _seen(self, data: bytes, head: bytes) -> Optional[Seen]:
         """The same for headers of any kind."""
         packet = Packet(0, 0)
         if not layers.strip(packet, data) or packet.note or packet.tcp is None or packet.end != len(data):
             return None
-        headers: layers.Headers = _HEADERS(packet)
-        return headers + (right(packet, data) and (not head or self._agrees(headers, head)),)
+        headers: layers.Headers = layers.told(packet)
+        return headers, right(packet, data) and (not head or self._agrees(headers, head))
 
     def _agrees(self, headers: layers.Headers, head: bytes) -> bool:
         """Whether a summary line says what the headers say."""
-        payload = headers[17] - headers[16]
+        payload = headers[layers.END] - headers[layers.START]
         if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
             return False
-        expected = self._ends.get(headers[15])
+        expected = self._ends.get(headers[layers.KEY])
         return (expected is not None and expected in head) or self._names(headers, head)
 
     def _names(self, headers: layers.Headers, head: bytes) -> bool:
@@ -88,5 +81,5 @@ class Look:
             return False
         if len(self._ends) >= _KNOWN:
             self._ends.clear()
-        self._ends[headers[15]] = ends.encode()
+        self._ends[headers[layers.KEY]] = ends.encode()
         return True

@@ -45,8 +45,6 @@ MESSAGES: Dict[int, Tuple[str, str]] = {
     254: ("message_hash", "MessageHash"),
 }
 
-NAMES = {kind: name for kind, (name, _) in MESSAGES.items()}
-
 # Content types whose bodies have a format of their own (RFC 8446 section 5.1, RFC 6520).
 BODIES = {20: ("change_cipher_spec", "ChangeCipherSpec"), 21: ("alert", "Alert"), 24: ("heartbeat", "HeartbeatMessage")}
 
@@ -138,8 +136,9 @@ class Messages:
     def body(self, kind: int, buf: Any, end: int, ctx: Context) -> List[Field]:
         """The fields of the body of a record of content type `kind`, in clear; `end` is its length."""
         small = end <= 2 and QUICK and isinstance(buf, bytes)
-        if small and (kind, end, buf) in self._small:
-            return self._small[kind, end, buf]
+        form = self._small.get((kind, end, buf)) if small else None
+        if form is not None:
+            return form
         out: List[Field] = []
         known = BODIES.get(kind)
         if known is None:
@@ -150,10 +149,6 @@ class Messages:
             form = self._small[kind, end, buf] = Form(out)
             form.again = True
         return out
-
-    def short(self, kind: int, size: int, buf: Any) -> Optional[Form]:
-        """The fields of a body of one or two bytes (an alert, a ChangeCipherSpec), where the same came before."""
-        return self._small.get((kind, size, buf)) if size <= 2 and isinstance(buf, bytes) else None
 
     def inner(self, buf: Any, end: int, ctx: Context) -> List[Field]:
         """The field of a record's inner content type where it is shown alone (RFC 8446 section 5.2)."""
@@ -235,7 +230,8 @@ class Messages:
 
 def message_name(kind: int) -> str:
     """The registry's name of a handshake type."""
-    return NAMES.get(kind) or f"handshake_{kind}"
+    known = MESSAGES.get(kind)
+    return known[0] if known else f"handshake_{kind}"
 
 
 def lines(data: bytes) -> List[Tuple[int, int]]:

@@ -280,6 +280,16 @@ class Form(List[Field]):
         self.again = False  # a second such message came
         self.kept: Dict[str, Any] = {}  # what others make of it once, each under a name of its own
 
+    def gaps(self, size: int) -> List[Tuple[int, int]]:
+        """The ranges of free bytes in a message of which `size` bytes are there, ascending and disjoint."""
+        found: List[Tuple[int, int]] = []
+        at = 0
+        for node, start, end, _, _ in self:
+            if node.free and at <= start < min(end, size):
+                at = min(end, size)
+                found.append((start, at))
+        return found
+
 
 class Context:
     """What a decoder may ask of the world outside the bytes: the `$names` of the format files."""
@@ -356,6 +366,10 @@ class Preface:
         return f"{self.title}, then TLS from {' and '.join(told)} on" if told else self.title
 
 
+# Bytes that a record holds at most, in clear or before they are encrypted (RFC 5246 section 6.2.1, RFC 8446 section 5.1).
+PLAINTEXT = 16384
+
+
 class Protection(NamedTuple):
     """How records of one direction are protected, as far as their length goes; `lengths` has the theory. Bytes."""
 
@@ -375,10 +389,10 @@ class Protection(NamedTuple):
         left = length - self.nonce - self.mac
         if self.block == 1:
             left -= self.inner
-            return (left, left) if 0 <= left <= 16384 else None
-        if left < 1 or (left if self.after else left + self.mac) % self.block or left - self.block > 16384:
+            return (left, left) if 0 <= left <= PLAINTEXT else None
+        if left < 1 or (left if self.after else left + self.mac) % self.block or left - self.block > PLAINTEXT:
             return None
-        return max(left - self.block, 0), min(left - 1, 16384)
+        return max(left - self.block, 0), min(left - 1, PLAINTEXT)
 
     def least(self, length: int) -> int:
         """The least bytes of plaintext in such a record, whatever padding it has; `plain` must have said that it can be."""
@@ -542,7 +556,7 @@ class Story:
 
     # There may be one for each of thousands of connections.
     __slots__ = (
-        "number", "steps", "trail", "dropped", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
+        "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
         "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn",
@@ -552,7 +566,6 @@ class Story:
         self.number = number
         self.steps: List[Step] = []
         self.trail: List[str] = []  # the mark of each step: to see at a glance what there is none of
-        self.dropped = 0  # steps left out of their middle
         self.held = 0  # bytes of its messages that are kept and read
         self.kept = 0  # of all its messages that are kept, those that others have too apart
         self.told: List[Finding] = []  # findings made so far, with those of other rooms

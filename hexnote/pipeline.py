@@ -21,7 +21,23 @@ from hexnote.headless import UNSETTLED, Headless, Placed
 from hexnote.lengths import Lengths
 from hexnote.look import Look
 from hexnote.messages import Messages
-from hexnote.model import BODY, END, EXCERPT, HEADER, LOST, PACKET, SIDES, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import (
+    BODY,
+    END,
+    EXCERPT,
+    HEADER,
+    LOST,
+    PACKET,
+    PLAINTEXT,
+    SIDES,
+    Block,
+    Connection,
+    Delivery,
+    Finding,
+    Packet,
+    Part,
+    Prose,
+)
 from hexnote.quick import QUICK
 from hexnote.records import Reader, locate
 from hexnote.schema import Schema
@@ -42,7 +58,7 @@ _NOTHING: List[Delivery] = []  # not to be added to
 
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
-_LONG = 16384 + 5
+_LONG = PLAINTEXT + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
 _UDP = 17
@@ -211,9 +227,7 @@ class Trace:
                 yield
         finally:
             source.close()
-        if self.silent is not None:
-            self._recall(*self.silent)
-            self.silent = None
+        self._recall()
         self.strip.cut = source.cut
 
     def close(self) -> None:
@@ -254,10 +268,10 @@ class Trace:
         packet = item.packet
         if packet is None and QUICK and item.clear and item.kind == PACKET and self.look.at(item):
             packet = item.packet
-        if self.silent is not None:
-            if packet is None or not packet.consistent:
-                self._recall(*self.silent)
+        if packet is not None and packet.consistent:
             self.silent = None
+        else:
+            self._recall()
         if packet is not None:
             if not self._carries(item, packet):
                 self._usual(item, packet)
@@ -278,27 +292,39 @@ class Trace:
     def _acknowledges(self, entry: Entry) -> bool:
         """The same as `_item` for a packet that says nothing but that bytes have arrived, which a third of a long trace do, in
         the fewest steps; False, and nothing done, where there may be more to it."""
-        headers, head = entry[6], entry[2]
-        flow, stream = self.flows.direction(headers[15])
-        if flow is None or stream is None or not self.shown or not self.verifier.even:
+        _, text, head, _, _, _, seen = entry
+        if seen is None:
+            return False
+        headers, consistent = seen
+        end = headers[layers.END]
+        if headers[layers.FLAGS] != "A" or headers[layers.START] < end or not consistent:
+            return False
+        if not self.shown or not self.verifier.even:
+            return False
+        flow, stream = self.flows.direction(headers[layers.KEY])
+        if flow is None or stream is None:
             return False
         connection = flow.connection
         story, side = connection.story, stream.side
         if (
-            not connection.reviewed or connection.session is None or story is None or headers[13] != story.ttl[side]
+            not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
             or head and not self.headless.named(connection.number)
-            or not self.flows.acknowledges(flow, stream, headers[10], headers[11], headers[12])
+            or not self.flows.acknowledges(flow, stream, headers[layers.SEQ], headers[layers.ACK], headers[layers.WINDOW])
         ):
             return False
         self.count += 1
-        story.ipid[side] = headers[14]
-        self.renderer.rows(entry[1])
-        self.verifier.agrees(None, headers[5], headers[17])
+        story.ipid[side] = headers[layers.IPID]
+        self.renderer.rows(text)
+        self.verifier.agrees(None, headers[layers.SRC], end)
         self.silent = (entry, self.count, flow, stream)
         return True
 
-    def _recall(self, entry: Entry, number: int, flow: Flow, stream: Stream) -> None:
-        """Have a packet that was passed by `_acknowledges` as if it had come as any other: what follows asks for it."""
+    def _recall(self) -> None:
+        """Have a packet that was passed by `_acknowledges`, if any, as if it had come as any other: what follows asks for it."""
+        if self.silent is None:
+            return
+        entry, number, flow, stream = self.silent
+        self.silent = None
         packet = self.packet = self.source.block(entry).packet
         packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
         self.flow, self.verifier.agreed = flow, packet
@@ -329,9 +355,8 @@ class Trace:
         story.ipid[side] = packet.ipid
         length, offset = packet.captured, packet.offset or 0
         connection.readers[side].places.add(offset, length, number, start)
-        parts: List[Part] = []
         findings: List[Finding] = []
-        self._feed(connection, flow, side, offset, data, length, packet, parts, findings)
+        parts = self._read(connection, flow, side, offset, data, length, packet, findings)
         self.renderer.block(block, packet, connection, parts, False, (), findings)
         if findings:
             self._note_errors(findings)
@@ -612,38 +637,26 @@ class Trace:
 
     def _hear(self, connection: Connection, flow: Flow, delivery: Delivery, findings: List[Finding]) -> List[Part]:
         """What bytes of a stream, or a hole in it, make known."""
-        packet, data = delivery.packet, delivery.data
+        packet, data, side, offset = delivery.packet, delivery.data, delivery.side, delivery.offset
         if data is not None and packet is not None:
-            return self._read(connection, flow, delivery.side, delivery.offset, data, packet, delivery.at, findings)
-        parts: List[Part] = []
-        self._feed(connection, flow, delivery.side, delivery.offset, data, delivery.length, packet, parts, findings)
-        return parts
+            connection.readers[side].places.add(offset, delivery.length, packet.number, delivery.at)
+            if connection.reset is not None:
+                found = self.doctor.behind(connection.reset, side, offset, packet)
+                if found is not None:
+                    connection.reset = None
+                    findings.append(found)
+        return self._read(connection, flow, side, offset, data, delivery.length, packet, findings)
 
     def _read(
-        self, connection: Connection, flow: Flow, side: int, offset: int, data: bytes, packet: Packet, at: int,
-        findings: List[Finding],
-    ) -> List[Part]:
-        """The same of bytes from stream offset `offset` on, which stand in a packet at dump offset `at`."""
-        parts: List[Part] = []
-        length = len(data)
-        connection.readers[side].places.add(offset, length, packet.number, at)
-        if connection.reset is not None:
-            found = self.doctor.behind(connection.reset, side, offset, packet)
-            if found is not None:
-                connection.reset = None
-                findings.append(found)
-        self._feed(connection, flow, side, offset, data, length, packet, parts, findings)
-        return parts
-
-    def _feed(
         self, connection: Connection, flow: Flow, side: int, offset: int, data: Optional[bytes], length: int,
-        packet: Optional[Packet], parts: List[Part], findings: List[Finding],
-    ) -> None:
+        packet: Optional[Packet], findings: List[Finding],
+    ) -> List[Part]:
+        """What a direction's bytes from stream offset `offset` on, which are in their place, are part of."""
+        parts: List[Part] = []
         reader = connection.readers[side]
         if not reader.fed:
             connection.session.whole[side] = flow.streams[side].whole
         reader.feed(offset, data, length, parts)
-        story, tells = connection.story, self.teller.part
         for part in parts:
             if not part.problems:
                 kind = part.kind
@@ -655,14 +668,10 @@ class Trace:
                         continue  # nor does the end of one in clear
                 elif not part.done and kind != LOST or kind == BODY and part.record is not None and part.record.encrypted:
                     continue
-                if story is not None and packet is not None:  # the usual case of what `_diagnose` does
-                    step = tells(story, part, packet.number, packet.header)
-                    if step is not None:
-                        findings += self.doctor.step(story, step)
-                    continue
             self._diagnose(connection, part, packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)
+        return parts
 
     def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:
         """What a part that is complete makes known of its connection."""
@@ -676,9 +685,7 @@ class Trace:
         if story is not None and packet is not None:
             step = self.teller.part(story, part, packet.number, packet.header)
             if step is not None:
-                found = self.doctor.step(story, step)
-                if found:
-                    findings += found
+                findings += self.doctor.step(story, step)
 
     def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""

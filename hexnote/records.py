@@ -8,11 +8,27 @@ incomplete unit, and goes on behind a hole wherever declared lengths say how.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, List, Optional, Sequence, Set, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.messages import BODIES, Messages, message_name
-from hexnote.model import BODY, BUFFER, EARLY, END, HEADER, LOST, MESSAGE, OTHER, Context, Field, Form, Message, Part, Record
+from hexnote.model import (
+    BODY,
+    BUFFER,
+    EARLY,
+    END,
+    HEADER,
+    LOST,
+    MESSAGE,
+    OTHER,
+    PLAINTEXT,
+    Context,
+    Field,
+    Form,
+    Message,
+    Part,
+    Record,
+)  # fmt: skip
 from hexnote.quick import QUICK
 from hexnote.session import (
     APPLICATION_DATA,
@@ -36,8 +52,6 @@ PIECES = 4096
 FREE_DECODES = 64
 
 _header = Struct(">BHH").unpack_from  # type, version, length
-# A whole record in clear may not be longer (RFC 8446 section 5.1); a longer one has an END, whatever it is.
-_PLAIN = 16384
 
 _SIDES = ("client", "server")
 _TDS = 0x12  # type of the TDS packets that hold a handshake
@@ -120,17 +134,14 @@ class Reader:
                 if data is None:
                     self._lose(parts)
                     return
+                head = b""
                 if self.started and self.synced and not self._head:
-                    if QUICK:
-                        pos = self._whole(pos, end, data, pos - offset, "", parts)
-                        if pos == end:
-                            return
-                    at = pos - offset
-                    head = data[at : at + 5]
-                    if len(head) == 5 and plausible(head):
-                        pos = self._opens(pos, pos, head, "", parts)
-                    else:
-                        pos = self._begin(pos, end, data[at:] if at else data, parts)
+                    pos = self._whole(pos, end, data, pos - offset, "", parts)
+                    if pos == end:
+                        return
+                    head = data[pos - offset : pos - offset + 5]
+                if len(head) == 5 and plausible(head):
+                    pos = self._opens(pos, pos, head, "", parts)
                 else:
                     pos = self._begin(pos, end, data[pos - offset :], parts)
                 record = self.record
@@ -237,7 +248,7 @@ class Reader:
         if plausible(head):
             note = "" if self.started else self._starts(start)
             self.started = self.synced = True
-            after = self._whole(pos, end, data, 0, note, parts) if QUICK and not had else pos
+            after = pos if had else self._whole(pos, end, data, 0, note, parts)
             return after if after > pos else self._opens(start, pos, head, note, parts)
         if self._is_ssl2(head):
             return self._opens_ssl2(start, pos, head, parts)
@@ -253,7 +264,7 @@ class Reader:
     def _whole(self, pos: int, end: int, data: bytes, at: int, note: str, parts: List[Part]) -> int:
         """Records that lie whole in `data[at:]`, which stands at stream offset `pos`: read at one go, most of all records. Where
         the first other one begins is returned, or a message that goes on; nothing but bytes of a record stands before it."""
-        if self.keep or self._message is not None or self._skip or self._wrap:
+        if self.keep or self._message is not None or self._skip or self._wrap or not QUICK:
             return pos
         side, session = self.side, self.session
         fields = self.messages.record_header(data, 5, self.ctx)
@@ -261,7 +272,7 @@ class Reader:
             kind, version, size = _header(data, at)
             behind = pos + 5
             after = behind + size
-            if after > end or not (20 <= kind <= 24 and 0x0300 <= version <= 0x0304 and size <= _PLAIN):
+            if after > end or not (20 <= kind <= 24 and 0x0300 <= version <= 0x0304 and size <= PLAINTEXT):
                 break
             if session.bare[side]:
                 break  # a suite that encrypts nothing: what is in clear is read by others
@@ -607,16 +618,14 @@ class Reader:
             elif record.format == "ssl2":
                 self.session.learn_ssl2(buf)
 
-    def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], Sequence[Tuple[int, int, str]]]:
+    def _decode_small(self, record: Record, buf: Any) -> Tuple[List[Field], List[Tuple[int, int, str]]]:
+        ctx = self.context()
         size = record.length - record.header
         if record.format == "ssl2":
-            ctx = self.context()
-            return self.messages.ssl2(buf, size, self._padding, ctx), ctx.problems
-        known = self.messages.short(record.type or 0, size, buf)
-        if known is not None:
-            return known, ()
-        ctx = self.context()
-        return self.messages.body(record.type or 0, buf, size, ctx), ctx.problems
+            fields = self.messages.ssl2(buf, size, self._padding, ctx)
+        else:
+            fields = self.messages.body(record.type or 0, buf, size, ctx)
+        return fields, ctx.problems
 
     def _finish(self, record: Record, parts: List[Part]) -> None:
         self.record = None

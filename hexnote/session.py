@@ -79,6 +79,7 @@ from hexnote.spans import Hole
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE = 1, 2, 11, 12, 14, 16
 ENCRYPTED_EXTENSIONS = 8
+_CERTIFICATE_TYPES = {1: "openpgp", 2: "raw_public_key"}
 # Messages in clear of which a resumed handshake has none.
 _FULL = frozenset((CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE))
 CLIENT, SERVER = 0, 1
@@ -464,13 +465,10 @@ class Session:
 
 def _certificates(bodies: Dict[int, bytes]) -> Tuple[str, str]:
     """The server's answer on certificates: their kinds, by who shows them (RFC 7250 section 4.2, RFC 6091)."""
-    both = bodies.get(CERT_TYPE)
+    both = bodies.get(CERT_TYPE) or b"\0"
     client = bodies.get(CLIENT_CERTIFICATE_TYPE) or both
     server = bodies.get(SERVER_CERTIFICATE_TYPE) or both
-    return _CERTIFICATES.get(client[0], "x509") if client else "x509", _CERTIFICATES.get(server[0], "x509") if server else "x509"
-
-
-_CERTIFICATES = {1: "openpgp", 2: "raw_public_key"}
+    return _CERTIFICATE_TYPES.get(client[0], "x509"), _CERTIFICATE_TYPES.get(server[0], "x509")
 
 
 @lru_cache(64)

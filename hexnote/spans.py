@@ -142,6 +142,16 @@ class Patchy:
         return "".join(told)
 
 
+def without(buf: bytes, gaps: List[Tuple[int, int]]) -> Patchy:
+    """The buffer as if the bytes of these ranges, ascending and disjoint, were missing."""
+    parts: List[Tuple[Optional[bytes], int]] = []
+    at = 0
+    for start, end in gaps:
+        parts += [(buf[at:start], start - at), (None, end - start)]
+        at = end
+    return Patchy([*parts, (buf[at:], len(buf) - at)])
+
+
 class Pieces:
     """The places of one direction's bytes: stream offset to packet number and dump offset.
 

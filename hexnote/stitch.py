@@ -242,34 +242,20 @@ class Stream:
     # ---------------------------------------------------------------- payload in
 
     def continues(self, packet: Packet, seq: int, data: bytes, at: int) -> bool:
-        """`place` and `follows` for a packet whose whole payload is `data`, one byte at least at dump offset `at`, with sequence
+        """`place` and `add` for a packet whose whole payload is `data`, one byte at least at dump offset `at`, with sequence
         number `seq` and without SYN, FIN and RST: if it is the next one of the stream and nothing waits. False, and nothing
         done, if not."""
-        base, start = self.base, self.next
-        if base is None or self.queue or self._floating or seq - base - start & MASK:
+        base = self.base
+        if base is None or self.queue or self._floating or seq - base - self.next & MASK:
             return False
-        length = packet.captured = len(data)
-        packet.offset = start
+        packet.offset = self.next
         self.segments += 1
-        self.begins = at
-        end = self.next = start + length
-        if end > self.high:
-            self.high = end
-        if length == 1 and self.peer.window == 0:
-            self._probe = start
-        self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
+        self._follow(packet, data, at)
         return True
 
-    def follows(self, packet: Packet, data: bytes, at: int) -> bool:
-        """Takes payload bytes of a packet that was placed, if they are the next ones of the stream and nothing waits:
-        `data`, one byte at least, stands at its dump offset `at`. False, and nothing done, if they are not."""
-        offset = packet.offset
-        if offset is None or self.queue:
-            return False
-        start = self.next
-        if offset + at - packet.start != start:
-            return False
-        length = len(data)
+    def _follow(self, packet: Packet, data: bytes, at: int) -> None:
+        """Hands on `data`, at dump offset `at` of a packet, as the next bytes of the stream."""
+        start, length = self.next, len(data)
         packet.captured += length
         self.shown = self.next = end = start + length
         if end > self.high:
@@ -277,12 +263,13 @@ class Stream:
         if length == 1 and self.peer.window == 0:
             self._probe = start
         self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
-        return True
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
-        if data and self.follows(packet, data, at):
-            return [Delivery(self.side, self.next - len(data), data, len(data), packet, at)]
+        start = self.next
+        if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
+            self._follow(packet, data, at)
+            return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
         if data:
             packet.captured += len(data)

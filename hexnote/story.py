@@ -16,6 +16,7 @@ from hexnote.model import (
     LOST,
     MESSAGE,
     OTHER,
+    PLAINTEXT,
     SEALED,
     Connection,
     Form,
@@ -34,7 +35,7 @@ LENGTHS = 64
 # Bytes of messages that are kept: of one message, of one connection, of all together.
 MESSAGE_BYTES, STORY_BYTES, ALL_BYTES = 1 << 16, 1 << 18, 32 << 20
 # TLS 1.3 allows records of 2^14 + 256 bytes (RFC 8446 section 5.2), those before it 2^14 + 2048.
-_LONG = 16384 + 256
+_LONG = PLAINTEXT + 256
 # Of an alert, a heartbeat or another short record.
 BODY_BYTES = 64
 # Chains are the same in most connections of a trace: so many are shared.
@@ -165,7 +166,7 @@ class Teller:
                 return self._data(story, part.side, record, packet)
             if record.encrypted:
                 return self._sealed(story, part.side, record, packet)
-            if record.length > 16389:
+            if record.length - record.header > PLAINTEXT:
                 self._long(story, part.side, record)
             return None
         if kind == BODY:
@@ -197,27 +198,27 @@ class Teller:
                 # TLS 1.3 says TLS 1.2 in its records, and 1.0 in those of first hellos: only older ones are believed.
                 story.version = act.version if act.version in (0x0300, 0x0301, 0x0302) else None
                 story.suite = act.suite
-            if act.name == "finished" and side and story.finished is None:
-                story.finished = step
         else:
             step = Step(_CONTENT.get(act.type, "record"), side, act.frame or 0)
             step.size = act.length or 0
             step.level, step.description = act.level, act.description
         step.type = act.type if step.kind != "message" else None
         step.version = act.version
-        (follow_message if step.kind == "message" else follow)(story, step)
         self._add(story, step, step.mark)
         if step.name == "server_hello" and story.courses:
             story.courses[-1].version, story.courses[-1].suite = story.version, story.suite
         return step
 
     def _add(self, story: Story, step: Step, mark: str) -> Step:
-        """Takes a step, which was followed where it may belong to a handshake, into the story."""
+        """Takes a step into the story, and into the handshake that it belongs to."""
+        if step.kind == "message":
+            follow_message(story, step)
+        else:
+            follow(story, step)
         steps = story.steps
         steps.append(step)
         story.trail.append(mark)
         if len(steps) > MOST:
-            story.dropped += len(steps) - HEAD - TAIL
             del steps[HEAD:-TAIL], story.trail[HEAD:-TAIL]
         return step
 
@@ -247,7 +248,6 @@ class Teller:
         if record.missing:
             step.missing = record.missing
         step.lengths = [size]
-        follow(story, step)
         return self._add(story, step, "data")
 
     def _long(self, story: Story, side: int, record: Record) -> None:
@@ -268,7 +268,6 @@ class Teller:
         if record.finished:
             step.finished = True
         step.places = tuple(story.finds[side](offset, offset + length))
-        follow(story, step)
         self._add(story, step, SEALED.get(kind, "sealed"))
         return step if kind == 21 or kind == 24 else None
 
@@ -301,7 +300,6 @@ class Teller:
         if part.buffer:
             step.buffer = part.buffer
         step.places = self._places(story, part, record.offset, record.offset + record.length)
-        (follow_message if step.kind == "message" else follow)(story, step)
         return self._add(story, step, mark)
 
     def _message(self, story: Story, part: Part, packet: int, header: bytes) -> Optional[Step]:
@@ -335,9 +333,6 @@ class Teller:
                 step.dated = facts.date(header)
         elif self._keep:
             self._kept(story, part.buf, size)
-        if side and name == "finished" and story.finished is None:
-            story.finished = step
-        follow_message(story, step)
         return self._add(story, step, name)
 
     def _read(self, story: Story, step: Step, buf: Any, form: Optional[Form]) -> None:
@@ -380,7 +375,6 @@ class Teller:
         if kind == "other":
             step.data = bytes(part.buf[:256])
             step.places = self._places(story, part, part.lo, part.hi)
-        follow(story, step)
         return self._add(story, step, kind)
 
     def _places(self, story: Story, part: Part, lo: int, hi: int) -> Places:

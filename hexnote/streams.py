@@ -157,15 +157,11 @@ class Flows:
         if known is None or not plain and "S" in packet.flags:
             known = self._open(packet, known)
         flow, stream = known
-        clock = self._clock = flow.last = self._clock + 1
-        if not clock % _OFTEN:
+        self._hear(flow, stream, packet.window, packet.ack)
+        if not self._clock % _OFTEN:
             self._weigh()
         packet.stream = flow.connection.number
         packet.side = stream.side
-        stream.window = packet.window
-        ack, peer = packet.ack, stream.peer
-        if ack is not None and ack != peer.ack:
-            peer.acknowledge(ack)
         stream.place(packet, plain)
         if (stream.fin is not None or not plain) and not flow.connection.closed:
             self._closes(flow, stream, packet)
@@ -178,31 +174,29 @@ class Flows:
     def acknowledges(self, flow: Flow, stream: Stream, seq: int, ack: int, window: int) -> bool:
         """What `add` does with a packet of this direction that has no payload and no flag but ACK, if it has a place and does
         nothing but acknowledge; False, and nothing done, where there may be more to it."""
-        clock = self._clock + 1
-        if stream.fin is not None or stream.events or not clock % _OFTEN or not stream.passes(seq):
+        if stream.fin is not None or stream.events or not (self._clock + 1) % _OFTEN or not stream.passes(seq):
             return False
-        self._clock = flow.last = clock
-        stream.window = window
-        peer = stream.peer
-        if ack != peer.ack:
-            peer.acknowledge(ack)
+        self._hear(flow, stream, window, ack)
         return True
 
     def carries(self, flow: Flow, stream: Stream, packet: Packet, data: bytes, at: int) -> bool:
-        """What `add` does with a packet of this direction without SYN, FIN and RST, and `Stream.follows` with its payload, all of
+        """What `add` does with a packet of this direction without SYN, FIN and RST, and `Stream.add` with its payload, all of
         which is `data`, one byte at least at dump offset `at`: if it is what comes next there, and does nothing else but
         acknowledge. False, and nothing done, where there may be more to it."""
-        clock, seq, ack = self._clock + 1, packet.seq, packet.ack
-        if seq is None or ack is None or stream.fin is not None or stream.events or not clock % _OFTEN \
+        seq = packet.seq
+        if seq is None or stream.fin is not None or stream.events or not (self._clock + 1) % _OFTEN \
                 or not stream.continues(packet, seq, data, at):
             return False
-        self._clock = flow.last = clock
         packet.stream, packet.side = flow.connection.number, stream.side
-        stream.window = packet.window
-        peer = stream.peer
-        if ack != peer.ack:
-            peer.acknowledge(ack)
+        self._hear(flow, stream, packet.window, packet.ack)
         return True
+
+    def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:
+        """A packet of this direction came, with this window and acknowledgement number."""
+        self._clock = flow.last = self._clock + 1
+        stream.window = window
+        if ack is not None and ack != stream.peer.ack:
+            stream.peer.acknowledge(ack)
 
     def follow(self, packet: Packet, head: Packet, place: int) -> Optional[Flow]:
         """Places a later IP fragment: its payload bytes stand `place` bytes behind the first of `head`,

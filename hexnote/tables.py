@@ -22,7 +22,7 @@ from hexnote.schema_pack import pack
 
 def made() -> Dict[str, Tuple[str, bytes]]:
     """The tables: by name the mark of what each was made of and by, and what it is."""
-    grammars = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
+    grammars = resources.folder("dumps")
     tables = {NAME: (resources.mark(LANGUAGE, *ordered(grammars)), _written(compiled(grammars)))}
     presentation = resources.text("presentation.lark")
     schema = Schema(presentation, resources.read, resources.listing, {}, lambda node, width=0: node)

@@ -97,12 +97,6 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     if connection.pseudo:
         return out
     streams = flow.streams
-    readers = connection.readers
-    one, other = streams
-    if one.whole and other.whole and one.next and other.next and (readers[0].count or readers[1].count) and not (
-        connection.evicted or one.gap_bytes or other.gap_bytes or one.snapped_bytes or other.snapped_bytes
-    ):
-        return out  # it lacks nothing
     part = connection.evicted or connection.torn  # what is missing may be told as another connection's
     sure = "likely" if part else "proven"
     if connection.evicted:
@@ -112,6 +106,7 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
             "another connection", "", _alone(connection)))
     gaps = [s.gap_bytes for s in streams]
     snapped = [s.snapped_bytes for s in streams]
+    known = any(s.next for s in streams)  # some of its bytes are
     if any(gaps):
         out.append(Finding(
             "gap", "warning", number, "unknown", sure,
@@ -122,19 +117,19 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
             "snapped", "warning", number, "unknown", "proven",
             f"packets are shown cut short: {_by_side(snapped)} are not in the dump", "",
             "capture again with -s 0, and leave no rows out"))
-    if any(s.next for s in streams) and not all(s.next or s.syns or s.window is not None for s in streams):
+    if known and not all(s.next or s.syns or s.window is not None for s in streams):
         seen = SIDES[0] if streams[0].next else SIDES[1]
         out.append(Finding(
             "one-sided", "warning", number, "unknown", sure,
             f"only the {seen}'s direction {'was seen of it' if part else 'is in the trace'}", "",
             "capture both directions (no filter on source or destination alone)"))
-    if not any(s.whole for s in streams) and any(s.next for s in streams):
+    if known and not any(s.whole for s in streams):
         text = "the trace begins inside this connection: no SYN was seen"
         if connection.torn:
             text = ("no SYN was seen: the trace begins inside this connection, or what came before was told as another one, which "
                     "was let go (eviction)")
         out.append(_note("midstream", number, text, ()))
-    if any(s.next for s in streams) and not any(r.count for r in readers):
+    if known and not any(r.count for r in connection.readers):
         out.append(_note("not-tls", number, "no TLS was found in this connection", ()))
     return out
 

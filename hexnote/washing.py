@@ -20,7 +20,8 @@ _DIRT = Late(
     rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|u20|x1b|xa0|033|e\[)|\^\[\["
 )
 _CLEAN = bytes(set(range(256)) - set(b"\x08\x1b\xc2\xe2\xef&\r\xa0=\\^"))  # what no branch of it begins with
-_TAGGED = Late(rb"(?![^\n<]{0,100}0x)[^\n<]{0,100}" + _TAG)  # before the row, that is: a text column may hold anything
+_TAGGED = Late(_TAG)
+_LEADING = 100  # a tag counts at the beginning of a line, and before the row: a text column may hold anything
 
 _SIGN = Late(
     rb"(?P<gone>(?:\\u001b|\\x1b|\\033|\\e|\^\[)\[[0-9;]{0,20}[A-Za-z]"
@@ -49,10 +50,10 @@ def dirty(text: bytes, pos: int, end: int) -> bool:
     if text[pos:end].translate(None, _CLEAN) and _DIRT.search(text, pos, end) is not None:
         return True
     tag = text.find(b"<", pos, end)
-    if tag < 0:
+    if not 0 <= tag - pos <= _LEADING:
         return False
-    row = text.find(b"0x", pos, min(tag, pos + 102))
-    return (row < 0 or text.find(b"\n", pos, row) >= 0) and _TAGGED.match(text, pos, end) is not None
+    before = text[pos:tag]
+    return b"0x" not in before and b"\n" not in before and _TAGGED.match(text, tag, end) is not None
 
 
 def wash(text: bytes) -> Tuple[bytes, List[int]]:

@@ -11,10 +11,11 @@ from conftest import SAMPLES
 from support import load
 
 from hexnote import facts
-from hexnote.model import Context, Form, Hello
+from hexnote.model import Context, Form, Hello, Node
 from hexnote.pipeline import Annotator
 from hexnote.quick import QUICK
 from hexnote.render.text import Text
+from hexnote.spans import without
 
 Call = Tuple[bytes, int, int, str, Tuple[Any, ...]]
 NAMES = ("tls12-rsa.txt", "tls13-full.txt", "client-certificate.txt", "ssl3.txt", "tls13-hello-retry.txt")
@@ -73,3 +74,20 @@ def test_changed_bytes_do_not_get_the_fields_of_others(name: str) -> None:
                 known += 1
                 same_facts(called, bytes(changed), got)
     assert known > 50, "no form was met again: this test would not fail"
+
+
+def test_gaps_of_a_message_cut_short() -> None:
+    """Free fields may go on behind the bytes that are there: what is left of them is missing, and nothing else."""
+    free, fixed = Node("random"), Node("length")
+    free.free = True
+    form = Form([(fixed, 0, 4, 0, -1), (free, 4, 10, 0, -1), (free, 6, 8, 1, -1), (fixed, 10, 12, 0, -1), (free, 12, 20, 0, -1)])
+    buf = bytes(range(20))
+    for size in range(len(buf) + 1):
+        there = buf[:size]
+        gaps = form.gaps(size)
+        assert gaps == [(start, min(end, size)) for start, end in ((4, 10), (12, 20)) if start < size]
+        holed = without(there, gaps)
+        assert len(holed) == size
+        missing = {at for start, end in gaps for at in range(start, end)}
+        assert [at for at in range(size) if not holed.known(at, at + 1)] == sorted(missing)
+        assert all(holed[at] == there[at] for at in range(size) if at not in missing)

@@ -19,7 +19,7 @@ from hexnote.schema import Schema
 from hexnote.schema_pack import pack, unpack
 from hexnote.tables import made
 
-GRAMMARS = {name: resources.text(f"dumps/{name}") for name in resources.listing("dumps")}
+GRAMMARS = resources.folder("dumps")
 FILES = [f"{folder}/{name}" for folder in ("tls", "tls/extensions", "prefaces") for name in resources.listing(folder)]
 
 

@@ -200,7 +200,7 @@ def _path(read: List[Any]) -> List[int]:
 
 def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[int], where: Any) -> Iterator[Finding]:
     last = read[path[-1]]
-    if last.self_issued or last.is_ca or last.version == 1 and len(path) > 1:
+    if last.is_ca or last.version == 1 and len(path) > 1:
         return
     if course.request is not None and course.request.facts is not None:
         listed: Set[Any] = {story.name_of(der)[1] for _, _, der in course.request.facts.authorities}

@@ -41,10 +41,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, finding, plural
+from hexnote.model import PLAINTEXT, SIDES, VERSIONS, Course, Finding, Step, Story, finding, plural
 
-_PLAIN = 16384  # RFC 5246 section 6.2.1
-_SEALED, _SEALED13 = _PLAIN + 2048, _PLAIN + 256
+_SEALED, _SEALED13 = PLAINTEXT + 2048, PLAINTEXT + 256
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -64,7 +63,7 @@ def end(story: Story) -> Iterator[Finding]:
     if course is not None and course.version in (0x0300, 0x0301):
         yield from _countermeasures(story, course)
     for side, size, clear, places in story.long:
-        limit = _PLAIN if clear else _SEALED13 if story.version == 0x0304 else _SEALED
+        limit = PLAINTEXT if clear else _SEALED13 if story.version == 0x0304 else _SEALED
         if size > limit:
             yield _oversize(story, side, size, limit, VERSIONS.get(story.version or 0, ""), places)
 
@@ -130,7 +129,7 @@ def _countermeasures(story: Story, course: Course) -> Iterator[Finding]:
     protection = story.lengths.protection(course.suite, course.version, etm)
     if protection is None or protection.block < 2 or answer.facts.compressions[:1] not in ((0,), ()):
         return
-    least, full = protection.sealed(0), protection.sealed(_PLAIN)
+    least, full = protection.sealed(0), protection.sealed(PLAINTEXT)
     for side in (0, 1):
         sizes, first = _sizes(story, side)
         if least not in sizes or all(n == least for n in sizes):

@@ -57,7 +57,7 @@ _CAPTURE = "capture at both ends and compare: did the end whose address it bears
 def end(story: Story) -> Iterator[Finding]:
     """By the FINs and RSTs."""
     if "RST" in story.trail:
-        reset = next(s for s in story.steps if s.kind == "RST")
+        reset = story.steps[story.trail.index("RST")]
         injected = _injected(story, reset)
         if injected is not None:
             yield injected
@@ -103,14 +103,12 @@ def _when(step: Step) -> int:
 def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
     """The closing alert of a side, sent before a step; in TLS 1.3 the last record where it is as long as an alert."""
     for step in reversed(story.steps):
-        if step.side != side:
+        if step.side != side or _when(step) > before.packet:
             continue
         if step.kind == "data":
-            if _when(step) <= before.packet:
-                return step if _alert13(story, step) else None
-        elif step.type == 21 and (step.kind == "sealed" or step.kind == "alert" and (step.level == 2 or step.description == 0)):
-            if _when(step) <= before.packet:
-                return step
+            return step if _alert13(story, step) else None
+        if step.type == 21 and (step.kind == "sealed" or step.kind == "alert" and (step.level == 2 or step.description == 0)):
+            return step
     return None
 
 

@@ -188,7 +188,7 @@ def _after(story: Story) -> List[Step]:
     finished = [False, False]
     found: List[Step] = []
     if story.trail.count(SEALED_HANDSHAKE) < 3:
-        return found
+        return found  # no more than the two Finished
     for step in story.steps:
         if step.kind == "sealed" and step.type == 22:
             if not finished[step.side]:

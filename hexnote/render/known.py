@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import ARRAY, GROUP, MISSING, Block, Field, Node, Packet, Part, Record, describe
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields
+from hexnote.render.lines import escaped
 from hexnote.render.places import fields_from, peek
 from hexnote.render.words import (
     LONG,
@@ -28,7 +29,7 @@ from hexnote.render.words import (
 
 _HEADS = 2048  # record headers
 _ALIKE = 512  # of those that differ in their length alone
-_LABELS = 1024  # of encrypted bodies, and lines on their ends
+_LABELS = 1024  # of encrypted bodies
 _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
 
@@ -37,21 +38,27 @@ _ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marke
 
 Notes = Sequence[Tuple[int, bytes]]  # with how many rows below the first one they stand
 _NOTHING: Notes = ()
+# What is said of an encrypted body behind its name, where it does not begin: with gaps for numbers.
+_ENDS, _IN_SIGHT, _GOES_ON, _AT = " ends", f" ends{SINCE}", " goes on: bytes %d to %d of %d", " goes on at byte %d of %d"
 # For labels of so many characters, the lines with them, with a gap where they stand.
 Lined = Dict[int, bytes]
 # The bytes of a record header, the column where it begins, the table; of an encrypted one, what is known of it, and where its
 # body is told with it, whether that is a Finished.
 HeadKey = Tuple[Any, ...]
-
-
-def escaped(text: str) -> bytes:
-    """Notes as they are written."""
-    return text.encode("ascii", "backslashreplace")
+# The node and the depth of an encrypted body, the type of its record, the table, the columns where the carets begin and end, and
+# what is said: behind the name, with gaps for numbers; where the body begins, whether it is a Finished, whether it goes on in a
+# later packet, whether it has more than a byte.
+SealedKey = Tuple[Node, int, Optional[int], Carets, int, int, Any]
 
 
 def gap(before: bytes, behind: bytes) -> bytes:
     """Lines with a gap for a label."""
     return before.replace(b"%", b"%%") + b"%b" + behind.replace(b"%", b"%%")
+
+
+def written(row: int, notes: Dict[int, List[str]]) -> Notes:
+    """Notes by rows, as they are written below row number `row`."""
+    return [(at - row, escaped("".join(said))) for at, said in sorted(notes.items())]
 
 
 class Head:
@@ -97,7 +104,7 @@ class Alike:
     def __init__(self, words: Wording, remarks: bytes, notes: Notes, length: Label) -> None:
         self.words = words
         self.remarks = remarks
-        self.notes = notes  # on all fields but the last one, the length, whose line belongs to the last of these
+        self.notes = notes  # on all fields but the last one, the length
         self.length = length
 
 
@@ -111,7 +118,6 @@ class Known(Fields):
         self._begun: Dict[Any, Notes] = {}  # notes on record headers, without their last field
         self._titles: Dict[Tuple[str, int], str] = {}  # headings of messages, by name and length
         self._labels: Dict[Any, Label] = {}  # of encrypted bodies
-        self._ends: Dict[Any, bytes] = {}  # lines on where those end
         self._said: Dict[Tuple[Carets, Node, bytes, int, int, int], str] = {}  # of short fields in one row
 
     def _forget(self) -> None:
@@ -173,13 +179,9 @@ class Known(Fields):
         size = buf[3] << 8 | buf[4]
         said = label.text % (size, size)
         line = label.lines.get(len(said))
-        if line is not None:
-            said = line % said
-        else:
-            c0 = c0 + 3 & 15
-            said = self._fit(label, said, table, c0, c0 + 2, part.fields[-1])
-        down, above = alike.notes[-1]
-        return [*alike.notes[:-1], (down, above + said)]
+        at = c0 + 3 & 15
+        said = self._fit(label, said, table, at, at + 2, part.fields[-1]) if line is None else line % said
+        return _joined(alike.notes, c0 + 3 >> 4, said)
 
     def _fit(self, label: Label, said: bytes, table: Carets, c0: int, c1: int, field: Field) -> bytes:
         """What `_beside` makes of a label with its numbers, the first one that has so many characters. Where it stands depends on
@@ -200,21 +202,19 @@ class Known(Fields):
         key = (part.buf[:3], c0, table, field[0])
         begun = self._begun.get(key)
         down, column = c0 + field[1] >> 4, c0 + field[1] & 15
-        if begun is not None:
+        length = b""  # the note on that one, where it stands in one row
+        if column + field[2] - field[1] <= 16:
             length = escaped(self._one(table, field, part.buf[field[1] : field[2]], column))
-            return [*begun[:-1], (down, begun[-1][1] + length)]
+        if begun is not None:
+            return _joined(begun, down, length)
         taught = len(self._taught)
         fresh: Dict[int, List[str]] = {}
         self._told(part.fields[:-1], shape, delta, part, packet, fresh)
-        begun = [(each - row, escaped("".join(fresh[each]))) for each in sorted(fresh)]
+        begun = written(row, fresh)
         self._told(part.fields[-1:], shape, delta, part, packet, fresh)
-        made = [(each - row, escaped("".join(fresh[each]))) for each in sorted(fresh)]
-        if taught == len(self._taught) and column + field[2] - field[1] <= 16:
-            if not begun or begun[-1][0] != down:
-                begun.append((down, b""))
-            length = escaped(self._one(table, field, part.buf[field[1] : field[2]], column))
-            if made == [*begun[:-1], (down, begun[-1][1] + length)] and len(self._begun) < _HEADS:
-                self._begun[key] = begun
+        made = written(row, fresh)
+        if taught == len(self._taught) and length and made == _joined(begun, down, length) and len(self._begun) < _HEADS:
+            self._begun[key] = begun
         return made
 
     def _title(self, part: Part) -> str:
@@ -362,84 +362,58 @@ class Known(Fields):
             stop = size
         behind = c0 + part.hi - part.lo  # where it ends, in columns from its first row on
         fold = c0 + stop - told > _ROWS
-        if not told:
-            key: Any = (node, depth, record.type, c0, behind if behind < 16 else 16, table, record.finished, stop < size)
-            numbers: Any = size
-        else:
-            key, numbers = (node, depth, record.type, c0, table), (told, stop, size)
-        if not told and size > 1 or fold and behind > 16 and wire >= 0:
-            label = self._labels.get(key) or self._sealed_label(key, part)
-            said = label.text % numbers
-            line = label.lines.get(len(said))
-            if line is not None:
-                said = line % said
-            else:
-                said = self._fit(label, said, table, c0, behind if behind < 16 else 16, part.fields[0])
-        else:
-            said = self._sealed_line(table, c0, part, record, wire)  # the end of a short one, mostly
         ends = part.hi - base >= size
+        how: Any
+        numbers: Any
+        if not told:
+            how, numbers = (record.finished, stop < size, size > 1), size
+        elif ends and behind <= 32:  # its end is in sight at its first row
+            how, numbers = _IN_SIGHT, ()
+        elif wire >= 0:
+            how, numbers = _GOES_ON, (told, stop, size)
+        else:
+            how, numbers = _AT, (told, size)
+        said = self._sealed_line((node, depth, record.type, table, c0, behind if behind < 16 else 16, how), numbers, part)
         if behind <= 16 or fold and not ends:
             return said, _NOTHING
-        full = size - told <= 32 - c0  # its end was in sight at its first row
         rest: List[Tuple[int, bytes]] = []
         last = behind - 1 >> 4
         if not fold:
             rest += [(middle, escaped(table.line(0, 16)[1])) for middle in range(1, last)]
         c1 = (behind - 1 & 15) + 1
-        if ends and (fold or not full):
-            rest.append((last, self._sealed_end(table, c1, part, record)))
+        if ends and behind > 32:
+            rest.append((last, self._sealed_line((node, depth, record.type, table, 0, c1, _ENDS), (), part)))
         else:
             rest.append((last, escaped(table.line(0, c1)[1])))
         return said, rest
 
-    def _sealed_label(self, key: Any, part: Part) -> Label:
-        """The label of `_sealed` with gaps for its numbers, kept."""
-        node = key[0]
-        name = name_of(node, part)
-        if len(key) == 5:
-            made = Label(f"{name} goes on: bytes %d to %d of %d")
-        else:
-            finished, breaks = key[6:]
-            text = opaque_label(node, name, 0, b"", finished).replace(", 0 bytes", ", %d bytes")
-            made = Label(f"{text}, goes on in a later packet" if breaks else text)
-        if len(self._labels) >= _LABELS:
-            self._labels.clear()
-        self._labels[key] = made
-        return made
-
-    def _sealed_line(self, table: Carets, c0: int, part: Part, record: Record, wire: int) -> bytes:
-        """The same line, made for this body alone."""
-        node, _, size, depth, _ = part.fields[0]
-        told, got = part.lo - part.base, part.hi - part.lo
-        stop = min(max(wire - part.base, 0), size)
-        name = name_of(node, part)
-        if not told:
-            label = opaque_label(node, name, size, b"", record.finished)
-            if stop < size and wire >= 0:
-                label += ", goes on in a later packet"
-        elif told + min(got, 32 - c0) >= size:
-            label = f"{name} ends{SINCE}"
-        elif wire >= 0:
-            label = f"{name} goes on: bytes {told} to {stop} of {size}"
-        else:
-            label = f"{name} goes on at byte {told} of {size}"
-        return escaped(self._beside(table, c0, min(c0 + got, 16), label, depth, node))
-
-    def _sealed_end(self, table: Carets, c1: int, part: Part, record: Record) -> bytes:
-        """The note under the last row of an encrypted body, up to column `c1`."""
-        node, _, _, depth, _ = part.fields[0]
-        key = (node, depth, record.type, c1, table)
-        made = self._ends.get(key)
-        if made is None:
-            made = escaped(self._beside(table, 0, c1, f"{name_of(node, part)} ends", depth, node))
-            if len(self._ends) >= _LABELS:
-                self._ends.clear()
-            self._ends[key] = made
-        return made
+    def _sealed_line(self, key: SealedKey, numbers: Any, part: Part) -> bytes:
+        """The note on an encrypted body under some columns of a row."""
+        label = self._labels.get(key)
+        if label is None:
+            if len(self._labels) >= _LABELS:
+                self._labels.clear()
+            label = self._labels[key] = Label(_sealed_label(key, part))
+        said = label.text % numbers
+        line = label.lines.get(len(said))
+        return self._fit(label, said, *key[3:6], part.fields[0]) if line is None else line % said
 
 
-def _joined(notes: Notes, below: int, said: bytes, rest: Notes) -> Notes:
-    """Notes on a header, and those on a body whose first row is so far below the header's."""
+def _sealed_label(key: SealedKey, part: Part) -> str:
+    """The label of an encrypted body, with gaps for its numbers."""
+    node, how = key[0], key[6]
+    size = part.fields[0][2]
+    name = name_of(node, part)
+    if isinstance(how, str):
+        return name + how
+    finished, breaks, _ = how
+    label = opaque_label(node, name, size, b"", finished).replace(f", {size} byte", ", %d byte")
+    return f"{label}, goes on in a later packet" if breaks else label
+
+
+def _joined(notes: Notes, below: int, said: bytes, rest: Notes = _NOTHING) -> Notes:
+    """Notes, and behind them those on what begins so many rows `below` the first one: what is `said` in that row, and the rest,
+    which count from it."""
     made = list(notes)
     if made and made[-1][0] == below:
         made[-1] = (below, made[-1][1] + said)

@@ -21,6 +21,11 @@ _LONG = 1024  # bytes of one
 _BLANK = bytes(9 if c == 9 else 32 for c in range(256))
 
 
+def escaped(text: str) -> bytes:
+    """Notes as they are written."""
+    return text.encode("ascii", "backslashreplace")
+
+
 class Lines:
     """Makes annotation lines of labels and sentences."""
 
@@ -106,7 +111,7 @@ class Lines:
             room = 20
         if len(text) <= room:
             return [f"{lead}{text}\n"]
-        plain = _wrapped(text, room, room)
+        plain = _at_blanks(text, room, room)
         if plain is not None:
             return [f"{lead}{line}\n" for line in plain]
         from textwrap import wrap
@@ -116,7 +121,7 @@ class Lines:
 
     def _wrapped(self, text: str, indent: int) -> bytes:
         """A sentence without colour as it is written. Most have been there with other digits: they are cut at the same blanks."""
-        made = text.encode("ascii", "backslashreplace")
+        made = escaped(text)
         lead = _LEADS[indent]
         if len(made) + len(lead) <= self.width:
             return b"%b%b\n" % (lead, made)
@@ -130,7 +135,7 @@ class Lines:
             if len(self._cuts) >= _CUTS:
                 self._cuts.clear()
             self._cuts[key] = Struct("sx".join(map(str, sizes)) + "s").unpack
-        return "".join(lines).encode("ascii", "backslashreplace")
+        return escaped("".join(lines))
 
     def _dye(self, lines: List[str], shade: str) -> List[str]:
         """Lines with the colour of a kind of note, behind the marker."""
@@ -181,7 +186,7 @@ class Lines:
         room = max(self.width - len(MARK), 20)
         words = text.lstrip(" ")  # what numbers are set right with stands in as `indent` does
         first = indent + len(text) - len(words)
-        plain = _wrapped(words, room - first, room - hang)
+        plain = _at_blanks(words, room - first, room - hang)
         if plain is not None:
             return [f"{MARK}{' ' * (hang if i else first)}{line}\n" for i, line in enumerate(plain)]
         from textwrap import wrap
@@ -190,7 +195,7 @@ class Lines:
         return [f"{MARK}{line.rstrip()}\n" for line in lines]
 
 
-def _wrapped(text: str, first: int, others: int) -> Optional[List[str]]:
+def _at_blanks(text: str, first: int, others: int) -> Optional[List[str]]:
     """The lines of words with one blank between them: what `wrap` does, twenty times as fast. `first` and `others`: the room
     in the lines. None where there is more to it: other blanks, a word that has to be broken."""
     if "  " in text or not text.isprintable() or text[:1] == " " or text[-1:] == " ":

@@ -13,7 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED
-from hexnote.render.known import Known, Lined, escaped, gap
+from hexnote.render.known import Known, Lined, Notes, gap, written
+from hexnote.render.lines import escaped
 from hexnote.render.places import fields_from
 from hexnote.render.words import head_of, numbered
 
@@ -90,7 +91,7 @@ class Mould:
                 label = numbered(label, node, number)
             ends = around.get(len(label))
             if ends is not None:
-                lines[index] = ends % label.encode("ascii", "backslashreplace")
+                lines[index] = ends % escaped(label)
             elif other is None:
                 return -1
             else:
@@ -178,7 +179,7 @@ class Moulds(Known):
         row = shape.row_of(part.lo + delta)
         notes: Dict[int, List[str]] = {row: [self._opening(part)]}
         self._fields(shape, delta, part, packet, notes)
-        return self._lay(out, done, below, block, row, notes)
+        return self._lay(out, done, below, block, written(row, notes))
 
     def _opening(self, part: Part) -> str:
         """What stands above the notes on a message that begins."""
@@ -186,12 +187,13 @@ class Moulds(Known):
             return ""
         return self._title(part) + "".join(self._sentence(part.note, 3) if part.note else ())
 
-    def _lay(self, out: List[bytes], done: int, below: int, block: Block, row: int, notes: Dict[int, List[str]]) -> int:
-        """Writes notes, and the rows above them. `below`: where row number `row` ends; the rest as in `_message`."""
+    def _lay(self, out: List[bytes], done: int, below: int, block: Block, notes: Notes) -> int:
+        """Writes notes, and the rows above them. `below`: where the row ends that the notes count from; the rest as in
+        `_message`."""
         text, stride = block.text, block.stride
-        for at, said in sorted(notes.items()):
-            stop = below + (at - row) * stride
-            out += text[done:stop], "".join(said).encode("ascii", "backslashreplace")
+        for down, said in notes:
+            stop = below + down * stride
+            out += text[done:stop], said
             done = stop
         return done
 
@@ -220,7 +222,7 @@ class Moulds(Known):
                 self._moulds.clear()
                 self._size = mould.size
             self._moulds[key] = mould
-        return self._lay(out, done, below, block, row, notes)
+        return self._lay(out, done, below, block, written(row, notes))
 
     def _gaps(self, field: Field, part: Part, told: List[Tuple[int, str]]) -> List[_Piece]:
         """The notes on a field whose bytes are free, with gaps for what depends on them. `told`: (rows below the first, text)."""

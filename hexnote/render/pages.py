@@ -9,7 +9,8 @@ from typing import List, Optional
 
 from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
 from hexnote.render.carets import MARK
-from hexnote.render.known import Head, HeadKey, escaped
+from hexnote.render.known import Head, HeadKey
+from hexnote.render.lines import escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 

@@ -7,7 +7,7 @@ row and told at its last.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from hexnote.model import (
     BUFFER,
@@ -29,7 +29,8 @@ from hexnote.model import (
 )
 from hexnote.quick import QUICK
 from hexnote.render.carets import MARK, AgainShape, Carets, OwnShape, Shape, own_row
-from hexnote.render.known import escaped
+from hexnote.render.known import Notes, written
+from hexnote.render.lines import escaped
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
 from hexnote.render.words import record_heading, resuming, sender
@@ -62,7 +63,7 @@ class Text(Pages):
         self._room = _HELD  # bytes that more of them may have
         self.unfinished = False  # annotations were written behind such a line
         self._lost: List[Part] = []  # holes not told yet
-        self._reviews: Dict[Any, List[Tuple[int, str]]] = {}  # notes on headers
+        self._reviews: Dict[Any, Notes] = {}  # on headers
 
     # ---------------------------------------------------------------- what the pipeline calls
 
@@ -102,7 +103,7 @@ class Text(Pages):
         else:
             self._echo(block.text, block.torn)
         for remark in remarks:
-            self._say(remark, 1, "")
+            self._say(remark)
         for finding in findings:
             self._finding(finding)
 
@@ -116,12 +117,7 @@ class Text(Pages):
         made = self._reviews.get(_looks(packet, block.offset, block.offset + len(block.data), table)) if table is not None else None
         if made is None:
             return False
-        done = 0
-        for row, said in made:
-            stop = head + (row + 1) * stride
-            self.out += text[done:stop], escaped(said)
-            done = stop
-        self._echo(text[done:])
+        self._echo(text[self._lay(self.out, 0, head + stride, block, made) :])
         return True
 
     def _explain(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
@@ -148,7 +144,7 @@ class Text(Pages):
         notes: Dict[int, List[str]] = {}
         assert packet.offset is not None
         self._tell(shape, packet.start - packet.offset, parts, packet, connection, notes)
-        self._plain(f"now readable, from packet {packet.number} (its headers left out):")
+        self._say(f"now readable, from packet {packet.number} (its headers left out):")
         skipped = False
         for row in range(shape.count):
             if row not in notes:
@@ -169,7 +165,7 @@ class Text(Pages):
     def remark(self, text: str, findings: Sequence[Finding] = ()) -> None:
         """A sentence between packets."""
         if text:
-            self._plain(text)
+            self._say(text)
         for finding in findings:
             self._finding(finding)
 
@@ -192,18 +188,16 @@ class Text(Pages):
     # ---------------------------------------------------------------- writing
 
     def _echo(self, text: bytes, torn: bool = False) -> None:
-        self.out.append(text)
         if text[-1:] == b"\n":
-            self._open = self._torn = False
-            if self._held:
-                self._release()
+            self.rows(text)
             return
+        self.out.append(text)
         if text:
             self._open = True
         self._torn = torn and self._open
 
     def _annotate(self, lines: List[str]) -> None:
-        self._write_notes("".join(lines).encode("ascii", "backslashreplace"))
+        self._write_notes(escaped("".join(lines)))
 
     def _write_notes(self, notes: bytes) -> None:
         if self._torn:
@@ -225,15 +219,11 @@ class Text(Pages):
         self.out += self._held
         self._held = []
         if self._room < 0:
-            self._plain("more notes on this line are left out: it is too long (fold -w 64 breaks it)")
+            self._say("more notes on this line are left out: it is too long (fold -w 64 breaks it)")
         self._room = _HELD
 
-    def _plain(self, text: str, indent: int = 1) -> None:
-        """A sentence on lines of its own."""
-        self._say(text, indent, "")
-
-    def _say(self, text: str, indent: int, shade: str) -> None:
-        """A sentence in a colour."""
+    def _say(self, text: str, indent: int = 1, shade: str = "") -> None:
+        """A sentence on lines of its own, in a colour if it has a shade."""
         if self.palette:
             lines = self._sentence(text, indent)
             made = escaped("".join(self._dye(lines, shade) if shade else lines))
@@ -256,7 +246,7 @@ class Text(Pages):
                 if stop > done:
                     out.append(text[done:stop])
                     done = stop
-                out.append("".join(notes[row]).encode("ascii", "backslashreplace"))
+                out.append(escaped("".join(notes[row])))
             else:
                 self._echo(text[done:])
                 done = size
@@ -390,10 +380,10 @@ class Text(Pages):
             self._review(shape, packet, notes)
             if len(self._reviews) >= _REVIEWS:
                 self._reviews.clear()
-            self._reviews[key] = [(row, "".join(notes[row])) for row in sorted(notes)]
+            self._reviews[key] = written(0, notes)
         else:
             for row, said in made:
-                notes[row] = [said]
+                notes[row] = [said.decode("ascii")]
 
     def _review(self, shape: Shape, packet: Packet, notes: Dict[int, List[str]]) -> None:
         """The notes on the packet's headers."""

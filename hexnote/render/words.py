@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, SIDES, Connection, Node, Packet, Part, Record, describe
+from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, PLAINTEXT, SIDES, Connection, Node, Packet, Part, Record, describe
 
 OPAQUE = ("", "opaque", "hex")
 LONG = (*OPAQUE, "serial")  # and big numbers
@@ -97,7 +97,7 @@ class Wording:
     def of(self, size: int) -> str:
         """The words on a record whose body has `size` bytes; "" where they may be others."""
         plain = size - self.extra
-        if not 1 < plain <= 16384 or plain in self.others:
+        if not 1 < plain <= PLAINTEXT or plain in self.others:
             return ""
         return self.text % ((size, plain) if self.sealed else size)
 
