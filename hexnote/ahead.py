@@ -42,7 +42,8 @@ class Ahead:
     read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
     """
 
-    # Is asked about each packet, as it came through the pipe: where it has seen to it, no item is made of it.
+    # Is asked about each packet that was looked at and has no flag but ACK, as it came through the pipe: where it has seen to
+    # it, no item is made of it.
     silent: Optional[Callable[[Tuple[Any, ...]], bool]] = None
 
     def __init__(self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes]) -> None:
@@ -124,7 +125,8 @@ class Ahead:
             kind = type(entry)
             if kind is tuple:
                 if len(entry) == 7:
-                    if silent is None or not silent(entry):
+                    seen = entry[6]
+                    if silent is None or seen is None or seen[0][layers.FLAGS] != "A" or not silent(entry):
                         yield self.block(entry)
                 elif len(entry) == 2:
                     yield Prose(*entry)

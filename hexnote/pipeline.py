@@ -290,16 +290,11 @@ class Trace:
                 self._say(found)
 
     def _acknowledges(self, entry: Entry) -> bool:
-        """The same as `_item` for a packet that says nothing but that bytes have arrived, which a third of a long trace do, in
-        the fewest steps; False, and nothing done, where there may be more to it."""
-        _, text, head, _, _, _, seen = entry
-        if seen is None:
-            return False
-        headers, consistent = seen
+        """The same as `_item` for a packet without any flag but ACK that says nothing but that bytes have arrived, which a third
+        of a long trace do, in the fewest steps; False, and nothing done, where there may be more to it."""
+        _, text, head, _, _, _, (headers, consistent) = entry
         end = headers[layers.END]
-        if headers[layers.FLAGS] != "A" or headers[layers.START] < end or not consistent:
-            return False
-        if not self.shown or not self.verifier.even:
+        if headers[layers.START] < end or not consistent or not self.shown or not self.verifier.even:
             return False
         flow, stream = self.flows.direction(headers[layers.KEY])
         if flow is None or stream is None:
@@ -657,6 +652,7 @@ class Trace:
         if not reader.fed:
             connection.session.whole[side] = flow.streams[side].whole
         reader.feed(offset, data, length, parts)
+        told: List[Part] = []
         for part in parts:
             if not part.problems:
                 kind = part.kind
@@ -668,24 +664,27 @@ class Trace:
                         continue  # nor does the end of one in clear
                 elif not part.done and kind != LOST or kind == BODY and part.record is not None and part.record.encrypted:
                     continue
-            self._diagnose(connection, part, packet, findings)
+            told.append(part)
+        if told:
+            self._diagnose(connection, told, packet, findings)
         if self.owner.keyring is not None:
             findings += from_keys(connection)
         return parts
 
-    def _diagnose(self, connection: Connection, part: Part, packet: Optional[Packet], findings: List[Finding]) -> None:
-        """What a part that is complete makes known of its connection."""
+    def _diagnose(self, connection: Connection, parts: List[Part], packet: Optional[Packet], findings: List[Finding]) -> None:
+        """What parts that are complete make known of their connection."""
         story = connection.story
-        if part.problems:
-            found = from_part(part, connection)
-            findings += found
-            if story is not None:
-                self.doctor.note(story, found)
         packet = packet or self.packet
-        if story is not None and packet is not None:
-            step = self.teller.part(story, part, packet.number, packet.header)
-            if step is not None:
-                findings += self.doctor.step(story, step)
+        for part in parts:
+            if part.problems:
+                found = from_part(part, connection)
+                findings += found
+                if story is not None:
+                    self.doctor.note(story, found)
+            if story is not None and packet is not None:
+                step = self.teller.part(story, part, packet.number, packet.header)
+                if step is not None:
+                    findings += self.doctor.step(story, step)
 
     def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""
@@ -697,9 +696,7 @@ class Trace:
             reader.close(parts)
             if parts:
                 self.renderer.lost(parts, connection)
-                for part in parts:
-                    if part.done or part.problems:
-                        self._diagnose(connection, part, None, findings)
+                self._diagnose(connection, [part for part in parts if part.done or part.problems], None, findings)
         story = connection.story
         if story is not None:
             connection.reset = story.last("RST")
