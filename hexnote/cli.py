@@ -264,7 +264,7 @@ class Run:
         text, size = coding.decode(head), len(head)
         source: Any = None
         if size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
-            source = reader(self._name, chain((text,), chunks))
+            source = reader(self._name, chain((text,), chunks), self._options, _view(self._options, self._output))
         try:
             if self._job is None:
                 kinds = {"strip": lambda *_: Job(), "grade": Grade}

@@ -270,6 +270,7 @@ class Headless:
         self._sayings: Any = None  # what a log says of its records (a `headless_log.Sayings`), once it says something
         self._names: Dict[Tuple[str, str], bytes] = {}
         # Summary line and key of a connection's first packet: they give names to addresses.
+        self.epoch = 0  # changes when they are forgotten
         self._first: Dict[int, Tuple[bytes, Optional[Tuple[bytes, bytes]]]] = {}
 
     def seen(self, packet: Packet, stream: Any) -> None:
@@ -282,6 +283,8 @@ class Headless:
                 stream.printed, stream.number = header, packet.seq
         if header and packet.stream not in self._first and len(self._first) < _FIRST and packet.stream is not None:
             self._first[packet.stream] = (header, packet.key)
+        if stream.printed and packet.stream is not None and self.named(packet.stream):
+            stream.noted = self.epoch
 
     def named(self, stream: int) -> bool:
         """Whether another packet of a connection would tell `seen` nothing new, as far as names go."""
@@ -429,6 +432,7 @@ class Headless:
                     self._names[summary.src or "", summary.sport or ""] = key[0]
                     self._names[summary.dst or "", summary.dport or ""] = key[1]
             self._first.clear()
+            self.epoch += 1
             if len(self._names) > 8192:
                 self._names.clear()
         return self._names.get((host, port))

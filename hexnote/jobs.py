@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional
 from hexnote.options import Options, UsageError, moment
 from hexnote.tuples import NamedTuple
 
+_SHARED = frozenset(("text", "json", "summary", "diagnose"))  # jobs whose connections two processes may share
 _LARGEST = 1 << 20  # bytes; nothing is written there, so that they cost nothing
 
 
@@ -30,7 +31,7 @@ def settle() -> None:
     gc.set_threshold(50_000, 20, 50)  # few things stand in circles
 
 
-def reader(name: str, chunks: Iterator[bytes]) -> Any:
+def reader(name: str, chunks: Iterator[bytes], options: Options, view: View) -> Any:
     """A process (an `ahead.Ahead`) that reads the whole of a trace for the job of this name, whose `begin` is to be given it;
     None where the job reads it itself, or none can be had.
 
@@ -41,8 +42,13 @@ def reader(name: str, chunks: Iterator[bytes]) -> Any:
         return None
     from hexnote.ahead import whole
 
+    def begin(link: Any) -> Any:
+        from hexnote.partner import partner
+
+        return partner(Annotate(name, options, view)._annotator, link)
+
     settle()
-    return whole(chunks)
+    return whole(chunks, begin if name in _SHARED and not options.keylog else None)
 
 
 def shown(name: str) -> str:
@@ -90,6 +96,7 @@ class Annotate(Job):
         from hexnote.pipeline import Annotator
 
         self.found = self.errors = False
+        self._shared = name in _SHARED and not options.keylog
         settings = {
             "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
             "thorough": name in ("summary", "diagnose"),
@@ -115,7 +122,11 @@ class Annotate(Job):
         return self._annotator.feed(chunk)
 
     def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        return self._annotator.ahead(chunks)
+        if not self._shared:
+            return self._annotator.ahead(chunks)
+        from hexnote.partner import Partner
+
+        return self._annotator.ahead(chunks, Partner)
 
     def end(self) -> bytes:
         made = self._annotator.end()

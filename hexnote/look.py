@@ -5,7 +5,7 @@ Only whole packets without reservations are looked at. Of all others nothing is 
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from hexnote import layers
 from hexnote.model import Block, Packet
@@ -15,6 +15,19 @@ _KNOWN = 4096  # directions that are remembered
 
 # What is found out of a packet: its headers, and whether it is consistent.
 Seen = Tuple[layers.Headers, bool]
+# A packet as the process that reads ahead sends it: line, text, length of its head, number of its layout, dress, bytes, what was
+# found out of it (`Seen`, or None), and perhaps more.
+Entry = Tuple[Any, ...]
+
+
+def told(entry: Entry) -> Packet:
+    """The packet of an entry of which something was found out; its number and its place in a stream are still to be set."""
+    line, text, head, _, dress, data, (headers, consistent), *_ = entry
+    packet = Packet(0, line)
+    packet.consistent = consistent
+    layers.tell(packet, headers)
+    packet.data, packet.header, packet.dress = data, text[:head], dress
+    return packet
 
 
 class Look:

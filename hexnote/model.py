@@ -318,7 +318,7 @@ class Connection:
 
     __slots__ = (
         "number", "ends", "closed", "session", "readers", "reviewed", "pseudo", "story", "verdict", "certificate_line",
-        "reset", "evicted", "torn",
+        "reset", "evicted", "torn", "elsewhere",
         "dialogue", "preface",
     )  # fmt: skip
 
@@ -339,6 +339,7 @@ class Connection:
         self.readers: Any = ()  # of records, one a side
         self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
+        self.elsewhere = False  # another process explains it: here only its segments are put in order
 
 
 class Preface:

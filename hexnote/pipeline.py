@@ -9,7 +9,7 @@ nothing is kept that no later byte can need. This is the only file that knows th
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
@@ -19,7 +19,7 @@ from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import UNSETTLED, Headless, Placed
 from hexnote.lengths import Lengths
-from hexnote.look import Look
+from hexnote.look import Entry, Look, told
 from hexnote.messages import Messages
 from hexnote.model import (
     BODY,
@@ -50,8 +50,6 @@ from hexnote.verify import Verifier
 from hexnote.verify_text import compare
 from hexnote.words import Words, describe_act
 
-# A packet as the process that reads ahead sends it (`ahead.Message`).
-Entry = Tuple[Any, ...]
 # Flags of packets that only carry bytes and acknowledge.
 _QUIET = frozenset(("A", "PA", "", "P"))
 _NOTHING: List[Delivery] = []  # not to be added to
@@ -118,29 +116,31 @@ class Annotator:
         self.keyring = Keyring(keylog, self.rooms) if keylog else None
         self.found = False  # a packet or a TLS byte was found
         self.errors = False  # a finding of severity error was made
-        self._trace: Optional[Trace] = None
+        self.trace: Optional[Trace] = None
         self._cut = False  # the last input lacks its final LF, the output so far does not
 
     def begin(self, file: str, source: Any = None) -> None:
         """A new input begins; the one before it ends. `source`: the process that reads it ahead (an `ahead.Ahead`)."""
         self._finish()
         self.renderer.begin(file)
-        self._trace = Trace(self, source)
+        self.trace = Trace(self, source)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take some bytes of the input; what they make known is returned."""
-        if self._trace is None:
+        if self.trace is None:
             self.begin("-")
-        assert self._trace is not None
-        self._trace.feed(chunk)
+        assert self.trace is not None
+        self.trace.feed(chunk)
         made: bytes = self.renderer.take()
         return made
 
-    def ahead(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def ahead(self, chunks: Iterator[bytes], partner: Optional[Callable[[Trace, Any], Any]] = None) -> Iterator[bytes]:
         """Take the rest of an input that was begun, with a second process that reads ahead, if one can be had; what
-        becomes known by each step. Raises OSError as `chunks` does. Where it was begun with such a process, that has them."""
-        assert self._trace is not None
-        for _ in self._trace.ahead(chunks):
+        becomes known by each step. Raises OSError as `chunks` does. Where it was begun with such a process, that has them.
+
+        `partner` makes, in that process, of this input what explains some of its connections (a `partner.Partner`)."""
+        assert self.trace is not None
+        for _ in self.trace.ahead(chunks, partner):
             yield self.renderer.take()
 
     def end(self) -> bytes:
@@ -159,11 +159,11 @@ class Annotator:
         return made + MARK if self._cut else made
 
     def _finish(self) -> None:
-        if self._trace is not None:
-            self._trace.close()
+        if self.trace is not None:
+            self.trace.close()
             self.renderer.end()
-            self._cut = self.renderer.unfinished or (self._trace.strip.cut and self.renderer.echoes)
-            self._trace = None
+            self._cut = self.renderer.unfinished or (self.trace.strip.cut and self.renderer.echoes)
+            self.trace = None
 
 
 class Trace:
@@ -194,7 +194,8 @@ class Trace:
         self.packet: Optional[Packet] = None  # the packet begun last
         self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
-        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges
+        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges, _passes
+        self.lent: Set[int] = set()  # numbers of open connections that another process explains
         self.logged: Any = None  # its bytes, where a log shows them decrypted
 
     # ---------------------------------------------------------------- text to packets
@@ -205,32 +206,46 @@ class Trace:
             for item in self.dumps.feed(chunk):
                 self._item(item)
 
-    def ahead(self, chunks: Iterator[bytes]) -> Iterator[None]:
+    def ahead(self, chunks: Iterator[bytes], partner: Optional[Callable[[Trace, Any], Any]] = None) -> Iterator[None]:
         """The rest of the input: read by a second process, where one can be had. Raises what `chunks` raises."""
         source = self.source
         if source is None:
             from hexnote.ahead import Ahead
 
+            begin = None if partner is None else lambda link: partner(self, link)
             try:
-                source = self.source = Ahead(self.strip, self.dumps, self.look, chunks)
+                source = self.source = Ahead(self.strip, self.dumps, self.look, chunks, begin)
             except OSError:
                 for chunk in chunks:
                     self.feed(chunk)
                     yield
                 return
         if hasattr(self.renderer, "rows") and not self.owner.headers:
-            source.silent = self._acknowledges
+            source.silent, source.passes = self._acknowledges, self._passes
+        source.takes, source.answers = self._takes, self._answers
+        self.flows.exchange = source.exchange
         try:
             for items in source:
                 for item in items:
                     self._item(item)
                 yield
-        finally:
+        except BaseException:
             source.close()
+            raise
         self._recall()
         self.strip.cut = source.cut
 
     def close(self) -> None:
+        """The input is over: so are its connections."""
+        try:
+            self._finish()
+            if self.source is not None and self.source.errors():
+                self.owner.errors = True
+        finally:
+            if self.source is not None:
+                self.source.close()
+
+    def _finish(self) -> None:
         if self.source is None:
             rest = self.strip.close()
             if rest:
@@ -253,6 +268,9 @@ class Trace:
 
     def _say(self, findings: List[Finding]) -> None:
         """Findings that belong to no connection's end."""
+        if findings and self.lent and self.renderer.gathers:
+            # What is told with its connection is told by the process that explains that.
+            findings = [finding for finding in findings if finding.stream not in self.lent]
         if findings:
             self.renderer.remark("", findings)
             self._note_errors(findings)
@@ -303,7 +321,7 @@ class Trace:
         story, side = connection.story, stream.side
         if (
             not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
-            or head and not self.headless.named(connection.number)
+            or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
             or not self.flows.acknowledges(flow, stream, headers[layers.SEQ], headers[layers.ACK], headers[layers.WINDOW])
         ):
             return False
@@ -314,14 +332,76 @@ class Trace:
         self.silent = (entry, self.count, flow, stream)
         return True
 
+    def _passes(self, entry: Entry) -> bool:
+        """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
+        done, where there may be more to it."""
+        headers, consistent = entry[6]
+        if not consistent or not self.shown or not self.verifier.even:
+            return False
+        number = self.count + 1
+        found = self.flows.passes(headers, number, entry[5])
+        if found is None:
+            return self._passes_by(entry)
+        flow, stream = found
+        self.count = number
+        self.silent = (entry, number, flow, stream)
+        packet: Optional[Packet] = None
+        if entry[2] and stream.noted != self.headless.epoch and not (
+            headers[layers.START] == headers[layers.END] and self.headless.named(flow.connection.number)
+        ):
+            self._recall()
+            packet = self.packet
+            assert packet is not None
+            self.headless.seen(packet, stream)
+        self._given(entry[1])
+        if self.flows.over:
+            self._recall()
+            packet = self.packet
+            self._end_flows()
+        self.verifier.agrees(packet, headers[layers.SRC], headers[layers.END])
+        return True
+
+    def _passes_by(self, entry: Entry) -> bool:
+        """The same for packets that may do anything to their connection."""
+        headers, flows = entry[6][0], self.flows
+        flow, _ = flows.direction(headers[layers.KEY])
+        if flow is None:
+            if flows.taken == flows.reads:
+                return False  # it would be explained here
+        elif not flow.connection.elsewhere or "S" in headers[layers.FLAGS]:
+            return False
+        self.silent = None
+        packet = self.packet = told(entry)
+        self.count = packet.number = self.count + 1
+        flow = self.flow = flows.add(packet)
+        stream = flow.streams[packet.side]
+        self.headless.seen(packet, stream)
+        start = packet.start
+        data = packet.data[start:]
+        if data or stream.queue:
+            stream.add(packet, data, start)
+        if flow.events:
+            flow.events = []
+        self.lent.add(packet.stream or 0)
+        self._given(entry[1])
+        stream.current = None
+        if flows.over:
+            self._end_flows()
+        self.verifier.agrees(packet, packet.src, packet.end)
+        return True
+
     def _recall(self) -> None:
-        """Have a packet that was passed by `_acknowledges`, if any, as if it had come as any other: what follows asks for it."""
+        """Have a packet that was passed by `_acknowledges` or `_passes`, if any, as if it had come as any other: what follows
+        asks for it."""
         if self.silent is None:
             return
         entry, number, flow, stream = self.silent
         self.silent = None
-        packet = self.packet = self.source.block(entry).packet
+        packet = self.packet = told(entry)
         packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
+        size = packet.end - packet.start
+        if size:
+            packet.offset, packet.captured = stream.next - size, size
         self.flow, self.verifier.agreed = flow, packet
 
     def _carries(self, block: Block, packet: Packet) -> bool:
@@ -335,20 +415,23 @@ class Trace:
             return False
         connection, side, header = flow.connection, stream.side, packet.header
         story = connection.story
-        number = packet.number = self.count + 1
+        number = self.count + 1
         data = packet.data[start:]
         if (
             not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
-            or header and not (stream.printed and self.headless.named(connection.number))
+            or header and stream.noted != self.headless.epoch
             or connection.reset is not None or self.owner.headers
-            or not self.flows.carries(flow, stream, packet, data, start)
+            or not self.flows.carries(flow, stream, number, packet.seq, packet.ipid, data, start, packet.window, packet.ack)
         ):
             return False
+        length = len(data)
+        offset = stream.next - length
+        packet.number, packet.stream, packet.side = number, connection.number, side
+        packet.offset, packet.captured = offset, length
         self.count, self.packet, self.flow = number, packet, flow
         if self.timed and header:
             packet.time = self.dumps.stamp(header)
         story.ipid[side] = packet.ipid
-        length, offset = packet.captured, packet.offset or 0
         connection.readers[side].places.add(offset, length, number, start)
         findings: List[Finding] = []
         parts = self._read(connection, flow, side, offset, data, length, packet, findings)
@@ -512,17 +595,69 @@ class Trace:
         elif packet is not None and flow is not None:
             deliveries = flow.close_packet(packet)  # mostly none
             if deliveries:
-                findings: List[Finding] = []
-                self._late(self._connection(flow), flow, deliveries, findings)
-                if findings:
-                    self.renderer.remark("", findings)
+                self._closed(flow, deliveries)
         self.packet = None
         if self.flows.over:
             self._end_flows()
 
+    def _closed(self, flow: Flow, deliveries: List[Delivery]) -> None:
+        """What it settles that no more of a packet will be shown."""
+        if flow.connection.elsewhere:
+            self._given(b"")
+            return
+        findings: List[Finding] = []
+        self._late(self._connection(flow), flow, deliveries, findings)
+        if findings:
+            self.renderer.remark("", findings)
+
     def _end_flows(self) -> None:
         for flow, deliveries in self.flows.evicted():
             self._end_flow(flow, deliveries)
+
+    # ---------------------------------------------------------------- what another process explains
+
+    def _takes(self, taken: bool) -> None:
+        """Whether the process that reads ahead explains the connections that begin from here on."""
+        self.flows.taken = taken
+
+    def _given(self, text: bytes, packet: Optional[Packet] = None, first: bool = False) -> None:
+        """What the other process says at this point: under a packet's lines `text`, of which it is the `first` part or more, or
+        between packets."""
+        piece = self.source.piece()
+        if type(piece) is list:
+            piece, taught, traced = piece
+            self.renderer.learn(taught)
+            self._learn(traced)
+        self.renderer.given(text, packet if first else None, piece)
+
+    def _learn(self, traced: List[Tuple[bytes, Any]]) -> None:
+        """Certificates that the other process saw, and their subjects."""
+        for certificate, key in traced:
+            self.teller.trace(certificate, key)
+
+    def _passed(self, block: Block, packet: Packet, flow: Flow) -> None:
+        """A packet, or more of one, of a connection that another process explains."""
+        if flow.events:
+            flow.events = []
+        self.lent.add(flow.connection.number)
+        self._given(block.text, packet, block.kind == PACKET)
+
+    def _answers(self, kind: str, value: Any) -> Any:
+        """What the other process has to know: the state of things as it is here now."""
+        if kind == "taught":
+            return self.renderer.taught()
+        if kind == "traced":
+            key, traces = value
+            self._learn(traces)
+            return self.teller.traced(key)
+        self._recall()
+        self._close_packet()
+        for each in self.headless.fragments:
+            connection = each.connection
+            if connection.number == value and connection.session is not None:
+                session = connection.session
+                return session.version, session.sealed, [reader.record is not None for reader in connection.readers]
+        return None
 
     # ---------------------------------------------------------------- streams to parts
 
@@ -560,6 +695,8 @@ class Trace:
             return
         connection: Connection = flow.connection
         if connection.session is None:
+            if connection.elsewhere:
+                return self._passed(block, packet, flow)
             self._connection(flow)
         if not deliveries and packet.flags in _QUIET and not (packet.captured or remark or flow.events or self.owner.headers) \
                 and connection.reviewed:
@@ -688,6 +825,9 @@ class Trace:
 
     def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
         """A connection is over: give up its gaps and its incomplete units."""
+        if flow.connection.elsewhere:
+            self.lent.discard(flow.connection.number)
+            return self._given(b"")
         connection = self._connection(flow)
         findings: List[Finding] = []
         self._late(connection, flow, deliveries, findings)

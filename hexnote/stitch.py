@@ -110,8 +110,8 @@ class Stream:
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
         "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
-        "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number",
-        "_mark", "_holes", "_probe", "_floating", "_stray",
+        "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
+        "_mark", "_holes", "_probe", "floating", "_stray",
     )  # fmt: skip
 
     def __init__(self, side: int, key: Tuple[bytes, bytes], events: List[Event], bounds: Bounds) -> None:
@@ -142,12 +142,13 @@ class Stream:
         self.begins = -1  # dump offset of the payload in the packet read last; -1: none was read
         self.printed = b""  # the summary line of the first packet with payload
         self.number = 0  # and its sequence number, by its bytes
+        self.noted = -1  # `Headless.epoch`, once that knows all that it wants to know of this direction
         self.recent: List[_Seen] = []  # bytes handed on last, for Bounds
         self.ack = -1  # last acknowledgement number of the other end
         self._mark = (-1, 0)  # end of an acknowledged gap, and `segments` when it was first known to be one
         self._holes: List[Tuple[int, int]] = []  # given up: what comes for them is late
         self._probe = -1  # stream offset of the byte sent last into a closed window
-        self._floating = False  # `base` is from a summary line's number, which may be relative
+        self.floating = False  # `base` is from a summary line's number, which may be relative
         self._stray: Optional[Tuple[int, int]] = None  # behind a segment too far away: sequence number, its length
 
     def offset_of(self, seq: int) -> int:
@@ -159,7 +160,7 @@ class Stream:
     def begin(self, seq: int, packet: Packet) -> None:
         """Says that sequence number `seq` is stream offset 0."""
         self.base = seq
-        self._floating = packet.tcp is None and not self.whole
+        self.floating = packet.tcp is None and not self.whole
         if self.ack >= 0:
             self.acknowledge(self.ack)
 
@@ -184,7 +185,7 @@ class Stream:
             return
         payload = packet.end - packet.start
         ahead = ((seq - base - self.next + HALF) & MASK) - HALF
-        if not plain or self._floating or not -FAR < ahead < FAR:
+        if not plain or self.floating or not -FAR < ahead < FAR:
             self._place(packet, payload)
             return
         offset = self.next + ahead
@@ -201,7 +202,7 @@ class Stream:
         """Whether a packet without payload, SYN, FIN or RST, whose sequence number is `seq`, has a place and settles nothing:
         then it has been placed."""
         base, end = self.base, self.next
-        if base is None or self.queue or self._floating:
+        if base is None or self.queue or self.floating:
             return False
         ahead = ((seq - base - end + HALF) & MASK) - HALF
         if not -FAR < ahead < FAR:
@@ -216,8 +217,8 @@ class Stream:
         if "R" in packet.flags:
             return  # its payload is no stream data (RFC 9293 section 3.5.2)
         seq = (packet.seq + ("S" in packet.flags)) & MASK
-        if self._floating and packet.tcp is not None:
-            self._floating = False
+        if self.floating and packet.tcp is not None:
+            self.floating = False
             if payload > 0 and abs(self.offset_of(seq) - self.next) > 1 << 24:
                 # The numbers so far were printed, relative ones: these bytes are taken as the next.
                 self.begin((seq - self.next) & MASK, packet)
@@ -241,34 +242,38 @@ class Stream:
 
     # ---------------------------------------------------------------- payload in
 
-    def continues(self, packet: Packet, seq: int, data: bytes, at: int) -> bool:
-        """`place` and `add` for a packet whose whole payload is `data`, one byte at least at dump offset `at`, with sequence
-        number `seq` and without SYN, FIN and RST: if it is the next one of the stream and nothing waits. False, and nothing
-        done, if not."""
+    def continues(self, number: int, seq: int, ipid: Optional[int], data: bytes, at: int) -> bool:
+        """`place` and `add` for packet `number` whose whole payload is `data`, one byte at least at dump offset `at`, with
+        sequence number `seq` and without SYN, FIN and RST: if it is the next one of the stream and nothing waits. False, and
+        nothing done, if not."""
         base = self.base
-        if base is None or self.queue or self._floating or seq - base - self.next & MASK:
+        if base is None or self.queue or self.floating or seq - base - self.next & MASK:
             return False
-        packet.offset = self.next
         self.segments += 1
-        self._follow(packet, data, at)
+        self.follow(number, ipid, data, at)
         return True
 
-    def _follow(self, packet: Packet, data: bytes, at: int) -> None:
+    def follow(self, number: int, ipid: Optional[int], data: bytes, at: int) -> None:
         """Hands on `data`, at dump offset `at` of a packet, as the next bytes of the stream."""
         start, length = self.next, len(data)
-        packet.captured += length
         self.shown = self.next = end = start + length
         if end > self.high:
             self.high = end
-        if length == 1 and self.peer.window == 0:
+        if length == 1:
+            self.probes(start)
+        self.bounds.remember(self, (start, data, number, at, ipid), length)
+
+    def probes(self, start: int) -> None:
+        """A single byte is handed on: does it ask whether the other end's window is still closed?"""
+        if self.peer.window == 0:
             self._probe = start
-        self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), length)
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
         start = self.next
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
-            self._follow(packet, data, at)
+            packet.captured += len(data)
+            self.follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
         if data:

@@ -68,8 +68,9 @@ class Teller:
         self._held = 0  # bytes of messages, over all connections
         self._kinds: Dict[str, List[str]] = {}  # TCP flags -> the steps that they make
         self._shared: Dict[bytes, bytes] = {}
-        self._traced: Dict[Any, bytes] = {}
+        self._traced: Any = {}
         self._known: Set[bytes] = set()
+        self.traces: Optional[List[Tuple[bytes, Any]]] = None  # where another process remembers: for it, certificate and subject
 
     def begin(self, connection: Connection) -> Story:
         """The story of a new connection."""
@@ -105,17 +106,36 @@ class Teller:
 
     def _trace(self, certificates: List[Any]) -> None:
         """Remembers certificates, for other connections' chains."""
-        known = self._known
         for _, _, der in certificates[:16]:
-            if not der or der in known:
-                continue
-            facts_of = self._reads(der)
-            if len(known) >= 4 * SHARED:
-                known.clear()
-                self._traced.clear()
-            known.add(der)
-            if facts_of is not None and facts_of.subject_key:
-                self._traced[facts_of.subject_key] = der
+            if der and der not in self._known:
+                facts_of = self._reads(der)
+                key = facts_of.subject_key if facts_of is not None else ()
+                if self.traces is None:
+                    self.trace(der, key)
+                else:
+                    self.traces.append((der, key))
+
+    def trace(self, der: bytes, key: Any) -> None:
+        """Remembers a certificate by its subject; an empty one is none."""
+        known = self._known
+        if der in known:
+            return
+        if len(known) >= 4 * SHARED:
+            known.clear()
+            self._traced.clear()
+        known.add(der)
+        if key:
+            self._traced[key] = der
+
+    def traced(self, key: Any) -> Optional[bytes]:
+        """The certificate of a subject, if it was seen in this trace."""
+        found: Optional[bytes] = self._traced.get(key)
+        return found
+
+    def asks(self, traced: Any) -> None:
+        """From now on another process remembers certificates: it is asked by the `get` of `traced`, and is told what `traces`
+        has."""
+        self._traced, self._known, self.traces = traced, set(), []
 
     def ttl(self, story: Story, packet: Packet) -> None:
         """A packet, no RST, whose TTL is not that of the one before it."""

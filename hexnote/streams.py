@@ -8,10 +8,10 @@ the bytes within a direction is the business of `stitch`.
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from hexnote.model import Connection, Delivery, Packet
-from hexnote.stitch import BYTES, FAR, MASK, Bounds, Event, Stream
+from hexnote.stitch import BYTES, FAR, HALF, MASK, Bounds, Event, Stream
 
 __all__ = ["Event", "Flow", "Flows", "Stream"]
 
@@ -24,6 +24,7 @@ TLS_PORTS = frozenset((
     8883, 9443,
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
+_MOSTLY = frozenset(("A", "PA", "FA"))  # of most packets
 _NOWHERE = (b"", b"")  # key of packets without addresses
 _NOBODY = (None, None)
 _NOTHING: List[Delivery] = []  # not to be added to
@@ -31,7 +32,7 @@ _NOTHING: List[Delivery] = []  # not to be added to
 
 # What an open connection is taken to hold: bytes for itself, for a step of its story; and how much all may hold together.
 # It is counted again whenever so many packets have come.
-_ITSELF, _STEP, BUDGET, _OFTEN = 6 << 10, 768, 32 << 20, 1024
+_ITSELF, _STEP, BUDGET, OFTEN = 6 << 10, 768, 32 << 20, 1024
 
 # Why a connection is let go, with the bound that was reached.
 _MANY = "it remembers {} at a time, and this one is among those idle for longest"
@@ -130,16 +131,26 @@ class Flows:
         self._nobody = Stream(0, _NOWHERE, [], self._bounds)
         self._cap = cap
         self._budget = budget
-        self._numbers = 0  # given so far
+        self.numbers = 0  # given so far
         self._clock = 0
         self._closed: Deque[Flow] = deque()  # told as ended, and still known
         self._evicts = False  # some were let go
+        # Where two processes share the connections: whether this one reads the text, and whether that one explains those that
+        # begin now.
+        self.reads = self.taken = False
+        # Brings what the other process's connections weighed at the last count but one, for what this one's weigh now.
+        self.exchange: Optional[Callable[[int, Dict[int, int]], Dict[int, int]]] = None
+        self._weights: Dict[int, int] = {}  # of this process's connections, at the last count
         self.over: List[Flow] = []  # ended, to be taken by `evicted`
+
+    def known(self) -> List[Flow]:
+        """The connections that are remembered."""
+        return list({flow.connection.number: flow for flow, _ in self._table.values()}.values())
 
     def new_number(self) -> int:
         """The number of the next connection."""
-        self._numbers += 1
-        return self._numbers - 1
+        self.numbers += 1
+        return self.numbers - 1
 
     def find(self, key: Optional[Key]) -> Optional[Flow]:
         """The connection that packets with this `key` belong to, if it was seen."""
@@ -158,7 +169,7 @@ class Flows:
             known = self._open(packet, known)
         flow, stream = known
         self._hear(flow, stream, packet.window, packet.ack)
-        if not self._clock % _OFTEN:
+        if not self._clock % OFTEN:
             self._weigh()
         packet.stream = flow.connection.number
         packet.side = stream.side
@@ -174,22 +185,69 @@ class Flows:
     def acknowledges(self, flow: Flow, stream: Stream, seq: int, ack: int, window: int) -> bool:
         """What `add` does with a packet of this direction that has no payload and no flag but ACK, if it has a place and does
         nothing but acknowledge; False, and nothing done, where there may be more to it."""
-        if stream.fin is not None or stream.events or not (self._clock + 1) % _OFTEN or not stream.passes(seq):
+        if stream.fin is not None or stream.events or not (self._clock + 1) % OFTEN or not stream.passes(seq):
             return False
         self._hear(flow, stream, window, ack)
         return True
 
-    def carries(self, flow: Flow, stream: Stream, packet: Packet, data: bytes, at: int) -> bool:
-        """What `add` does with a packet of this direction without SYN, FIN and RST, and `Stream.add` with its payload, all of
-        which is `data`, one byte at least at dump offset `at`: if it is what comes next there, and does nothing else but
-        acknowledge. False, and nothing done, where there may be more to it."""
-        seq = packet.seq
-        if seq is None or stream.fin is not None or stream.events or not (self._clock + 1) % _OFTEN \
-                or not stream.continues(packet, seq, data, at):
+    def carries(
+        self, flow: Flow, stream: Stream, number: int, seq: Optional[int], ipid: Optional[int], data: bytes, at: int,
+        window: Optional[int], ack: Optional[int],
+    ) -> bool:
+        """What `add` does with packet `number`, of this direction and without SYN, FIN and RST, and `Stream.add` with its
+        payload, all of which is `data`, one byte at least at dump offset `at`: if it is what comes next there, and does nothing
+        else but acknowledge. False, and nothing done, where there may be more to it."""
+        if seq is None or stream.fin is not None or stream.events or not (self._clock + 1) % OFTEN \
+                or not stream.continues(number, seq, ipid, data, at):
             return False
-        packet.stream, packet.side = flow.connection.number, stream.side
-        self._hear(flow, stream, packet.window, packet.ack)
+        self._hear(flow, stream, window, ack)
         return True
+
+    def passes(self, headers: Sequence[Any], number: int, data: bytes) -> Optional[Tuple[Flow, Stream]]:
+        """What `add` and `Stream.add` do with packet `number`, a whole one (its bytes are `data`, its `headers` those of
+        `layers`), of a connection that is explained elsewhere, if it has no flag but ACK, PSH and FIN, and either has no payload
+        and nothing to settle or brings the next bytes of its stream. Returns that and its direction; None, and nothing done,
+        where there may be more to it."""
+        _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, key, at, until = headers
+        flow, stream = self._table.get(key, _NOBODY)
+        if flow is None or stream is None or not flow.connection.elsewhere or flags not in _MOSTLY:
+            return None
+        base, end = stream.base, stream.next
+        if base is None or stream.queue or stream.events or stream.floating or not (self._clock + 1) % OFTEN:
+            return None
+        ahead = (seq - base - end + HALF & MASK) - HALF
+        if at < until:
+            if ahead or stream.fin is not None or flags == "FA":
+                return None
+            length = until - at
+            stream.segments += 1
+            stream.shown = stream.next = next = end + length
+            if next > stream.high:
+                stream.high = next
+            if length == 1:
+                stream.probes(end)
+            self._bounds.remember(stream, (end, data[at:], number, at, ipid), length)
+        elif not -FAR < ahead < FAR:
+            return None
+        elif flags == "FA":
+            stream.fin = end + ahead
+        elif end + ahead - 1 > stream.high:
+            stream.high = end + ahead - 1
+        self._clock = flow.last = self._clock + 1
+        stream.window = window
+        peer = stream.peer
+        if ack is not None and ack != peer.ack:
+            base, end = peer.base, peer.next
+            if base is None or peer.queue:
+                peer.acknowledge(ack)
+            else:
+                peer.ack = ack
+                end += (ack - base - end + HALF & MASK) - HALF
+                if peer.acked < end < peer.next + FAR:
+                    peer.acked = end
+        if stream.fin is not None and not flow.connection.closed:
+            self._finished(flow, stream)
+        return flow, stream
 
     def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:
         """A packet of this direction came, with this window and acknowledgement number."""
@@ -224,6 +282,7 @@ class Flows:
             key = packet.key or _NOWHERE
             flow = Flow(self.new_number(), packet, key, self._bounds)
             flow.connection.torn = self._evicts and not syn
+            flow.connection.elsewhere = (self.taken and packet.tcp is not None) != self.reads
             for stream in flow.streams:
                 self._table[stream.key] = (flow, stream)
             known = self._table[key]
@@ -249,6 +308,10 @@ class Flows:
             flow.connection.closed = f"reset by the {('client', 'server')[stream.side]}"
             self.over.append(flow)
             return
+        self._finished(flow, stream)
+
+    def _finished(self, flow: Flow, stream: Stream) -> None:
+        """Have both ends said that they will send no more, and heard it?"""
         peer = stream.peer
         if stream.fin is not None and peer.fin is not None and stream.acked > stream.fin and peer.acked > peer.fin:
             flow.connection.closed = "closed by both ends"
@@ -301,7 +364,7 @@ class Flows:
     def _evict(self) -> None:
         """Makes room: up to an eighth of the connections go, those not used for longest: of those that
         ended, if there are any."""
-        flows = list({flow.connection.number: flow for flow, _ in self._table.values()}.values())
+        flows = self.known()
         leaving = [flow for flow in flows if flow.ended] or flows
         leaving.sort(key=lambda flow: flow.last or self._clock + 1)
         for flow in leaving[: max(self._cap // 8, 1)]:
@@ -311,13 +374,17 @@ class Flows:
         """Lets connections go, those not used for longest first, until the rest hold no more than the budget.
 
         The one used last stays. What they hold is counted by what came of them, never by the process's memory:
-        so the same input is always told in the same way.
+        so the same input is always told in the same way. It was counted `OFTEN` packets ago, so that two processes that share
+        the connections need not wait for each other.
         """
+        weights, self._weights = self._weights, {}
         if len(self._table) * _ITSELF // 2 <= self._budget // 32:
             return  # a few connections have bounds of their own
-        flows = list({flow.connection.number: flow for flow, _ in self._table.values()}.values())
-        weights = {flow.connection.number: _weight(flow) for flow in flows}
-        over = sum(weights.values()) - self._budget
+        flows = self.known()
+        self._weights = {flow.connection.number: weight for flow in flows for weight in (_weight(flow),) if weight}
+        if self.exchange is not None:
+            weights.update(self.exchange(self._clock, self._weights))
+        over = sum(weights.get(flow.connection.number, 0) for flow in flows if not flow.ended) - self._budget
         if over <= 0:
             return
         over += self._budget // 8
@@ -326,7 +393,7 @@ class Flows:
             if over <= 0:
                 break
             if not flow.ended:
-                over -= weights[flow.connection.number]
+                over -= weights.get(flow.connection.number, 0)
                 self._let_go(flow, _HEAVY.format(self._budget >> 20))
 
 

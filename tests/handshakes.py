@@ -260,9 +260,9 @@ def conversation(seed: int = 0, split: bool = False) -> Conversation:
     return made._replace(streams=(streams[0], streams[1]))
 
 
-def packets(told: Conversation, size: int = 1000) -> List[bytes]:
+def packets(told: Conversation, size: int = 1000, port: int = 50000) -> List[bytes]:
     """The conversation as packets: opened, sent in order in segments of at most `size` bytes, closed."""
-    wire = Wire()
+    wire = Wire((port, 443))
     wire.open()
     for side, start, data in told.flights:
         for at in range(0, len(data), size):

@@ -30,7 +30,8 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 # Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.
 NEIGHBOURS: Dict[str, Set[str]] = {
     "look": {"layers", "verify"},
-    "ahead": {"dumps", "layers", "look", "resources", "strip"},
+    "ahead": {"dumps", "layers", "look", "resources", "streams", "strip"},
+    "partner": {"pipeline", "layers", "look", "streams"},
     "report": {"fields"},
     "tale": {"report", "wording"},
     "binary": {"coding"},
@@ -113,7 +114,7 @@ def test_who_imports_whom(name: str, path: str) -> None:
         assert {room(m) for m in used} <= {"dumps", "schema", "resources"}  # made when the package is built
     elif name == "jobs":
         renderers = {m for m in used if m.startswith("render.")}
-        assert used <= {"ahead", "pipeline", "options", "strip", "tuples", "wording"} | renderers
+        assert used <= {"ahead", "partner", "pipeline", "options", "strip", "tuples", "wording"} | renderers
     elif name == "render":
         assert used <= {"api"}  # by whose name it may be called
     elif name in ("__init__", "api"):

@@ -36,7 +36,7 @@ class Fields(Lines):
                 break
             if node.kind == GROUP or start == end:
                 # Nothing to mark: what begins here is named, and taught once.
-                if lo <= start and (index >= 0 or node.doc and node.doc not in self._taught):
+                if lo <= start and (index >= 0 or node.doc and node.doc not in self._taught and self._teaches(node.doc)):
                     self._open_group(field, shape, start + shift, notes)
             elif end > lo and node.level <= self.level:
                 self._long(shape, part, field, [(max(start, lo) + shift, min(end, hi) + shift)], packet, notes)
@@ -141,7 +141,7 @@ class Fields(Lines):
                 lines.append(self._beside(carets, c0, c1, label, depth, node))
             else:
                 lines.append(carets.line(c0, c1)[1])
-            if i == 0 and begins and node.doc and node.doc not in self._taught:
+            if i == 0 and begins and node.doc and node.doc not in self._taught and self._teaches(node.doc):
                 lines.extend(self._doc(node))
             if i == last and ends and node.kind == ARRAY:
                 lines.extend(self._list(node, peek(buf, start, end), depth))
@@ -153,7 +153,7 @@ class Fields(Lines):
         if index >= 0 and node.type in TITLED:
             lines = self._dye(self._sentence(
                 f"{node.name}[{index}]: {TITLED[node.type]}, {count(end - start, 'byte')}, begins at 0x{at:04x}", 3), "heading")
-        if node.doc and node.doc not in self._taught:
+        if node.doc and node.doc not in self._taught and self._teaches(node.doc):
             lines += self._doc(node, f"{node.name}: " if depth else "")
         if lines:
             row = shape.row_of(max(min(at, shape.end - 1), shape.offset))
@@ -166,6 +166,7 @@ class Fields(Lines):
         size = f"{count(message.length - 4, 'byte')} after its header" if message.length > 4 else "empty"
         lines = self._dye(self._sentence(f"{message.name}, {size}", 2), "heading")
         for node, start, _, depth, _ in part.fields[:8]:
-            if node.kind == GROUP and not depth and start == 4 and node.doc and node.doc not in self._taught:
+            if node.kind == GROUP and not depth and start == 4 and node.doc and node.doc not in self._taught \
+                    and self._teaches(node.doc):
                 lines += self._doc(node)
         return lines

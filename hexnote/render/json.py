@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.fields import Place, bits, digits, home, known, places, walk
 from hexnote.fields import where as located
@@ -53,9 +53,11 @@ class Json:
     live = False  # parts of units are of no use: only whole ones are printed
     timed = True  # each packet's summary line is read
     keep = True  # opaque bodies are wanted with all their bytes
+    gathers = False  # a finding stands where it was made, whatever connection it concerns
 
     def __init__(self) -> None:
         self.out: List[str] = []
+        self._aside = False  # another process prints what is made here: see `assist`
         self._waits: Optional[Packet] = None  # a packet that is not printed yet,
         self._place = 0  # and its place in `out`
         self._short: Dict[Tuple[int, bytes], List[_Planned]] = {}  # of record headers, and of bodies as short
@@ -78,13 +80,8 @@ class Json:
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A packet, or more of one, and what its bytes completed."""
-        if block.kind == PACKET:
-            self._release()
-            # More of a packet may follow that is not there whole: its object stands here, and waits.
-            self._place, self._waits = len(self.out), packet
-            self.out.append("")
-            if packet.captured >= packet.payload and packet.tcp is not None:
-                self._release()
+        if block.kind == PACKET and not self._aside:
+            self._begin(packet)
         self._parts(parts, connection)
         for finding in findings:
             self._finding(finding)
@@ -144,7 +141,46 @@ class Json:
             made, self.out, self._place = self.out[: self._place], self.out[self._place :], 0
         return "".join(made).encode("ascii")
 
+    # ---------------------------------------------------------------- two processes that make one output
+
+    def assist(self, ask: Callable[[], List[str]]) -> None:
+        """From now on another process prints packets; what is made here besides are `part`s of it, for its `given`."""
+        self._aside = True
+        self.out = []
+        self._waits = None
+
+    def part(self) -> bytes:
+        """What was made since the last call."""
+        return self.take()
+
+    def news(self) -> List[str]:
+        """There are no teaching notes."""
+        return []
+
+    def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
+        """What another process made of a packet, if it is a new one, or of connections."""
+        if packet is not None:
+            self._begin(packet)
+        if piece:
+            self.out.append(piece.decode("ascii"))
+
+    def taught(self) -> List[str]:
+        """There are no teaching notes."""
+        return []
+
+    def learn(self, taught: List[str]) -> None:
+        """There are none."""
+
     # ---------------------------------------------------------------- objects
+
+    def _begin(self, packet: Packet) -> None:
+        """A packet's object comes."""
+        self._release()
+        # More of a packet may follow that is not there whole: its object stands here, and waits.
+        self._place, self._waits = len(self.out), packet
+        self.out.append("")
+        if packet.captured >= packet.payload and packet.tcp is not None:
+            self._release()
 
     def _release(self) -> None:
         """Put the packet's object in its place."""

@@ -259,7 +259,7 @@ class Known(Fields):
             kind = node.kind
             if kind == GROUP or start == end:
                 # Nothing to mark: what begins here is named, and taught once.
-                if lo <= start and (index >= 0 or node.doc and node.doc not in taught):
+                if lo <= start and (index >= 0 or node.doc and node.doc not in taught and self._teaches(node.doc)):
                     self._open_group(field, shape, start + shift, notes)
                 continue
             if end <= lo or node.level > level:
@@ -289,7 +289,7 @@ class Known(Fields):
                 notes[row].append(said)
             else:
                 notes[row] = [said]
-            if node.doc and node.doc not in taught:
+            if node.doc and node.doc not in taught and self._teaches(node.doc):
                 notes[row] += self._doc(node)
 
     def _one(self, table: Carets, field: Field, raw: bytes, c0: int) -> str:
@@ -325,7 +325,7 @@ class Known(Fields):
         if lines is None:
             lines = notes[row] = []
         lines.append(self._beside(table, c0, c0 + size if last == row else 16, label, depth, node))
-        if node.doc and node.doc not in self._taught:
+        if node.doc and node.doc not in self._taught and self._teaches(node.doc):
             lines += self._doc(node)
         if last > row:
             fold = show in LONG and last - row >= FOLD

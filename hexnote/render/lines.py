@@ -36,6 +36,8 @@ class Lines:
         self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
         self._own = own_carets()
         self._taught: Dict[str, None] = {}  # teaching notes that were given, in their order
+        self._ask: Optional[Callable[[], List[str]]] = None  # those that another process gave, where it gives notes too
+        self._fresh: List[str] = []  # those given here that it does not know of
         self._cuts: Dict[Tuple[bytes, int], Callable[[bytes], Tuple[bytes, ...]]] = {}  # cut sentences at their blanks
         self._lists: Dict[Tuple[int, bytes, int], List[str]] = {}  # numbered lists
 
@@ -144,8 +146,17 @@ class Lines:
         code, reset = self.palette.get(shade, ""), self.palette.get("reset", "")
         return [f"{MARK}{code}{line[2:-1]}{reset}\n" for line in lines] if code else lines
 
+    def _teaches(self, doc: str) -> bool:
+        """Whether a teaching note, which was not given here, was not given anywhere."""
+        if self._ask is None:
+            return True
+        self._taught.update(dict.fromkeys(self._ask()))
+        return doc not in self._taught
+
     def _doc(self, node: Node, lead: str = "") -> List[str]:
         self._taught[node.doc] = None
+        if self._ask is not None:
+            self._fresh.append(node.doc)
         text = f"{node.doc} ({node.rfc})" if node.rfc and node.rfc not in node.doc else node.doc
         return self._dye(self._sentence(lead + text, 5), "teaching")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.model import (
     ARRAY,
@@ -74,6 +74,7 @@ class Summary:
     unfinished = False  # which always ends in LF
     live = False
     keep = False
+    gathers = True  # findings are told with their connections
 
     def __init__(self, width: int = 100, diagnose: bool = False) -> None:
         self.width = max(width, 60)
@@ -180,6 +181,35 @@ class Summary:
         lead = " " * indent
         for line in wrap(text, self.width, initial_indent=lead, subsequent_indent=lead + "    ", break_on_hyphens=False):
             self.out.append(line + "\n")
+
+    # ---------------------------------------------------------------- two processes that make one output
+
+    def assist(self, ask: Callable[[], List[str]]) -> None:
+        """From now on another process prints; what is made here are `part`s of it, for its `given`."""
+        self.out = []
+        self.sheets = {}
+
+    def part(self) -> bytes:
+        """What was made since the last call."""
+        return self.take()
+
+    def news(self) -> List[str]:
+        """There are no teaching notes."""
+        return []
+
+    def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
+        """What another process made of a packet, or of connections."""
+        if packet is not None:
+            self.packet = packet.number
+        if piece:
+            self.out.append(piece.decode("ascii"))
+
+    def taught(self) -> List[str]:
+        """There are no teaching notes."""
+        return []
+
+    def learn(self, taught: List[str]) -> None:
+        """There are none."""
 
     def take(self) -> bytes:
         """What was written since the last call."""

@@ -7,7 +7,7 @@ row and told at its last.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from hexnote.model import (
     BUFFER,
@@ -45,6 +45,7 @@ class Text(Pages):
 
     echoes = True  # the input's lines stand in the output
     live = True  # wants parts of units as they come
+    gathers = False  # a finding stands where it was made, whatever connection it concerns
     keep = False  # does not want opaque bodies whole
 
     def __init__(
@@ -56,7 +57,8 @@ class Text(Pages):
         super().__init__(width, palette, full)
         self.quick = quick
         self.headers = headers
-        self.out: List[bytes] = []
+        self.out: List[Any] = []
+        self._aside = False  # another process writes what is written here: see `assist`
         self._open = False  # the last echoed line has no LF: the input ends here
         self._torn = False  # more of the line that was echoed last will come: notes wait for its end
         self._held: List[bytes] = []  # those notes
@@ -78,7 +80,7 @@ class Text(Pages):
 
     def rows(self, text: bytes) -> None:
         """A packet's lines, each with its end, of which nothing is to be told."""
-        self.out.append(text)
+        self.out.append((text, False) if self._aside and self._open else text)
         self._open = self._torn = False
         if self._held:
             self._release()
@@ -137,6 +139,7 @@ class Text(Pages):
             self._write_again(again, block, notes)
         else:
             self._write(block, notes)
+        self._tell_lost()
 
     def late(self, packet: Packet, at: int, data: bytes, connection: Optional[Connection], parts: List[Part]) -> None:
         """Bytes of an earlier packet that only now can be read: shown again as an excerpt."""
@@ -156,6 +159,7 @@ class Text(Pages):
             self._annotate([own_row(shape.offset, at, data, row), *notes[row]])
         if skipped:
             self._annotate([f"{MARK}    ...\n"])
+        self._tell_lost()
 
     def lost(self, parts: List[Part], connection: Optional[Connection]) -> None:
         """Holes and given-up units that no later byte of this packet follows."""
@@ -185,13 +189,65 @@ class Text(Pages):
         self.out = []
         return made
 
+    # ---------------------------------------------------------------- two processes that write one text
+
+    def assist(self, ask: Callable[[], List[str]]) -> None:
+        """From now on another process writes the text; what is written here are `part`s of it, for its `given`. `ask` tells
+        which teaching notes it has given."""
+        self._ask, self._aside = ask, True
+        self.out = []
+        self._open = self._torn = False
+        self._held = []
+
+    def part(self) -> Any:
+        """What was written since the last call: bytes; where the input's last line, or one that is too long, is among it, a
+        tuple of bytes, lines (text, whether more of the last one comes), and notes that may have to wait."""
+        made, self.out = self.out, []
+        try:
+            return b"".join(made)
+        except TypeError:
+            return tuple(made)
+
+    def news(self) -> List[str]:
+        """The teaching notes that were given since the last call."""
+        if not self._fresh:
+            return self._fresh
+        found, self._fresh = self._fresh, []
+        return [doc for doc in found if doc in self._taught]
+
+    def given(self, text: bytes, packet: Optional[Packet], piece: Any) -> None:
+        """What another process wrote of a packet, whose lines are `text`, or between packets; 0: the lines alone."""
+        if type(piece) is int:
+            self._echo(text)
+        elif type(piece) is bytes:
+            if self._open:
+                self._write_notes(piece)
+            else:
+                self.out.append(piece)
+        else:
+            for each in piece:
+                if type(each) is tuple:
+                    self._echo(*each)
+                elif type(each) is list:
+                    self._write_notes(*each)
+                else:
+                    self.out.append(each)
+
+    def taught(self) -> List[str]:
+        """The teaching notes that were given."""
+        return list(self._taught)
+
+    def learn(self, taught: List[str]) -> None:
+        """Teaching notes that another process gave."""
+        self._taught.update(dict.fromkeys(taught))
+
     # ---------------------------------------------------------------- writing
 
     def _echo(self, text: bytes, torn: bool = False) -> None:
         if text[-1:] == b"\n":
             self.rows(text)
             return
-        self.out.append(text)
+        self.out.append((text, torn) if self._aside else text)
         if text:
             self._open = True
         self._torn = torn and self._open
@@ -200,6 +256,9 @@ class Text(Pages):
         self._write_notes(escaped("".join(lines)))
 
     def _write_notes(self, notes: bytes) -> None:
+        if self._aside:
+            self.out.append([notes] if self._open else notes)
+            return
         if self._torn:
             self._room -= len(notes)
             if self._room >= 0:

@@ -1,0 +1,219 @@
+"""Connections explained by two processes are told as by one, whoever explains which."""
+
+from __future__ import annotations
+
+import collections
+import glob
+import itertools
+import os
+import random
+import subprocess
+import sys
+from typing import Any, Counter, Dict, Iterator, List, Tuple
+
+import pytest
+from conftest import ROOT, SAMPLES, SHARED
+from damage import KINDS, damaged
+from handshakes import conversation, dump, packets
+from support import WHOLE, annotator, load
+
+from hexnote import ahead, streams
+from hexnote.partner import Partner
+from hexnote.render.json import Json
+from hexnote.render.summary import Summary
+from hexnote.render.text import Text
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no second process can be had here")
+
+COLOURS = {"heading": "\33[1m", "teaching": "\33[2m", "error": "\33[31m", "reset": "\33[0m"}
+RENDERERS: Dict[str, Any] = {
+    "text": Text, "json": Json, "summary": Summary,
+    "narrow": lambda: Text(60, palette=COLOURS), "diagnose": lambda: Summary(100, True),
+}  # fmt: skip
+
+
+class Watch:
+    """What went through the pipe back and forth, so that a test can tell that it tested something."""
+
+    def __init__(self) -> None:
+        self.pieces = 0
+        self.asked: Counter[str] = collections.Counter()
+        self.weights = 0
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Watches the process that annotates."""
+    made = Watch()
+    piece, said = ahead.Ahead.piece, ahead.Ahead._said
+
+    def watched(self: Any) -> Any:
+        made.pieces += 1
+        return piece(self)
+
+    def saying(self: Any, entry: Any) -> None:
+        if "ask" in entry:
+            made.asked[entry["ask"]] += 1
+        made.weights += "weights" in entry
+        said(self, entry)
+
+    monkeypatch.setattr(ahead.Ahead, "piece", watched)
+    monkeypatch.setattr(ahead.Ahead, "_said", saying)
+    return made
+
+
+def shares(monkeypatch: pytest.MonkeyPatch, takes: Iterator[bool], most: int = 48) -> None:
+    """Who explains the connections that begin behind each message, whoever has time."""
+    monkeypatch.setattr(ahead._Sender, "_takes", lambda self, left: next(takes))
+    monkeypatch.setattr(ahead, "_MOST", most)
+
+
+def pieces(text: bytes, first: int, size: int) -> Iterator[bytes]:
+    """The text behind its first bytes, in pieces of `size` bytes."""
+    return iter([text[at : at + size] for at in range(first, len(text), size)])
+
+
+def told(kind: str, text: bytes, first: int, size: int, shared: bool, settings: Any = None) -> Tuple[bytes, bool, bool]:
+    """The output for a text, and whether something, and an error, was found: by one process, or where `shared` by two behind its
+    `first` bytes."""
+    made: Any = annotator(RENDERERS[kind](), settings=settings)
+    made.begin("x")
+    out = made.feed(text[:first])
+    if shared:
+        out += b"".join(made.ahead(pieces(text, first, size), Partner))
+    else:
+        for piece in pieces(text, first, size):
+            out += made.feed(piece)
+    return bytes(out + made.close()), made.errors, made.found
+
+
+def texts() -> List[str]:
+    """Samples, dresses, some captures; with HEXNOTE_WHOLE=1 all of the corpus."""
+    corpus = os.path.join(SHARED, "corpus")
+    captures = sorted(glob.glob(os.path.join(corpus, "*.txt")) + glob.glob(os.path.join(corpus, "extra", "*.txt")))
+    dresses = sorted(glob.glob(os.path.join(corpus, "formats", "*.txt")))
+    return [*sorted(glob.glob(os.path.join(SAMPLES, "*.txt"))), *(dresses if WHOLE else dresses[::6]),
+            *(captures if WHOLE else captures[::20])]
+
+
+@pytest.mark.parametrize("path", texts(), ids=os.path.basename)
+def test_the_other_process_explains_everything(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares(monkeypatch, itertools.repeat(True))
+    text = load(path)[:300_000]
+    for kind in RENDERERS:
+        settings = {"thorough": kind in ("summary", "diagnose")}
+        assert told(kind, text, 0, 3001, True, settings) == told(kind, text, 0, 3001, False, settings), kind
+
+
+def mixed(rng: random.Random) -> bytes:
+    """Packets of several traces, some of them twice, out of order, or lost; sometimes with a log among them, or damage."""
+    names = sorted(glob.glob(os.path.join(SAMPLES, "*.txt")))
+    sources = [each for each in (split(load(rng.choice(names))) for _ in range(rng.choice((2, 4, 8)))) if each]
+    sources += [split(dump(packets(conversation(rng.randrange(99)), rng.choice((200, 1000)))))]
+    made: List[bytes] = []
+    while sources and len(made) < 400:
+        source = rng.choice(sources)
+        count = rng.choice((1, 1, 2, 5))
+        made += source[:count]
+        del source[:count]
+        if not source:
+            sources.remove(source)
+    for _ in range(rng.choice((0, 0, 5))):
+        made.insert(rng.randrange(len(made)), rng.choice(made))
+    for _ in range(rng.choice((0, 0, 5))):
+        del made[rng.randrange(len(made))]
+    if rng.random() < 0.4:
+        made.insert(rng.randrange(len(made)), load(rng.choice(names))[:20_000])
+    text = b"".join(made)
+    if rng.random() < 0.3:
+        try:
+            text = damaged(text.decode("latin-1"), [rng.choice(sorted(KINDS))], rng.randrange(999))[0]
+        except (IndexError, ValueError):  # nothing is left that could be damaged so
+            pass
+    return text[: rng.randrange(len(text))] if rng.random() < 0.2 else text
+
+
+def split(text: bytes) -> List[bytes]:
+    """A trace cut before each line that stands before a packet's first row."""
+    lines = text.splitlines(True)
+    made: List[bytes] = []
+    for line, following in zip(lines, [*lines[1:], b""]):
+        if b"0x0000:" in following or not made:
+            made.append(b"")
+        made[-1] += line
+    return made
+
+
+@pytest.mark.parametrize("seed", range(600 if WHOLE else 60))
+def test_whoever_explains_which(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With connections let go for all reasons that there are, and whatever was read before."""
+    rng = random.Random(seed)
+    takes = random.Random(seed)
+    shares(monkeypatch, (takes.random() < 0.6 for _ in itertools.count()), rng.choice((48, 3, 1)))
+    bounds = rng.choice(((), (), (4,), (3072, 20_000, 30_000), (64, 8 << 20, 5000, 200_000)))
+    if bounds:
+        monkeypatch.setattr(streams.Flows.__init__, "__defaults__", (*bounds, *(3072, 8 << 20, 1 << 20, 32 << 20)[len(bounds) :]))
+        for module in (streams, ahead):
+            monkeypatch.setattr(module, "OFTEN", 16)
+    text = mixed(rng)
+    kind = rng.choice(sorted(RENDERERS))
+    first, size = rng.choice((0, len(text) // 10, rng.randrange(len(text) + 1))), rng.choice((100, 3000, 200_000))
+    settings = {"thorough": kind in ("summary", "diagnose"), "headers": rng.random() < 0.1}
+    assert told(kind, text, first, size, True, settings) == told(kind, text, first, size, False, settings), (seed, kind)
+
+
+def test_notes_are_given_once(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    """A note is given by whoever comes to it first, and by nobody else."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    text = b"".join(load(os.path.join(SAMPLES, name)) for name in ("tls12-ecdhe.txt", "tls12-rsa.txt", "server-auth.txt"))
+    shared = told("text", text, 0, 3000, True)
+    assert shared == told("text", text, 0, 3000, False)
+    assert watch.asked["taught"] and watch.pieces
+
+
+def test_certificates_of_other_connections(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    """A chain without its issuer is judged by what any connection has shown before: the other process is asked."""
+    shares(monkeypatch, itertools.cycle((False, True)), 1)
+    text = many(4)
+    for kind in ("json", "diagnose"):
+        assert told(kind, text, 0, 3000, True) == told(kind, text, 0, 3000, False)
+    assert watch.asked["traced"]
+
+
+def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    """What connections weigh is known to the process that explains them; both let the same ones go."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    monkeypatch.setattr(streams.Flows.__init__, "__defaults__", (3072, 8 << 20, 1 << 20, 100_000))
+    for module in (streams, ahead):
+        monkeypatch.setattr(module, "OFTEN", 16)
+    text = many(30)
+    shared = told("json", text, 0, 3000, True)
+    assert shared == told("json", text, 0, 3000, False)
+    assert b'"eviction"' in shared[0] and watch.weights
+
+
+def many(count: int) -> bytes:
+    """So many connections, all of them under way at the same time."""
+    told = [packets(conversation(seed), 400, 50000 + seed) for seed in range(count)]
+    return dump(each[at] for at in range(max(map(len, told))) for each in told if at < len(each))
+
+
+def environment(**more: str) -> Any:
+    return {**{k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}, "PYTHONPATH": ROOT, **more}
+
+
+@pytest.mark.parametrize("job", ([], ["--summary"], ["--to", "json"], ["--diagnose"]), ids=" ".join)
+def test_the_command_says_the_same(job: List[str], tmp_path: Any) -> None:
+    """A long trace of many connections, in a file and through a pipe, beside the ways that one process takes."""
+    path = os.path.join(str(tmp_path), "long.txt")
+    with open(path, "wb") as file:
+        text = many(60)
+        file.write(text * (3_000_000 // len(text) + 1))
+    command = [sys.executable, "-m", "hexnote", *job]
+    quick = subprocess.run([*command, path], env=environment(), capture_output=True)
+    slow = subprocess.run([*command, path], env=environment(HEXNOTE_SLOW="1"), capture_output=True)
+    assert (quick.returncode, quick.stderr) == (slow.returncode, slow.stderr)
+    assert quick.stdout == slow.stdout
+    with open(path, "rb") as file:
+        piped = subprocess.run(command, env=environment(), stdin=file, capture_output=True)
+    assert piped.stdout.replace(b"standard input", path.encode()).replace(b'"-"', b'"%b"' % path.encode()) == quick.stdout
