@@ -55,8 +55,9 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
         after = b" " + after[1:]
     text = len(line) - len(after.lstrip(b" \t"))
     said = after.translate(None, BLANKS)
-    if (not said.strip(b"|") or size < ROW and _CLOSED.fullmatch(said)) and not (
-        after[:2] == b"  " and said == data[:size].translate(GRAPHIC)
+    if (not said.strip(b"|") or _CLOSED.fullmatch(said)) and not (
+        said == data[:size].translate(GRAPHIC) and after[:2] == b"  "
+        or size == ROW and said == data.translate(PRINTED).translate(None, BLANKS)
     ):
         text = -1  # what stands there closes a quotation or a table
     if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size:

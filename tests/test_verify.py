@@ -107,6 +107,16 @@ def test_a_text_column_may_have_blanks_and_may_be_wanting() -> None:
     assert findings(CLEAN.replace(b"\n", b"\r\n")) == []
 
 
+@pytest.mark.parametrize("before, behind", ((b"'", b"',"), (b'"', b'\\n",'), (b"<td>", b"</td>"), (b"| ", b" |"), (b"", b";")))
+def test_what_closes_a_quotation_is_no_text_column(before: bytes, behind: bytes) -> None:
+    """Rows without text, each of them a string of a program or a cell of a table."""
+
+    def closed(line: bytes) -> bytes:
+        return before + line[:49].rstrip() + behind + b"\n" if line.startswith(b"\t0x") else line
+
+    assert findings(rows(CLEAN, closed)) == []
+
+
 def test_snapping_is_no_disagreement() -> None:
     assert findings(b"".join(shown(p, p[:68]) for p in WIRE)) == []
 
