@@ -25,6 +25,7 @@ def told(entry: Entry) -> Packet:
     line, text, head, _, dress, data, (headers, consistent), *_ = entry
     packet = Packet(0, line)
     packet.consistent = consistent
+    packet.headers = headers
     layers.tell(packet, headers)
     packet.data, packet.header, packet.dress = data, text[:head], dress
     return packet
@@ -50,6 +51,7 @@ class Look:
             return False
         packet = block.packet = Packet(0, block.line)
         headers, packet.consistent = seen
+        packet.headers = headers
         layers.tell(packet, headers)
         packet.dress, packet.data, packet.header = block.dress, data, head
         return True

@@ -180,6 +180,7 @@ class Packet:
     key: Optional[Tuple[bytes, bytes]] = None  # (source, destination), address + port, raw
     note = ""  # what could not be read of its headers, in words
     consistent = False  # it is whole, and `look` found that what it says twice is the same
+    headers: Tuple[Any, ...] = ()  # of `layers`, where it was looked at
 
     def __init__(self, number: int, line: int) -> None:
         self.number = number  # 1-based, in input order

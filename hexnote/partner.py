@@ -54,10 +54,11 @@ class Partner(Trace):
         if not consistent or not self.shown:
             return False
         number = self.count + 1
-        found = self.flows.passes(headers, number, entry[5])
-        if found is None:
+        flow, stream = self.flows.direction(headers[layers.KEY])
+        if flow is None or stream is None or not flow.connection.elsewhere or not self.flows.passes(
+            flow, stream, headers, number, entry[5][headers[layers.START] :]
+        ):
             return self._passes_by(entry)
-        flow, stream = found
         self.count = number
         self.silent = (entry, number, flow, stream)
         if entry[2] and stream.noted != self.headless.epoch and not (

@@ -322,7 +322,7 @@ class Trace:
         if (
             not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
             or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
-            or not self.flows.acknowledges(flow, stream, headers[layers.SEQ], headers[layers.ACK], headers[layers.WINDOW])
+            or stream.fin is not None or not self.flows.passes(flow, stream, headers, self.count + 1, b"")
         ):
             return False
         self.count += 1
@@ -339,10 +339,11 @@ class Trace:
         if not consistent or not self.shown or not self.verifier.even:
             return False
         number = self.count + 1
-        found = self.flows.passes(headers, number, entry[5])
-        if found is None:
+        flow, stream = self.flows.direction(headers[layers.KEY])
+        if flow is None or stream is None or not flow.connection.elsewhere or not self.flows.passes(
+            flow, stream, headers, number, entry[5][headers[layers.START] :]
+        ):
             return self._passes_by(entry)
-        flow, stream = found
         self.count = number
         self.silent = (entry, number, flow, stream)
         packet: Optional[Packet] = None
@@ -421,7 +422,7 @@ class Trace:
             not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
             or header and stream.noted != self.headless.epoch
             or connection.reset is not None or self.owner.headers
-            or not self.flows.carries(flow, stream, number, packet.seq, packet.ipid, data, start, packet.window, packet.ack)
+            or stream.fin is not None or not self.flows.passes(flow, stream, packet.headers, number, data)
         ):
             return False
         length = len(data)

@@ -198,19 +198,6 @@ class Stream:
         if offset > self.high:
             self.high = offset
 
-    def passes(self, seq: int) -> bool:
-        """Whether a packet without payload, SYN, FIN or RST, whose sequence number is `seq`, has a place and settles nothing:
-        then it has been placed."""
-        base, end = self.base, self.next
-        if base is None or self.queue or self.floating:
-            return False
-        ahead = ((seq - base - end + HALF) & MASK) - HALF
-        if not -FAR < ahead < FAR:
-            return False
-        if end + ahead - 1 > self.high:
-            self.high = end + ahead - 1
-        return True
-
     def _place(self, packet: Packet, payload: int) -> None:
         """The same where it takes more than arithmetic."""
         assert packet.seq is not None
@@ -242,18 +229,7 @@ class Stream:
 
     # ---------------------------------------------------------------- payload in
 
-    def continues(self, number: int, seq: int, ipid: Optional[int], data: bytes, at: int) -> bool:
-        """`place` and `add` for packet `number` whose whole payload is `data`, one byte at least at dump offset `at`, with
-        sequence number `seq` and without SYN, FIN and RST: if it is the next one of the stream and nothing waits. False, and
-        nothing done, if not."""
-        base = self.base
-        if base is None or self.queue or self.floating or seq - base - self.next & MASK:
-            return False
-        self.segments += 1
-        self.follow(number, ipid, data, at)
-        return True
-
-    def follow(self, number: int, ipid: Optional[int], data: bytes, at: int) -> None:
+    def _follow(self, number: int, ipid: Optional[int], data: bytes, at: int) -> None:
         """Hands on `data`, at dump offset `at` of a packet, as the next bytes of the stream."""
         start, length = self.next, len(data)
         self.shown = self.next = end = start + length
@@ -273,7 +249,7 @@ class Stream:
         start = self.next
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
-            self.follow(packet.number, packet.ipid, data, at)
+            self._follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
         if data:

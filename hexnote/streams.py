@@ -182,53 +182,29 @@ class Flows:
         """The connection that packets with this `key` belong to, and their direction, if it was seen."""
         return self._table.get(key or _NOWHERE, _NOBODY)
 
-    def acknowledges(self, flow: Flow, stream: Stream, seq: int, ack: int, window: int) -> bool:
-        """What `add` does with a packet of this direction that has no payload and no flag but ACK, if it has a place and does
-        nothing but acknowledge; False, and nothing done, where there may be more to it."""
-        if stream.fin is not None or stream.events or not (self._clock + 1) % OFTEN or not stream.passes(seq):
-            return False
-        self._hear(flow, stream, window, ack)
-        return True
-
-    def carries(
-        self, flow: Flow, stream: Stream, number: int, seq: Optional[int], ipid: Optional[int], data: bytes, at: int,
-        window: Optional[int], ack: Optional[int],
-    ) -> bool:
-        """What `add` does with packet `number`, of this direction and without SYN, FIN and RST, and `Stream.add` with its
-        payload, all of which is `data`, one byte at least at dump offset `at`: if it is what comes next there, and does nothing
-        else but acknowledge. False, and nothing done, where there may be more to it."""
-        if seq is None or stream.fin is not None or stream.events or not (self._clock + 1) % OFTEN \
-                or not stream.continues(number, seq, ipid, data, at):
-            return False
-        self._hear(flow, stream, window, ack)
-        return True
-
-    def passes(self, headers: Sequence[Any], number: int, data: bytes) -> Optional[Tuple[Flow, Stream]]:
-        """What `add` and `Stream.add` do with packet `number`, a whole one (its bytes are `data`, its `headers` those of
-        `layers`), of a connection that is explained elsewhere, if it has no flag but ACK, PSH and FIN, and either has no payload
-        and nothing to settle or brings the next bytes of its stream. Returns that and its direction; None, and nothing done,
-        where there may be more to it."""
-        _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, key, at, until = headers
-        flow, stream = self._table.get(key, _NOBODY)
-        if flow is None or stream is None or not flow.connection.elsewhere or flags not in _MOSTLY:
-            return None
+    def passes(self, flow: Flow, stream: Stream, headers: Sequence[Any], number: int, payload: bytes) -> bool:
+        """What `add` and `Stream.add` do with packet `number`, a whole one of this direction (`headers` are those of `layers`), if
+        it has no flag but ACK, PSH and FIN, and either has no payload and nothing to settle or brings the next bytes of its
+        stream. False, and nothing done, where there may be more to it."""
+        _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, _, at, _ = headers
         base, end = stream.base, stream.next
-        if base is None or stream.queue or stream.events or stream.floating or not (self._clock + 1) % OFTEN:
-            return None
+        if base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY \
+                or not (self._clock + 1) % OFTEN:
+            return False
         ahead = (seq - base - end + HALF & MASK) - HALF
-        if at < until:
+        if payload:
             if ahead or stream.fin is not None or flags == "FA":
-                return None
-            length = until - at
+                return False
+            length = len(payload)
             stream.segments += 1
-            stream.shown = stream.next = next = end + length
-            if next > stream.high:
-                stream.high = next
+            stream.shown = stream.next = behind = end + length
+            if behind > stream.high:
+                stream.high = behind
             if length == 1:
                 stream.probes(end)
-            self._bounds.remember(stream, (end, data[at:], number, at, ipid), length)
+            self._bounds.remember(stream, (end, payload, number, at, ipid), length)
         elif not -FAR < ahead < FAR:
-            return None
+            return False
         elif flags == "FA":
             stream.fin = end + ahead
         elif end + ahead - 1 > stream.high:
@@ -247,7 +223,7 @@ class Flows:
                     peer.acked = end
         if stream.fin is not None and not flow.connection.closed:
             self._finished(flow, stream)
-        return flow, stream
+        return True
 
     def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:
         """A packet of this direction came, with this window and acknowledgement number."""
