@@ -18,6 +18,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "streams": ("stitch",),
     "keys": ("keys_",),
     "headless": ("headless_",),
+    "ahead": ("reading",),
     "words": ("words_",),
     "messages": ("forms",),
     "schema": ("schema_",),

@@ -17,7 +17,7 @@ from damage import KINDS, damaged
 from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, load
 
-from hexnote import ahead, streams
+from hexnote import ahead, reading, streams
 from hexnote.partner import Partner
 from hexnote.render.json import Json
 from hexnote.render.summary import Summary
@@ -64,8 +64,8 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 def shares(monkeypatch: pytest.MonkeyPatch, takes: Iterator[bool], most: int = 48) -> None:
     """Who explains the connections that begin behind each message, whoever has time."""
-    monkeypatch.setattr(ahead._Sender, "_takes", lambda self, left: next(takes))
-    monkeypatch.setattr(ahead, "_MOST", most)
+    monkeypatch.setattr(reading.Sender, "_takes", lambda self, left: next(takes))
+    monkeypatch.setattr(reading, "MOST", most)
 
 
 def pieces(text: bytes, first: int, size: int) -> Iterator[bytes]:
@@ -153,7 +153,7 @@ def test_whoever_explains_which(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     bounds = rng.choice(((), (), (4,), (3072, 20_000, 30_000), (64, 8 << 20, 5000, 200_000)))
     if bounds:
         monkeypatch.setattr(streams.Flows.__init__, "__defaults__", (*bounds, *(3072, 8 << 20, 1 << 20, 32 << 20)[len(bounds) :]))
-        for module in (streams, ahead):
+        for module in (streams, ahead, reading):
             monkeypatch.setattr(module, "OFTEN", 16)
     text = mixed(rng)
     kind = rng.choice(sorted(RENDERERS))
@@ -184,7 +184,7 @@ def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, wat
     """What connections weigh is known to the process that explains them; both let the same ones go."""
     shares(monkeypatch, itertools.cycle((True, False)), 1)
     monkeypatch.setattr(streams.Flows.__init__, "__defaults__", (3072, 8 << 20, 1 << 20, 100_000))
-    for module in (streams, ahead):
+    for module in (streams, ahead, reading):
         monkeypatch.setattr(module, "OFTEN", 16)
     text = many(30)
     shared = told("json", text, 0, 3000, True)
