@@ -120,6 +120,8 @@ class Ahead:
             self._write({"answer": self.answers(entry["ask"], entry["value"])})
         elif "weights" in entry:
             self._weights[entry["clock"]] = entry["weights"]
+        elif "error" in entry:
+            self._end(entry)
         else:
             self._errors = entry["errors"]
 
