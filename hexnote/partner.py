@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional
 
-from hexnote import layers
+from hexnote.layers import FLAGS, KEY, START
 from hexnote.look import Entry
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.pipeline import Annotator, Trace
@@ -53,17 +53,15 @@ class Partner(Trace):
         headers, consistent = entry[6]
         if not consistent or not self.shown:
             return False
-        number = self.count + 1
-        flow, stream = self.flows.direction(headers[layers.KEY])
-        if flow is None or stream is None or not flow.connection.elsewhere or not self.flows.passes(
-            flow, stream, headers, number, entry[5][headers[layers.START] :]
-        ):
+        flow, stream = self.flows.direction(headers[KEY])
+        if flow is not None and not flow.connection.elsewhere:
+            return False
+        number, payload = self.count + 1, entry[5][headers[START] :]
+        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
             return self._passes_by(entry)
         self.count = number
         self.silent = (entry, number, flow, stream)
-        if entry[2] and stream.noted != self.headless.epoch and not (
-            headers[layers.START] == headers[layers.END] and self.headless.named(flow.connection.number)
-        ):
+        if entry[2] and stream.noted != self.headless.epoch and (payload or not self.headless.named(flow.connection.number)):
             self._recall()
             if self.packet is not None:
                 self.headless.seen(self.packet, stream)
@@ -77,7 +75,7 @@ class Partner(Trace):
         lines of a packet are part of what is said."""
         if type(entry) is tuple and len(entry) == 7:
             seen = entry[6]
-            if seen is not None and seen[1] and seen[0][layers.FLAGS] == "A" and self._silent and self._acknowledges(entry):
+            if seen is not None and seen[1] and seen[0][FLAGS] == "A" and self._silent and self._acknowledges(entry):
                 self.renderer.take()
                 self.link.pieces.append(0)
                 return False

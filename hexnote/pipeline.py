@@ -338,18 +338,16 @@ class Trace:
         headers, consistent = entry[6]
         if not consistent or not self.shown or not self.verifier.even:
             return False
-        number = self.count + 1
         flow, stream = self.flows.direction(headers[layers.KEY])
-        if flow is None or stream is None or not flow.connection.elsewhere or not self.flows.passes(
-            flow, stream, headers, number, entry[5][headers[layers.START] :]
-        ):
+        if flow is not None and not flow.connection.elsewhere:
+            return False
+        number, payload = self.count + 1, entry[5][headers[layers.START] :]
+        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
             return self._passes_by(entry)
         self.count = number
         self.silent = (entry, number, flow, stream)
         packet: Optional[Packet] = None
-        if entry[2] and stream.noted != self.headless.epoch and not (
-            headers[layers.START] == headers[layers.END] and self.headless.named(flow.connection.number)
-        ):
+        if entry[2] and stream.noted != self.headless.epoch and (payload or not self.headless.named(flow.connection.number)):
             self._recall()
             packet = self.packet
             assert packet is not None

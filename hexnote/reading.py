@@ -197,13 +197,14 @@ class Sender:
 
     def _packets(self, packets: Packets) -> None:
         number, dress = self._number(packets.stride, packets.layout), packets.dress
-        seen, message, link = self._look.seen, self._message, self._link
+        seen, message, link, passes = self._look.seen, self._message, self._link, self._passes
         for line, text, head, data in packets.each:
             found = seen(data, text[:head]) if self._looks else None
             entry = (line, text, head, number, dress, data, found)
             link.entry = entry
-            if found is None or self._passes is None or not self._passes(entry):
+            if found is None or passes is None or not passes(entry):
                 self._add(entry)
+                passes = self._passes
                 continue
             if link.pieces or link.entry is None:
                 self._deliver(entry, False)
@@ -212,6 +213,7 @@ class Sender:
             if len(message) >= MOST:
                 self.send()
                 self._weigh()
+                passes = self._passes
 
     def _add(self, entry: Any, item: Optional[Item] = None) -> None:
         """Put an entry, which is `item`, into a message; one that has enough of them is sent."""
