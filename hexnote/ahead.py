@@ -54,6 +54,7 @@ class Ahead:
         self._layouts: List[Tuple[int, Layout]] = []
         self._rest: Iterator[Any] = iter(())  # of the message at hand
         self._pieces: Deque[Any] = deque()
+        self._over = False  # nothing more comes
         self._shares = False  # the other process explains connections, or has done so
         self._errors: Optional[bool] = None
         self._weights: Dict[int, Dict[int, int]] = {}  # of the other's connections, by the clock of its `Flows`
@@ -88,9 +89,11 @@ class Ahead:
         return message
 
     def piece(self) -> Any:
-        """What the other process says where the text has come to."""
+        """What the other process says where the text has come to; nothing, where it has come to an end too early."""
         pieces = self._pieces
         while not pieces:
+            if self._over:
+                return b""
             for _ in self._rest:
                 raise ChildProcessError("two processes that share its connections do not agree (HEXNOTE_SLOW=1 has one read it)")
             for entry in self._message():
@@ -99,7 +102,7 @@ class Ahead:
 
     def exchange(self, clock: int, weights: Dict[int, int]) -> Dict[int, int]:
         """As `Flows.exchange`."""
-        if self._shares and self._errors is None:
+        if self._shares and self._errors is None and not self._over:
             self._write({"clock": clock, "weights": weights})
         for each in [each for each in self._weights if each < clock - OFTEN]:
             del self._weights[each]
@@ -107,7 +110,7 @@ class Ahead:
 
     def errors(self) -> bool:
         """Whether the other process has made a finding of severity error. To be asked behind all else."""
-        while self._shares and self._errors is None:
+        while self._shares and self._errors is None and not self._over:
             for entry in self._message():
                 self._said(entry)
         return bool(self._errors)
@@ -139,6 +142,9 @@ class Ahead:
         """Nothing more is wanted: the other process ends."""
         import signal
 
+        if self._over:
+            return
+        self._over = True
         os.close(self._pipe)
         os.close(self._back)
         try:

@@ -192,6 +192,23 @@ def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, wat
     assert b'"eviction"' in shared[0] and watch.weights
 
 
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_one_that_is_killed_is_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the other process has not said any more is left out, and the rest comes to its end."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    text = many(6)
+
+    def dying() -> Iterator[bytes]:
+        yield text[: len(text) // 2]
+        os._exit(9)
+
+    made: Any = annotator(RENDERERS[kind]())
+    made.begin("x")
+    with pytest.raises(ChildProcessError):
+        list(made.ahead(dying(), Partner))
+    assert made.close()
+
+
 def many(count: int) -> bytes:
     """So many connections, all of them under way at the same time."""
     told = [packets(conversation(seed), 400, 50000 + seed) for seed in range(count)]
