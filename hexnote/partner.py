@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional
 
-from hexnote.layers import FLAGS, KEY, START
-from hexnote.look import Entry
+from hexnote.layers import FLAGS
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.pipeline import Annotator, Trace
 from hexnote.streams import Flow
@@ -24,13 +23,12 @@ _TOGETHER = 8  # connections whose ends are sent at once
 
 
 class Partner(Trace):
-    """Explains connections of an input that another process annotates. `link`: an `ahead.Link`."""
+    """Explains connections of an input that another process annotates. `link`: a `reading.Link`."""
 
     def __init__(self, trace: Trace, link: Any) -> None:
         """It goes on where `trace` has come to; what that knows is explained by the other process."""
         self.__dict__.update(trace.__dict__)
         self.link = self.source = link
-        self.takes = False
         self._own = 0  # open connections that are explained here
         self._since = (self.count, self.flows.numbers)
         self.owner.errors = False
@@ -43,39 +41,16 @@ class Partner(Trace):
         if not self.renderer.gathers:
             self.verifier = _Agrees()  # type: ignore[assignment]
         self.timed = False
-        self._silent = self.renderer.echoes and not self.owner.headers
         self.logged = None
         self.renderer.assist(lambda: link.ask("taught"))
         self.teller.asks(_Traced(link, self.teller))
-
-    def passes(self, entry: Entry) -> bool:
-        """Whether a packet, as it goes through the pipe, is one of which the other process tells, and has been followed here."""
-        headers, consistent = entry[6]
-        if not consistent or not self.shown:
-            return False
-        flow, stream = self.flows.direction(headers[KEY])
-        if flow is not None and not flow.connection.elsewhere:
-            return False
-        number, payload = self.count + 1, entry[5][headers[START] :]
-        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
-            return self._passes_by(entry)
-        self.count = number
-        self.silent = (entry, number, flow, stream)
-        if entry[2] and stream.noted != self.headless.epoch and (payload or not self.headless.named(flow.connection.number)):
-            self._recall()
-            if self.packet is not None:
-                self.headless.seen(self.packet, stream)
-        if self.flows.over:
-            self._recall()
-            self._end_flows()
-        return True
 
     def take(self, entry: Any, item: Any) -> bool:
         """What is known by an item that does not pass: it goes to `link.pieces`. `entry`: as it goes through the pipe. Whether the
         lines of a packet are part of what is said."""
         if type(entry) is tuple and len(entry) == 7:
             seen = entry[6]
-            if seen is not None and seen[1] and seen[0][FLAGS] == "A" and self._silent and self._acknowledges(entry):
+            if seen is not None and seen[1] and seen[0][FLAGS] == "A" and self.quiet and self._acknowledges(entry):
                 self.renderer.take()
                 self.link.pieces.append(0)
                 return False
@@ -174,11 +149,9 @@ class Partner(Trace):
 
     def _piece(self) -> None:
         """What was said of a connection, for the other process."""
-        renderer, traces = self.renderer, self.teller.traces
-        piece = renderer.part()
-        taught = renderer.news()
-        if taught or traces:
-            piece = [piece, taught, traces]
+        piece, traces = self.renderer.part(), self.teller.traces
+        if traces:
+            piece = [piece, traces]
             self.teller.traces = []
         self.link.pieces.append(piece)
 

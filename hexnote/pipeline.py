@@ -190,11 +190,12 @@ class Trace:
             owner.verifies,
         )
         self.doctor = owner.doctor
+        self.quiet = hasattr(self.renderer, "rows") and not owner.headers  # of packets that pass nothing but their lines is told
         self.count = 0
         self.packet: Optional[Packet] = None  # the packet begun last
         self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
-        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges, _passes
+        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges, passes
         self.lent: Set[int] = set()  # numbers of open connections that another process explains
         self.logged: Any = None  # its bytes, where a log shows them decrypted
 
@@ -220,8 +221,8 @@ class Trace:
                     self.feed(chunk)
                     yield
                 return
-        if hasattr(self.renderer, "rows") and not self.owner.headers:
-            source.silent, source.passes = self._acknowledges, self._passes
+        if self.quiet:
+            source.silent, source.passes = self._acknowledges, self.passes
         source.takes, source.answers = self._takes, self._answers
         self.flows.exchange = source.exchange
         try:
@@ -332,7 +333,7 @@ class Trace:
         self.silent = (entry, self.count, flow, stream)
         return True
 
-    def _passes(self, entry: Entry) -> bool:
+    def passes(self, entry: Entry) -> bool:
         """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
         done, where there may be more to it."""
         headers, consistent = entry[6]
@@ -390,7 +391,7 @@ class Trace:
         return True
 
     def _recall(self) -> None:
-        """Have a packet that was passed by `_acknowledges` or `_passes`, if any, as if it had come as any other: what follows
+        """Have a packet that was passed by `_acknowledges` or `passes`, if any, as if it had come as any other: what follows
         asks for it."""
         if self.silent is None:
             return
@@ -624,8 +625,7 @@ class Trace:
         between packets."""
         piece = self.source.piece()
         if type(piece) is list:
-            piece, taught, traced = piece
-            self.renderer.learn(taught)
+            piece, traced = piece
             self._learn(traced)
         self.renderer.given(text, packet if first else None, piece)
 

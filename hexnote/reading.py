@@ -44,8 +44,8 @@ MOST = 48  # items of a message: a read may bring very many small ones, and what
 #   {"advice": ..., "cut": ...} or {"error": bytes}           the end of the text
 #   {"errors": bool}                                          the end of what is said there, if anything is
 #
-# A piece is 0 (the packet's lines alone), the output in bytes, a tuple of what else a renderer makes of it, or a list: one of
-# these, teaching notes that were given, certificates that were seen.
+# A piece is 0 (the packet's lines alone), the output in bytes, what else the renderer's `part` makes of it, or a list: one of
+# these, certificates that were seen.
 Message = List[Any]
 ENDS = frozenset(("advice", "error"))  # what tells the end of the text
 
@@ -143,7 +143,7 @@ class Sender:
         self._left = unread()  # of what was sent
         self._looks = True
         self._message: Message = []
-        self._link = Link(self, answers, pipe)
+        self._link = Link(self, answers)
         self._begin = begin  # None as soon as it is settled whether connections are shared
         self._before: Optional[List[Any]] = [] if early else None  # what was sent before that
         self._partner: Any = None
@@ -237,13 +237,13 @@ class Sender:
             return
         if partner.idle():
             self._partner = self._passes = None
-            if partner.takes:
+            if partner.flows.taken:
                 self._message.append(False)
             self._message.append({"errors": partner.owner.errors})
             return
         takes = self._takes(left)
-        if partner.takes is not takes:
-            partner.takes = partner.flows.taken = takes
+        if partner.flows.taken is not takes:
+            partner.flows.taken = takes
             self._message.append(takes)
 
     def _takes(self, left: int) -> bool:
@@ -301,14 +301,15 @@ class Sender:
         before.append((entry, item))
         if len(before) < _FIRST:
             return
-        keys = {each[6][0][layers.KEY] for each, _ in before if type(each) is tuple and len(each) == 7 and each[6] is not None}
-        if len(keys) < 2 * _MANY:
+        # The other process is past these items: what might have to be asked of it about one of them cannot be.
+        plain = all(type(each) is tuple and (len(each) == 2 or each[6] is not None) for each, _ in before)
+        if not plain or len({each[6][0][layers.KEY] for each, _ in before if len(each) == 7}) < 2 * _MANY:
             self._begin, self._before = None, None
             return
         self.send()
         self._join()
         for each, item in before:
-            if item is not None or not each[6] or not self._partner.passes(each):
+            if len(each) == 2 or not self._partner.passes(each):
                 self._partner.take(each, item)
         self._before = None
 
@@ -351,7 +352,7 @@ class Sender:
 class Link:
     """How what explains connections in the process that reads speaks with the other one."""
 
-    def __init__(self, sender: Sender, answers: int, pipe: int) -> None:
+    def __init__(self, sender: Sender, answers: int) -> None:
         self.pieces: List[Any] = []  # what is said of the item at hand
         self.entry: Any = None  # that item, while the other process has not got it
         self.layouts: List[Tuple[int, Layout]] = []

@@ -229,27 +229,22 @@ class Stream:
 
     # ---------------------------------------------------------------- payload in
 
-    def _follow(self, number: int, ipid: Optional[int], data: bytes, at: int) -> None:
+    def follow(self, number: int, ipid: Optional[int], data: bytes, at: int) -> None:
         """Hands on `data`, at dump offset `at` of a packet, as the next bytes of the stream."""
         start, length = self.next, len(data)
         self.shown = self.next = end = start + length
         if end > self.high:
             self.high = end
-        if length == 1:
-            self.probes(start)
-        self.bounds.remember(self, (start, data, number, at, ipid), length)
-
-    def probes(self, start: int) -> None:
-        """A single byte is handed on: does it ask whether the other end's window is still closed?"""
-        if self.peer.window == 0:
+        if length == 1 and self.peer.window == 0:
             self._probe = start
+        self.bounds.remember(self, (start, data, number, at, ipid), length)
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
         start = self.next
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
-            self._follow(packet.number, packet.ipid, data, at)
+            self.follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
         if data:

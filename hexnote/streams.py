@@ -154,8 +154,7 @@ class Flows:
 
     def find(self, key: Optional[Key]) -> Optional[Flow]:
         """The connection that packets with this `key` belong to, if it was seen."""
-        known = self._table.get(key or _NOWHERE)
-        return known[0] if known is not None else None
+        return self.direction(key)[0]
 
     def add(self, packet: Packet) -> Flow:
         """Finds or makes the connection of a TCP packet; sets its `stream`, `side` and `offset`.
@@ -195,32 +194,15 @@ class Flows:
         if payload:
             if ahead or stream.fin is not None or flags == "FA":
                 return False
-            length = len(payload)
             stream.segments += 1
-            stream.shown = stream.next = behind = end + length
-            if behind > stream.high:
-                stream.high = behind
-            if length == 1:
-                stream.probes(end)
-            self._bounds.remember(stream, (end, payload, number, at, ipid), length)
+            stream.follow(number, ipid, payload, at)
         elif not -FAR < ahead < FAR:
             return False
         elif flags == "FA":
             stream.fin = end + ahead
         elif end + ahead - 1 > stream.high:
             stream.high = end + ahead - 1
-        self._clock = flow.last = self._clock + 1
-        stream.window = window
-        peer = stream.peer
-        if ack is not None and ack != peer.ack:
-            base, end = peer.base, peer.next
-            if base is None or peer.queue:
-                peer.acknowledge(ack)
-            else:
-                peer.ack = ack
-                end += (ack - base - end + HALF & MASK) - HALF
-                if peer.acked < end < peer.next + FAR:
-                    peer.acked = end
+        self._hear(flow, stream, window, ack)
         if stream.fin is not None and not flow.connection.closed:
             self._finished(flow, stream)
         return True

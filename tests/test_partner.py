@@ -192,6 +192,20 @@ def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, wat
     assert b'"eviction"' in shared[0] and watch.weights
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_checksums_are_judged_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong checksum is judged by all packets before it, whoever tells of it with its connection."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    rng = random.Random(seed)
+    lines = many(6).splitlines(True)
+    for at in rng.sample([n for n, line in enumerate(lines) if line.startswith(b"\t0x0020:")], 5):
+        lines[at] = lines[at][:21] + b"%04x" % rng.randrange(1 << 16) + lines[at][25:]  # bytes 0x24 and 0x25: the checksum
+    text = b"".join(lines)
+    assert b"checksum" in told("summary", text, 0, 3000, False)[0]
+    for kind in ("summary", "text"):
+        assert told(kind, text, 0, 3000, True) == told(kind, text, 0, 3000, False), kind
+
+
 @pytest.mark.parametrize("kind", RENDERERS)
 def test_one_that_is_killed_is_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the other process has not said any more is left out, and the rest comes to its end."""

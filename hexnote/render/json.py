@@ -153,23 +153,12 @@ class Json:
         """What was made since the last call."""
         return self.take()
 
-    def news(self) -> List[str]:
-        """There are no teaching notes."""
-        return []
-
     def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
         """What another process made of a packet, if it is a new one, or of connections."""
         if packet is not None:
             self._begin(packet)
         if piece:
             self.out.append(piece.decode("ascii"))
-
-    def taught(self) -> List[str]:
-        """There are no teaching notes."""
-        return []
-
-    def learn(self, taught: List[str]) -> None:
-        """There are none."""
 
     # ---------------------------------------------------------------- objects
 

@@ -193,23 +193,12 @@ class Summary:
         """What was made since the last call."""
         return self.take()
 
-    def news(self) -> List[str]:
-        """There are no teaching notes."""
-        return []
-
     def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
         """What another process made of a packet, or of connections."""
         if packet is not None:
             self.packet = packet.number
         if piece:
             self.out.append(piece.decode("ascii"))
-
-    def taught(self) -> List[str]:
-        """There are no teaching notes."""
-        return []
-
-    def learn(self, taught: List[str]) -> None:
-        """There are none."""
 
     def take(self) -> bytes:
         """What was written since the last call."""

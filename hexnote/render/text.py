@@ -201,22 +201,24 @@ class Text(Pages):
 
     def part(self) -> Any:
         """What was written since the last call: bytes; where the input's last line, or one that is too long, is among it, a
-        tuple of bytes, lines (text, whether more of the last one comes), and notes that may have to wait."""
-        made, self.out = self.out, []
+        tuple of bytes, lines (text, whether more of the last one comes), and notes that may have to wait. Where teaching notes
+        were given, they are named beside it."""
+        out, self.out = self.out, []
+        made: Any
         try:
-            return b"".join(made)
+            made = b"".join(out)
         except TypeError:
-            return tuple(made)
-
-    def news(self) -> List[str]:
-        """The teaching notes that were given since the last call."""
+            made = tuple(out)
         if not self._fresh:
-            return self._fresh
-        found, self._fresh = self._fresh, []
-        return [doc for doc in found if doc in self._taught]
+            return made
+        fresh, self._fresh = self._fresh, []
+        return {"part": made, "taught": [doc for doc in fresh if doc in self._taught]}
 
     def given(self, text: bytes, packet: Optional[Packet], piece: Any) -> None:
         """What another process wrote of a packet, whose lines are `text`, or between packets; 0: the lines alone."""
+        if type(piece) is dict:
+            self._taught.update(dict.fromkeys(piece["taught"]))
+            piece = piece["part"]
         if type(piece) is int:
             self._echo(text)
         elif type(piece) is bytes:
@@ -236,10 +238,6 @@ class Text(Pages):
     def taught(self) -> List[str]:
         """The teaching notes that were given."""
         return list(self._taught)
-
-    def learn(self, taught: List[str]) -> None:
-        """Teaching notes that another process gave."""
-        self._taught.update(dict.fromkeys(taught))
 
     # ---------------------------------------------------------------- writing
 
