@@ -199,7 +199,7 @@ def test_checksums_are_judged_alike(seed: int, monkeypatch: pytest.MonkeyPatch) 
     rng = random.Random(seed)
     lines = many(6).splitlines(True)
     for at in rng.sample([n for n, line in enumerate(lines) if line.startswith(b"\t0x0020:")], 5):
-        lines[at] = lines[at][:21] + b"%04x" % rng.randrange(1 << 16) + lines[at][25:]  # bytes 0x24 and 0x25: the checksum
+        lines[at] = lines[at][:20] + b"%04x" % rng.randrange(1 << 16) + lines[at][24:]  # bytes 0x24 and 0x25: the checksum
     text = b"".join(lines)
     assert b"checksum" in told("summary", text, 0, 3000, False)[0]
     for kind in ("summary", "text"):
