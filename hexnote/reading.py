@@ -24,7 +24,7 @@ PIPE = 1 << 20
 _BEHIND = 1 << 18  # of them, in a pipe of one that has enough to do
 _PLAIN = 0  # the version of `marshal` that looks for nothing that stands twice: in a fourth of the time, for 1 % more bytes
 SIZE = 4  # bytes of the length before each message
-_FIRST, _MANY = 256, 16  # connections are shared where the first so many items are of so many
+_FIRST, _MANY = 256, 16  # connections are shared where the first so many items, fewer than OFTEN, are of so many
 # How much of the pipe should be full, and how fast the share of connections that are explained there follows what is.
 _HALF, _PACE = 0.4, 0.01
 MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
@@ -236,10 +236,7 @@ class Sender:
             self._looks = left >= _BEHIND or self._begin is not None
             return
         if partner.idle():
-            self._partner = self._passes = None
-            if partner.flows.taken:
-                self._message.append(False)
-            self._message.append({"errors": partner.owner.errors})
+            self._leave()
             return
         takes = self._takes(left)
         if partner.flows.taken is not takes:
@@ -301,17 +298,21 @@ class Sender:
         before.append((entry, item))
         if len(before) < _FIRST:
             return
-        # The other process is past these items: what might have to be asked of it about one of them cannot be.
-        plain = all(type(each) is tuple and (len(each) == 2 or each[6] is not None) for each, _ in before)
-        if not plain or len({each[6][0][layers.KEY] for each, _ in before if len(each) == 7}) < 2 * _MANY:
+        seen = [each[6] for each, _ in before if type(each) is tuple and len(each) == 7]
+        if len({headers[layers.KEY] for headers, _ in filter(None, seen)}) < 2 * _MANY:
             self._begin, self._before = None, None
             return
         self.send()
         self._join()
-        for each, item in before:
-            if len(each) == 2 or not self._partner.passes(each):
-                self._partner.take(each, item)
-        self._before = None
+        self._link.late = True
+        try:
+            for each, item in before:
+                looked = type(each) is tuple and len(each) == 7 and each[6] is not None
+                if not looked or not self._partner.passes(each):
+                    self._partner.take(each, item)
+        except Late:
+            self._leave()
+        self._link.late, self._before = False, None
 
     def _join(self) -> None:
         if self._begin is not None:
@@ -319,6 +320,14 @@ class Sender:
             self._passes = self._partner.passes
             self._message.append(False)
         self._begin = None
+
+    def _leave(self) -> None:
+        """From here on the other process explains all connections."""
+        partner = self._partner
+        if partner.flows.taken:
+            self._message.append(False)
+        self._message.append({"errors": partner.owner.errors})
+        self._partner = self._passes = None
 
     def _told(self, entry: Any, item: Optional[Item]) -> None:
         """An entry, with what this process says of it."""
@@ -349,6 +358,10 @@ class Sender:
         message.append(entry)
 
 
+class Late(Exception):
+    """The other process would have to be asked about an item that it is past."""
+
+
 class Link:
     """How what explains connections in the process that reads speaks with the other one."""
 
@@ -356,6 +369,7 @@ class Link:
         self.pieces: List[Any] = []  # what is said of the item at hand
         self.entry: Any = None  # that item, while the other process has not got it
         self.layouts: List[Tuple[int, Layout]] = []
+        self.late = False  # the other process is past the item at hand
         self._sender = sender
         self._answers = answers
         self._weights: Dict[int, Dict[int, int]] = {}
@@ -367,7 +381,9 @@ class Link:
 
     def ask(self, kind: str, value: Any = None, within: bool = True) -> Any:
         """The other process's answer: as things are there when it has come to where this one is. `within`: while something is
-        being told of the item at hand; else at its beginning."""
+        being told of the item at hand; else at its beginning. Raises Late."""
+        if self.late:
+            raise Late
         message = self._sender._message
         if self.pieces:
             message.append({"pieces": self.pieces[:]})

@@ -18,7 +18,7 @@ from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, load
 
 from hexnote import ahead, reading, streams
-from hexnote.partner import Partner
+from hexnote.partner import Partner, partner
 from hexnote.render.json import Json
 from hexnote.render.summary import Summary
 from hexnote.render.text import Text
@@ -85,6 +85,15 @@ def told(kind: str, text: bytes, first: int, size: int, shared: bool, settings: 
         for piece in pieces(text, first, size):
             out += made.feed(piece)
     return bytes(out + made.close()), made.errors, made.found
+
+
+def early(kind: str, text: bytes, size: int) -> bytes:
+    """The output for a text that another process reads from its first byte on, as the command has it."""
+    source = ahead.whole(pieces(text, 0, size), lambda link: partner(annotator(RENDERERS[kind]()), link))
+    assert source is not None
+    made: Any = annotator(RENDERERS[kind]())
+    made.begin("x", source)
+    return b"".join(made.ahead(iter(()))) + bytes(made.close())
 
 
 def texts() -> List[str]:
@@ -227,6 +236,33 @@ def many(count: int) -> bytes:
     """So many connections, all of them under way at the same time."""
     told = [packets(conversation(seed), 400, 50000 + seed) for seed in range(count)]
     return dump(each[at] for at in range(max(map(len, told))) for each in told if at < len(each))
+
+
+def rough(kind: str) -> List[bytes]:
+    """Items that are none of the usual: what may stand among the first ones of any trace."""
+    frame = split(many(1))[0]
+    return {
+        "cut": [frame[: len(frame) // 2]],
+        "garbled": [frame.replace(b"0x0010:  ", b"0x0010:  z")],
+        "capital": [frame.replace(b"a", b"A")],
+        "words": [b"CONNECTED(00000003)\n"],
+        "records": [load(os.path.join(SAMPLES, "mutual-auth-excerpt.txt"))],
+        "log": [load(os.path.join(SAMPLES, "openssl-msg.txt"))],
+    }[kind]
+
+
+@pytest.mark.parametrize("where", (0, 100, 200))
+@pytest.mark.parametrize("kind", ("cut", "garbled", "capital", "words", "records", "log"))
+def test_shared_from_the_first_byte(kind: str, where: int, monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    """What stands among the first items keeps nobody from sharing, unless the other process would be asked of it too late."""
+    shares(monkeypatch, itertools.cycle((True, False)), 8)
+    parts = split(many(30)) * 2  # as many connections begin later
+    parts[where:where] = rough(kind)
+    text = b"".join(parts)
+    for renderer in RENDERERS:
+        for size in (3000, 200_000):
+            assert early(renderer, text, size) == told(renderer, text, 0, size, False)[0], (renderer, size)
+    assert bool(watch.pieces) == (kind not in ("records", "log"))
 
 
 def environment(**more: str) -> Any:
