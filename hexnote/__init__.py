@@ -3,7 +3,7 @@
 `annotate`, `connections`, `render` and `Report` are loaded when they are first asked for: `hexnote.api` tells of them.
 """
 
-from typing import TYPE_CHECKING, Any
+from hexnote.hints import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 import marshal
 import os
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from hexnote import layers, resources
 from hexnote.dumps import Reader
+from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 from hexnote.look import Entry, Look
 from hexnote.model import Item, Layout, Prose
 from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_of, read

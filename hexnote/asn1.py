@@ -7,8 +7,8 @@ made for a reader is ASCII: whatever else stands in the bytes is escaped.
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Optional, Tuple
 
+from hexnote.hints import Callable, Dict, List, Optional, Tuple
 from hexnote.model import GROUP, LEAF, Node, Value
 
 # Universal tags (X.680 section 8.4) by number.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from hexnote.coding import wide
+from hexnote.hints import Optional
 from hexnote.tuples import NamedTuple
 
 

@@ -6,9 +6,8 @@ Built at the first use: `root(name)` gives the State with which `der_walk` walks
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
-
 from hexnote.asn1 import header, leaf, named, oid_bytes
+from hexnote.hints import Any, Dict, Optional, Tuple
 from hexnote.model import GROUP, Node
 from hexnote.x509 import (
     CHOICE,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
+from hexnote.hints import Optional
 from hexnote.model import Packet
 
 GOOD, BAD, OFFLOADED = "good", "bad", "offloaded"

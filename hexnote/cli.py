@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 from itertools import chain
-from typing import Any, Callable, Iterator, List, Optional
 
 from hexnote import __version__
 from hexnote.binary import advice, enough, kind
 from hexnote.coding import Coding
+from hexnote.hints import Any, Callable, Iterator, List, Optional
 from hexnote.jobs import Annotate, Grade, Job, View, reader, shown
 from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError

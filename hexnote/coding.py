@@ -8,7 +8,8 @@ passes through unchanged is the same bytes again.
 from __future__ import annotations
 
 import codecs
-from typing import Any, List
+
+from hexnote.hints import Any, List
 
 # A text without LF in its first so many bytes, but with two CRs, has CR at the ends of its lines.
 _LOOK = 4096

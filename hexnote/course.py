@@ -7,9 +7,8 @@ client's; of the client's all that shows is a record long enough to hold one.
 
 from __future__ import annotations
 
-from typing import Dict, Optional
-
 from hexnote.course_order import RANKS, expected, expected_message
+from hexnote.hints import Dict, Optional
 from hexnote.model import Course, Hello, Step, Story
 
 _NAMED: Dict[str, str] = {

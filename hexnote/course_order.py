@@ -6,8 +6,7 @@ against what the same side sent before, and against what is agreed. Where bytes 
 
 from __future__ import annotations
 
-from typing import Dict, Sequence
-
+from hexnote.hints import Dict, Sequence
 from hexnote.model import Course, Step, Story
 
 # A message may follow those of a lower number.

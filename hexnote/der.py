@@ -6,12 +6,11 @@ judge it. Both remember what they have met, within bounds.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
-
 from hexnote import asn1
 from hexnote.certificates import root
 from hexnote.der_facts import Facts, facts, issued_by, read_name
 from hexnote.der_walk import Problem, walk
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import GROUP, Context, Field, Node
 from hexnote.x509 import GENERIC, State, flat
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from hexnote import asn1
 from hexnote.certificates import root
 from hexnote.der_walk import Problem, walk
+from hexnote.hints import Any, Dict, List, Mapping, Optional, Tuple
 from hexnote.model import GROUP, LEAF, Field, Node
 from hexnote.tuples import NamedTuple
 from hexnote.x509 import State, flat

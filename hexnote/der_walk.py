@@ -8,10 +8,9 @@ are missing wherever a length says how far.
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
-
 from hexnote import asn1
 from hexnote.asn1 import header
+from hexnote.hints import Any, List, Optional, Tuple
 from hexnote.model import Field
 from hexnote.spans import Hole
 from hexnote.x509 import (

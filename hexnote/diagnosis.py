@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
+from hexnote.hints import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
 from hexnote.tuples import NamedTuple
 

@@ -19,8 +19,8 @@ what that end says at a stretch. Words of a server that is not in the trace are 
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Optional, Pattern, Tuple
 
+from hexnote.hints import Callable, Dict, List, Optional, Pattern, Tuple
 from hexnote.model import Preface
 from hexnote.tuples import NamedTuple
 

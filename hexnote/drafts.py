@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from typing import Callable, Deque, List, Optional, Tuple, Union
 
 from hexnote.geometry import BLANKS, ROW, Geometry, Piece
+from hexnote.hints import Callable, Deque, List, Optional, Tuple, Union
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
 from hexnote.patterns import Late
 

@@ -11,9 +11,9 @@ input is cut.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from hexnote.drafts import LONG, Past
+from hexnote.hints import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from hexnote.language import Language, Machine, Made
 from hexnote.lexer import Found, Lexer, Token
 from hexnote.model import Item, Packets, Prose, Summary

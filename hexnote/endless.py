@@ -8,10 +8,10 @@ What stands behind the bytes is prose, in pieces as it comes.
 from __future__ import annotations
 
 from binascii import unhexlify
-from typing import Callable, Iterator, Optional
 
 from hexnote.drafts import LONG, PIECE, Draft, Past
 from hexnote.geometry import Piece
+from hexnote.hints import Callable, Iterator, Optional
 from hexnote.model import Item, Layout, Prose
 from hexnote.patterns import Late
 from hexnote.tuples import NamedTuple

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from struct import error, unpack_from
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import Chain, Form, Hello, KeyExchange, Range, Request
 from hexnote.spans import Hole, without
 

@@ -6,8 +6,8 @@ What JSON prints of a field and what a Report keeps of it are said here, once.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from hexnote.hints import Any, Dict, Iterator, List, Optional, Tuple
 from hexnote.model import ARRAY, GROUP, OTHER, Connection, Node, Part
 
 # (packet, start, end): dump offsets.

@@ -7,9 +7,9 @@ of a hello that is there whole; MD5 and SHA-256 are names here, no protection.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
-
+from hexnote.hints import Any, Callable, Dict, List, Tuple
 from hexnote.spans import Hole
+from hexnote.tuples import NamedTuple
 
 _CLIENT, _SERVER = 1, 2
 _SERVER_NAME, _GROUPS, _FORMATS, _SCHEMES, _ALPN, _VERSIONS = 0, 10, 11, 13, 16, 43

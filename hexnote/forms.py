@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import lru_cache
 from struct import Struct
-from typing import Any, Callable, List, Optional, Tuple
 
+from hexnote.hints import Any, Callable, List, Optional, Tuple
 from hexnote.model import Field, Form
 from hexnote.tuples import NamedTuple
 

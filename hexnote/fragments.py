@@ -7,8 +7,7 @@ are left to the stream, which knows the bytes it has.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
-
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import Packet
 from hexnote.tuples import NamedTuple
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from binascii import unhexlify
 from re import Match
 from struct import Struct
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from hexnote.hints import Callable, Dict, List, Optional, Sequence, Tuple
 from hexnote.model import Layout
 from hexnote.tuples import NamedTuple
 

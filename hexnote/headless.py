@@ -13,8 +13,7 @@ Four kinds of packet have no headers to read:
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
-
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import Block, Connection, Delivery, Packet, Summary
 from hexnote.tuples import NamedTuple
 

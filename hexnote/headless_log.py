@@ -21,9 +21,10 @@ the parts do not fit, there is no shape but a reason.
 from __future__ import annotations
 
 from re import compile as regex
-from typing import FrozenSet, List, NamedTuple, Optional, Tuple, Union
 
+from hexnote.hints import FrozenSet, List, Optional, Tuple, Union
 from hexnote.model import Block, Protection
+from hexnote.tuples import NamedTuple
 
 _ALERT, _HANDSHAKE, _DATA = 21, 22, 23
 _WHOLE = 1024  # a block of fewer bytes, whose length nobody says, ends with its rows: longer ones are told piece by piece

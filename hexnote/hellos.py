@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from struct import unpack
-from typing import Any, Dict, List, Optional, Tuple
 
+from hexnote.hints import Any, Dict, List, Optional, Tuple
 from hexnote.model import Form
 from hexnote.spans import Hole, without
 

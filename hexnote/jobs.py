@@ -6,8 +6,8 @@ The command line and the Python interface both choose here.
 from __future__ import annotations
 
 import gc
-from typing import Any, Dict, Iterator, List, Optional
 
+from hexnote.hints import Any, Dict, Iterator, List, Optional
 from hexnote.options import Options, UsageError, moment
 from hexnote.tuples import NamedTuple
 

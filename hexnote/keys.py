@@ -10,12 +10,13 @@ key of TLS 1.3 is in use, and how many records were lost with bytes that the tra
 from __future__ import annotations
 
 import zlib
-from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from hexnote.hints import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 from hexnote.keys_cipher import Aead13, Opener, Suite, Unsupported, opener12
 from hexnote.keys_log import LABELS, KeyLog
 from hexnote.keys_schedule import digest_size, extended_master_secret, master_secret, updated
 from hexnote.model import Plain, Record
+from hexnote.tuples import NamedTuple
 
 __all__ = ["KeyLog", "Keys"]
 

@@ -5,7 +5,7 @@ A round is linear but for its S-boxes, so that 16 lookups in tables of 128-bit n
 
 from __future__ import annotations
 
-from typing import Callable, List, Tuple
+from hexnote.hints import Callable, List, Tuple
 
 # The rows of A (RFC 5794 section 2.4.3): which bytes make each byte of the result.
 _A = (

@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import warnings
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
+from hexnote.hints import Any, Callable, List, Optional, Tuple
 from hexnote.keys_schedule import HASHES, digest_size, expand_label, write_keys
 from hexnote.model import Plain
+from hexnote.tuples import NamedTuple
 
 
 def _old(name: str) -> Any:

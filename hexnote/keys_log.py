@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from itertools import islice
-from typing import Dict, List, Optional, Tuple
+
+from hexnote.hints import Dict, List, Optional, Tuple
 
 # Lines longer than this are no secrets; so many secrets are kept, and so many bytes of a log are read.
 _LINE = 2048

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Tuple
+
+from hexnote.hints import Tuple
 
 # Hash functions by their names in the registry of cipher suites.
 HASHES = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384", "SM3": "sm3"}

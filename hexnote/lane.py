@@ -7,10 +7,10 @@ without, and all that is checked there is checked here.
 from __future__ import annotations
 
 from binascii import unhexlify
-from typing import Callable, Container, Dict, List, Optional, Tuple
 
 from hexnote.drafts import ENOUGH, LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
+from hexnote.hints import Callable, Container, Dict, List, Optional, Tuple
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan
 

@@ -8,8 +8,8 @@ makes them at the start.
 from __future__ import annotations
 
 from sys import intern
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from hexnote.hints import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Terminal, Vocabulary, nameless
 

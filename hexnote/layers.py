@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from operator import attrgetter
 from struct import Struct
-from typing import Dict, Final, Optional, Tuple
 
+from hexnote.hints import Dict, Final, Optional, Tuple
 from hexnote.model import Packet
 
 # Of IPv4 without options and TCP: total length, identification, fragment, TTL, protocol; addresses and ports as they stand;

@@ -19,8 +19,7 @@ under the names that `registry/cipher_suites.tsv` gives the parts of a suite.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
-
+from hexnote.hints import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 from hexnote.model import Protection
 
 SSL3, TLS10, TLS11, TLS12, TLS13 = VERSIONS = (0x0300, 0x0301, 0x0302, 0x0303, 0x0304)

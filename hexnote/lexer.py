@@ -7,10 +7,10 @@ its packet is complete or a line has come that does not go on with it, a line of
 from __future__ import annotations
 
 from re import Match
-from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from hexnote.drafts import LONG, Draft, Known, Label, Past
 from hexnote.geometry import ROW, Geometry, Piece
+from hexnote.hints import Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.lane import Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late

@@ -6,8 +6,7 @@ decoded under what the connection has agreed, and teach it nothing: on the wire 
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
-
+from hexnote.hints import Any, List, Optional, Sequence, Tuple
 from hexnote.model import BODY, TAIL, Context, Field, Packet, Part
 
 _HANDSHAKE, _DATA = 22, 23

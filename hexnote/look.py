@@ -5,9 +5,8 @@ Only whole packets without reservations are looked at. Of all others nothing is 
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
-
 from hexnote import layers
+from hexnote.hints import Any, Dict, Optional, Tuple
 from hexnote.model import Block, Packet
 from hexnote.verify import right, segment_right
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, List
 
 from hexnote import __version__
+from hexnote.hints import Dict, List
 from hexnote.options import EXAMPLES, SECTIONS, TABLE, Option
 
 # What an argument is, for completion.

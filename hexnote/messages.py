@@ -6,9 +6,8 @@ ask for, and puts a message's header before its body.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
-
 from hexnote.forms import Forms
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import CONTENT_TYPES, EXTRA, LEAF, MISSING, Context, Decoder, Field, Form, Node
 from hexnote.patterns import Late
 from hexnote.quick import QUICK

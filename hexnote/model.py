@@ -11,8 +11,8 @@ Three coordinates are in use, and a name always says which:
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 from hexnote.tuples import NamedTuple
 
 Value = Union[int, str, None]
@@ -271,7 +271,7 @@ def _no_title(raw: bytes) -> Optional[str]:
 Field = Tuple[Node, int, int, int, int]
 
 
-class Form(List[Field]):
+class Form(list[Field]):
     """The fields that messages have in common which differ in their free bytes only (see `Node.free`)."""
 
     __slots__ = ("again", "kept")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
+from hexnote.hints import Callable, Dict, List, Mapping, Optional, Sequence
 from hexnote.model import ARRAY, EXTRA, GROUP, MISSING, Node, Value
 
 # A label's value is cut near this many characters.

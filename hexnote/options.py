@@ -6,8 +6,7 @@ held against the same table by tests.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
-
+from hexnote.hints import Dict, List, Optional, Sequence, Tuple, Union
 from hexnote.tuples import NamedTuple
 
 Setting = Union[bool, str, int, None]

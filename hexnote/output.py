@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import Any, Optional
+
+from hexnote.hints import Any, Optional
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
 

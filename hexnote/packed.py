@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Optional
 
+from hexnote.hints import Any, Optional
 from hexnote.tuples import NamedTuple
 
 ZLIB = 1

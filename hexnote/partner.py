@@ -11,8 +11,7 @@ What connections have to do with each other besides is asked where it is needed,
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
-
+from hexnote.hints import Any, List, Optional
 from hexnote.layers import FLAGS
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose
 from hexnote.pipeline import Annotator, Trace

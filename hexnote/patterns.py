@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Iterator, Optional, TypeVar
+from hexnote.hints import Any, Callable, Generic, Iterator, Optional, TypeVar
 
 Text = TypeVar("Text", str, bytes)
 

@@ -9,8 +9,6 @@ nothing is kept that no later byte can need. This is the only file that knows th
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
-
 from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
 from hexnote.diagnosis import Doctor
@@ -18,6 +16,7 @@ from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
 from hexnote.headless import UNSETTLED, Headless, Placed
+from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
 from hexnote.look import Entry, Look, told
 from hexnote.messages import Messages

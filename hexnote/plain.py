@@ -8,12 +8,13 @@ tells is handed on in the coordinates of the buffer which brought it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, List, NamedTuple, Optional, Tuple
 
+from hexnote.hints import Any, List, Optional, Tuple
 from hexnote.messages import Messages
 from hexnote.model import BUFFER, CONTENT_TYPES, TAIL, Context, Field, Part, Plain, Record
 from hexnote.records import Reader
 from hexnote.session import Session
+from hexnote.tuples import NamedTuple
 
 
 class Inside:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import marshal
 import os
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from hexnote import layers
 from hexnote.dumps import Reader
+from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.look import Entry, Look, told
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.streams import OFTEN

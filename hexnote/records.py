@@ -8,9 +8,9 @@ incomplete unit, and goes on behind a hole wherever declared lengths say how.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, List, Optional, Set, Tuple
 
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
+from hexnote.hints import Any, List, Optional, Set, Tuple
 from hexnote.messages import BODIES, Messages, message_name
 from hexnote.model import (
     BODY,

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from marshal import loads
-from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from hexnote.hints import Any, Dict, List, Optional, Sequence, Tuple
 from hexnote.quick import QUICK
 
 _HERE = os.path.dirname(os.path.abspath(__file__))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from binascii import unhexlify
 from re import Match
 from re import compile as regex
-from typing import List, Optional, Tuple
 
 from hexnote.geometry import BLANKS, GRAPHIC, PRINTED, ROW, Piece
+from hexnote.hints import List, Optional, Tuple
 from hexnote.model import Layout
 from hexnote.patterns import Late
 

@@ -7,7 +7,8 @@ turn the reading direction is shown as one visible sign instead; tab and LF stay
 from __future__ import annotations
 
 import re
-from typing import List, Tuple
+
+from hexnote.hints import List, Tuple
 
 # C1 controls; bidirectional marks, embeddings, overrides and isolates; line and paragraph separators;
 # invisible format characters, tag characters and lone surrogates.

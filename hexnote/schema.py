@@ -9,8 +9,7 @@ the file of its registry's name, under `tls/extensions`.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
-
+from hexnote.hints import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from hexnote.model import Decoder
 from hexnote.schema_code import Compiler, snake
 from hexnote.schema_pack import unpack
@@ -23,7 +22,7 @@ __all__ = ["CODE", "FormatError", "Names", "Schema"]
 CODE = ("schema_text", "schema_types", "schema_pack")
 
 
-class Names(Dict[int, str]):
+class Names(dict[int, str]):
     """A registry: value to name. `rows` has the further columns of its table."""
 
     def __init__(self, rows: Mapping[int, Sequence[str]]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from hexnote import schema_steps as steps
 from hexnote import schema_vectors as vectors
+from hexnote.hints import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 from hexnote.model import GROUP, LEAF, Node
 from hexnote.schema_nodes import Nodes, unread
 from hexnote.schema_shapes import Library, Shape, Shapes, bit_width, constant

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple
-
+from hexnote.hints import Any, Callable, Dict, Optional, Tuple
 from hexnote.model import ARRAY, LEAF, Node
 from hexnote.schema_shapes import Shape, Shapes
 from hexnote.schema_types import Enum

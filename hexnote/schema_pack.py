@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
-
+from hexnote.hints import Any, List
 from hexnote.schema_types import Definition, Enum, Extension, Member, Select, Struct, Tail, Word
 
 # How a tuple begins: what it stands for. Lists, numbers and texts stand for themselves.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple, Union
-
+from hexnote.hints import Any, Dict, List, Optional, Protocol, Sequence, Tuple, Union
 from hexnote.schema_types import (
     AMOUNT,
     BOUNDS,

@@ -12,8 +12,7 @@ reading, so only lengths and selectors are read, and either kind of absence is a
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
-
+from hexnote.hints import Any, Callable, Dict, List, Sequence, Tuple
 from hexnote.model import EXTRA, GROUP, LEAF, MISSING, Field, Node
 from hexnote.spans import Hole
 

@@ -5,11 +5,11 @@ A token is a string that knows its type and its place, as the parser gives it.
 from __future__ import annotations
 
 import re
-from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from lark import Lark
 from lark.exceptions import UnexpectedInput
 
+from hexnote.hints import Any, List, Optional, Sequence, Tuple, Union
 from hexnote.schema_types import (
     AMOUNT,
     BOUNDS,

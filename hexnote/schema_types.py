@@ -5,7 +5,7 @@ Names are `Word`s: strings that know where they stand, so that a complaint can p
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple, Union
+from hexnote.hints import List, Optional, Tuple, Union
 
 # How many bytes a member takes, other than its type's own size.
 PLAIN = 0  # no brackets

@@ -5,8 +5,7 @@ The bodies of these closures repeat each other on purpose: a call costs as much 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional
-
+from hexnote.hints import Any, Callable, Dict, List, Optional
 from hexnote.model import Node
 from hexnote.schema_steps import UNREAD, Env, Hook, Kit, Step, in_bytes
 

@@ -49,7 +49,6 @@ server, or is renegotiated under encryption), it is a set: the classes that the 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.hellos import (
     CERT_TYPE,
@@ -73,6 +72,7 @@ from hexnote.hellos import (
     read_extensions,
     read_hello,
 )
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import HIDDEN, Form, Protection, Record
 from hexnote.spans import Hole
 

@@ -6,7 +6,7 @@ checked, and who asks says so.
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from hexnote.hints import Dict, Optional, Tuple
 
 _KEPT = 256
 _known: Dict[Tuple[bytes, bytes], Optional[bool]] = {}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import Iterable, List, Optional, Tuple, Union, overload
+
+from hexnote.hints import Iterable, List, Optional, Tuple, Union, overload
 
 
 class Hole(Exception):
@@ -64,9 +65,9 @@ class Patchy:
     def __getitem__(self, key: int) -> int: ...
 
     @overload
-    def __getitem__(self, key: slice) -> bytes: ...
+    def __getitem__(self, key: slice) -> bytes: ...  # noqa: F811
 
-    def __getitem__(self, key: Union[int, slice]) -> Union[int, bytes]:
+    def __getitem__(self, key: Union[int, slice]) -> Union[int, bytes]:  # noqa: F811
         if isinstance(key, slice):
             start, stop, step = key.indices(self._length)
             if step != 1:

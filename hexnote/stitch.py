@@ -11,8 +11,8 @@ certain: it is given up as soon as something stands behind it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Dict, List, Optional, Tuple
 
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import Delivery, Packet
 from hexnote.spans import merge
 from hexnote.tuples import NamedTuple

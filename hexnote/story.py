@@ -6,10 +6,9 @@ up to bounds that hold for one connection and for all of them together.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
-
 from hexnote import facts
 from hexnote.course import extended, follow, follow_message
+from hexnote.hints import Any, Callable, Dict, List, Optional, Set, Tuple
 from hexnote.model import (
     BODY,
     END,

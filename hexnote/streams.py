@@ -8,8 +8,8 @@ the bytes within a direction is the business of `stitch`.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import Connection, Delivery, Packet
 from hexnote.stitch import BYTES, FAR, HALF, MASK, Bounds, Event, Stream
 

@@ -7,8 +7,7 @@ that last block of annotation lines goes too.
 
 from __future__ import annotations
 
-from typing import List
-
+from hexnote.hints import List
 from hexnote.patterns import Late
 
 MARK = b";|"

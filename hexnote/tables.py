@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from marshal import dumps
-from typing import Any, Dict, Optional, Tuple
 
 from hexnote import resources
+from hexnote.hints import Any, Dict, Optional, Tuple
 from hexnote.language import CODE as LANGUAGE
 from hexnote.language import NAME, compiled, ordered
 from hexnote.schema import CODE as FORMATS

@@ -6,8 +6,7 @@ sending data, closing. Whatever is told was computed from the Report; sentences 
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
-
+from hexnote.hints import Dict, List, Optional, Sequence, Tuple, Union
 from hexnote.model import VERSIONS, Finding, plain_range
 from hexnote.report import Connection, Message, Packet, Record, Report, Unit
 from hexnote.tale_entries import Buffers, Entry, Forest, clean
@@ -16,6 +15,7 @@ from hexnote.tale_findings import RIVALS, placed
 from hexnote.tale_rows import Row, Rows
 from hexnote.tale_sections import ALERT, DATA, Section, by_packet, camel, sections
 from hexnote.tale_tcp import Tcp, sentence
+from hexnote.tuples import NamedTuple
 from hexnote.wording import Said, Wording
 
 _ROUNDS = 4  # steps of data that are told one by one

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
-
+from hexnote.hints import Dict, List, Optional, Sequence, Tuple
 from hexnote.model import ARRAY, EXTRA, GROUP, MISSING
 from hexnote.report import Field, Message, Place, Record, Unit
 from hexnote.wording import Wording

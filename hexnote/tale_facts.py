@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Optional
-
+from hexnote.hints import Any, Iterable, List, Optional
 from hexnote.model import VERSIONS, Protection
 from hexnote.report import Connection, Field, Message, Record, Unit
 from hexnote.wording import Said, Wording

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
-
+from hexnote.hints import Dict, List, Sequence, Tuple
 from hexnote.model import Finding
 from hexnote.report import Connection
 from hexnote.tale_sections import DATA, Section
+from hexnote.tuples import NamedTuple
 
 RIVALS = ("empty-fragments", "record-splitting")  # either is told in the words of both
 _WHOLE = ("full-handshake", "resumed-session", "external-psk")  # how all of it went: told at the end

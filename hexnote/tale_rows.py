@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
-
+from hexnote.hints import Dict, List, Optional, Sequence, Tuple, Union
 from hexnote.report import Place, Report
 from hexnote.tale_entries import Buffers, Entry
+from hexnote.tuples import NamedTuple
 
 _KEPT = 2  # rows of a long field that stay, at its beginning and at its end
 _FOLD = 6  # rows of one field from which on its middle is folded

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence, Tuple, Union
-
+from hexnote.hints import Dict, List, Sequence, Tuple, Union
 from hexnote.model import CONTENT_TYPES
 from hexnote.report import Connection, Message, Other, Place, Record
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
-
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.report import Connection, Packet
 from hexnote.tale_entries import Entry
 from hexnote.wording import Said, Wording

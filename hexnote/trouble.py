@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
-
+from hexnote.hints import Any, List, Tuple
 from hexnote.model import SIDES, Connection, Finding, Packet, Part
 
 # Problems of one direction that are remembered, so that each is told once.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+
+from hexnote.hints import TYPE_CHECKING, Any, Dict, Tuple
 
 __all__ = ["NamedTuple"]
 

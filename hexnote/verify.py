@@ -7,8 +7,8 @@ against the headers. What is found depends on the packet at hand and on those be
 from __future__ import annotations
 
 from re import IGNORECASE
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+from hexnote.hints import Any, Callable, Dict, List, Optional, Set, Tuple
 from hexnote.model import EXCERPT, PACKET, Block, Finding, Packet, Summary
 from hexnote.patterns import Late
 from hexnote.quick import QUICK

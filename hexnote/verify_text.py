@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Callable, Dict, List, Optional, Tuple, Union
 
+from hexnote.hints import Callable, Dict, List, Optional, Tuple, Union
 from hexnote.model import Block, Row
 from hexnote.patterns import Late
 from hexnote.tuples import NamedTuple

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from re import Match, Pattern
 from re import compile as regex
-from typing import Callable, Dict, Iterable, List, Optional
 
+from hexnote.hints import Callable, Dict, Iterable, List, Optional
 from hexnote.tuples import NamedTuple
 
 

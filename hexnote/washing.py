@@ -7,8 +7,8 @@ that carets go under the user's own text.
 from __future__ import annotations
 
 from re import Match
-from typing import Dict, List, Tuple
 
+from hexnote.hints import Dict, List, Tuple
 from hexnote.patterns import Late
 
 # What a line must hold to be worth washing.

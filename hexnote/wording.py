@@ -11,7 +11,9 @@ import os
 import pkgutil
 import re
 from string import Template
-from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from hexnote.hints import Dict, List, Mapping, Optional, Set, Tuple
+from hexnote.tuples import NamedTuple
 
 # The templates that there are; the last two are taken as they stand.
 FORMS = (

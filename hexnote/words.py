@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
-
+from hexnote.hints import TYPE_CHECKING, Callable, Dict, List, Tuple
 from hexnote.model import CONTENT_TYPES, SIDES, VERSIONS
 from hexnote.patterns import Late
 

@@ -6,8 +6,8 @@ Repeats of a packet (a quoted mail) count once, and what people say counts only 
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
+from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from hexnote.patterns import Late
 from hexnote.tuples import NamedTuple
 

@@ -7,9 +7,8 @@ met, the names of attributes when the attribute is.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple
-
 from hexnote.asn1 import CHARSETS, TYPES, header, hexes, identify, leaf, oid_bytes, strings, tag_name
+from hexnote.hints import Any, Callable, Dict, Optional, Tuple
 from hexnote.model import GROUP, Node
 
 # How an element is walked.
@@ -35,7 +34,7 @@ Entry = Tuple[int, Any, Node, Node, Any, int]
 _SHOW = {1: "boolean", 2: "integer", 5: "null", 6: "oid", 10: "integer", 23: "time", 24: "time"}
 
 
-class State(Dict[int, Entry]):
+class State(dict[int, Entry]):
     """What may come next, by identifier octet; what else comes is walked without names."""
 
     __slots__ = ("loops",)
@@ -116,7 +115,7 @@ class Stop(State):
 Outcome = Tuple[State, Optional[State], Node]
 
 
-class Switch(Dict[bytes, Outcome]):
+class Switch(dict[bytes, Outcome]):
     """What an object identifier decides, by its contents octets; `make` is asked for those not met yet."""
 
     __slots__ = ("default", "make")

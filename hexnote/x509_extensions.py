@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from hexnote.asn1 import Show, colons, dotted, header, hexes, leaf, oid_bytes, strings
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import EXTRA, GROUP, MISSING, Field, Node
 from hexnote.spans import Hole
 from hexnote.x509 import (

@@ -133,7 +133,7 @@ def test_what_needs_no_grammar_loads_none(arguments: List[str]) -> None:
 def test_annotating_loads_no_option_parser() -> None:
     code = (
         "import sys; from hexnote.cli import main; status = main(sys.argv[1:]);"
-        "sys.exit(99 if {'argparse', 'colorama', 'importlib.resources', 'cryptography'} & set(sys.modules) else status)"
+        "sys.exit(99 if {'argparse', 'colorama', 'typing', 'importlib.resources', 'cryptography'} & set(sys.modules) else status)"
     )
     done = subprocess.run([sys.executable, "-c", code, SAMPLE], capture_output=True, env=environment())
     assert done.returncode == 0, done.stderr

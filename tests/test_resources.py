@@ -37,7 +37,7 @@ def test_listing_is_the_folder() -> None:
 def test_inside_a_zip(tmp_path: object) -> None:
     archive = os.path.join(str(tmp_path), "hexnote.pyz")
     with zipfile.ZipFile(archive, "w") as made:
-        for name in ("__init__.py", "quick.py", "resources.py"):
+        for name in ("__init__.py", "hints.py", "quick.py", "resources.py"):
             made.write(os.path.join(ROOT, "hexnote", name), f"hexnote/{name}")
         for folder, _, files in os.walk(os.path.join(ROOT, "grammars")):
             inner = os.path.relpath(folder, ROOT).replace(os.sep, "/")

@@ -35,8 +35,7 @@ encrypted-alert (note)
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Tuple
-
+from hexnote.hints import Dict, Iterator, Tuple
 from hexnote.model import SIDES, Finding, Step, Story, finding, title, try_client
 
 _SENDER, _RECEIVER, _UNKNOWN = "sender", "receiver", "unknown"

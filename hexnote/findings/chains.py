@@ -96,8 +96,8 @@ weak-certificate (warning)
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator, List, Optional, Set, Tuple
 
+from hexnote.hints import Any, Iterator, List, Optional, Set, Tuple
 from hexnote.model import SIDES, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
 from hexnote.tuples import NamedTuple
 

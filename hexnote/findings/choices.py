@@ -81,8 +81,7 @@ compression (warning)
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Sequence, Tuple
-
+from hexnote.hints import Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
 
 FALLBACK = 0x5600

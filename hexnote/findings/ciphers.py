@@ -39,8 +39,7 @@ oversize-record (error)
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
-
+from hexnote.hints import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import PLAINTEXT, SIDES, VERSIONS, Course, Finding, Step, Story, finding, plural
 
 _SEALED, _SEALED13 = PLAINTEXT + 2048, PLAINTEXT + 256

@@ -95,8 +95,7 @@ ca-list-large (note)
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Set
-
+from hexnote.hints import Iterator, List, Optional, Set
 from hexnote.model import SEALED_CHANGE, Chain, Course, Finding, Request, Step, Story, finding, plural, title, try_client
 
 LARGE = 12228

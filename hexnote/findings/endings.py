@@ -42,8 +42,7 @@ injected-reset (warning)
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional
-
+from hexnote.hints import Iterator, List, Optional
 from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))

@@ -52,8 +52,7 @@ early-data-rejected (warning)
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional
-
+from hexnote.hints import Dict, Iterator, List, Optional
 from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
 
 _HOW: Dict[str, str] = {"id": "by session ID", "ticket": "by ticket", "psk": "by a session's PSK"}

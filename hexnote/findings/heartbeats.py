@@ -14,8 +14,7 @@ heartbleed (error)
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
-
+from hexnote.hints import Iterator, Optional
 from hexnote.model import SIDES, Finding, Step, Story, finding, plural
 
 _BACK = 64  # steps in which a request is looked for

@@ -13,8 +13,7 @@ unexpected-message (error)
 
 from __future__ import annotations
 
-from typing import Iterator
-
+from hexnote.hints import Iterator
 from hexnote.model import SIDES, Finding, Step, Story, finding
 
 _BETTER = frozenset(("client-certificate-missing", "client-certificate-unproven", "unoffered-choice"))

@@ -40,8 +40,7 @@ tls-to-plaintext (error)
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional
-
+from hexnote.hints import Iterator, List, Optional
 from hexnote.model import Finding, Preface, Step, Story, finding, plural, try_client
 
 # What servers say to plain HTTP on a port of TLS.

@@ -35,8 +35,7 @@ renegotiation-info-missing (warning)
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Tuple
-
+from hexnote.hints import Any, Iterator, List, Optional, Tuple
 from hexnote.model import SEALED_CHANGE, SEALED_HANDSHAKE, SIDES, VERSIONS, Course, Finding, Hello, Step, Story, finding, try_client
 
 SCSV = 0x00FF

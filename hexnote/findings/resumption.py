@@ -17,8 +17,7 @@ bad-record-mac-on-resumption (error)
 
 from __future__ import annotations
 
-from typing import Iterator
-
+from hexnote.hints import Iterator
 from hexnote.model import SIDES, Finding, Step, Story, finding
 
 

@@ -34,8 +34,7 @@ client-hello-segmented (note)
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Tuple
-
+from hexnote.hints import Iterator, Optional, Tuple
 from hexnote.model import SIDES, Course, Finding, Step, Story, finding, plural, try_client
 
 

@@ -13,8 +13,7 @@ external-psk (note)
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
-
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.

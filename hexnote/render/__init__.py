@@ -6,7 +6,8 @@ before, and this package afterwards, and both do the same.
 
 import sys
 from types import ModuleType
-from typing import Any
+
+from hexnote.hints import Any
 
 
 class _Render(ModuleType):

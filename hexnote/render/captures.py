@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
-
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.report import Connection, Packet, Report
 
 _LISTED = 20  # packets and changes that are told one by one

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Tuple
 
+from hexnote.hints import Callable, Dict, List, Optional, Tuple
 from hexnote.model import Block, Layout
 
 MARK = ";|"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List
 
+from hexnote.hints import Dict, List
 from hexnote.render.difference import Difference
 from hexnote.report import Field
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from hexnote.hints import Dict, Iterator, List, Optional, Tuple
 from hexnote.render.claims import Claim, claims, date, listed, same_suite, words_of
 from hexnote.report import Collector, Field, Item, Report, Unit
+from hexnote.tuples import NamedTuple
 
 WRONG, RIGHT, OPEN = "wrong", "right", "not judged"
 _CARETS = re.compile(r"[ \t]*\^[\^ \t]*\Z")

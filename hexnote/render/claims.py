@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from typing import FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
+
+from hexnote.hints import FrozenSet, Iterator, List, Optional, Tuple
+from hexnote.tuples import NamedTuple
 
 # The digits that a statement is about, and what follows them up to the end of the statement.
 _HEX = re.compile(r"0x([0-9A-Fa-f]{1,512})(?![0-9A-Za-z])")

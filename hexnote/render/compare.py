@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.render.captures import told_apart
 from hexnote.render.chains import chain, chains_apart
 from hexnote.render.difference import Difference
 from hexnote.report import Collector, Connection, Field, Message, Record, Report
+from hexnote.tuples import NamedTuple
 
 # Ways to show a field whose bytes differ from one handshake to the next as they should.
 _APART = frozenset(("opaque", "hex", "serial", "unixtime", "header", "unused", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hexnote.tuples import NamedTuple
 
 
 class Difference(NamedTuple):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
-
+from hexnote.hints import List
 from hexnote.report import Collector, Report
 from hexnote.tale import Story, Tale
 from hexnote.wording import Wording

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Dict, List, Optional, Tuple
 
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import ARRAY, GROUP, MISSING, Field, Packet, Part
 from hexnote.render.carets import Shape
 from hexnote.render.lines import Lines

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from typing import List, Mapping, Optional, Sequence
 
+from hexnote.hints import List, Mapping, Optional, Sequence
 from hexnote.model import Finding
 from hexnote.render.document import Document, name
 from hexnote.report import Report

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Tuple
-
+from hexnote.hints import Dict, Iterator, List, Optional, Tuple
 from hexnote.report import Packet
 
 

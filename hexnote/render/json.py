@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from json import dumps
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from hexnote.fields import Place, bits, digits, home, known, places, walk
 from hexnote.fields import where as located
+from hexnote.hints import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from hexnote.model import (
     BODY,
     END,

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
-
+from hexnote.hints import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import ARRAY, GROUP, MISSING, Block, Field, Node, Packet, Part, Record, describe
 from hexnote.render.carets import MARK, Carets, Shape
 from hexnote.render.fields import FOLD, WHOLE, Fields

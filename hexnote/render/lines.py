@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Callable, Dict, List, Optional, Tuple
 
+from hexnote.hints import Callable, Dict, List, Optional, Tuple
 from hexnote.model import Layout, Node, Record, remarks
 from hexnote.render.carets import MARK, Carets, own_carets
 from hexnote.render.words import shade

@@ -7,8 +7,8 @@ rules of markdownlint; `make test-browser` holds it to them.
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional, Sequence
 
+from hexnote.hints import Dict, List, Mapping, Optional, Sequence
 from hexnote.model import Finding
 from hexnote.render.document import Document, name
 from hexnote.report import Report

@@ -8,8 +8,8 @@ from __future__ import annotations
 from binascii import hexlify
 from itertools import groupby
 from struct import Struct
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
 from hexnote.model import MESSAGE, Block, Field, Form, Packet, Part
 from hexnote.render.carets import MARK, Shape
 from hexnote.render.fields import TITLED

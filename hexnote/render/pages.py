@@ -5,8 +5,7 @@ Parts come in the order of the stream, and so do their notes: no row has to be g
 
 from __future__ import annotations
 
-from typing import List, Optional
-
+from hexnote.hints import List, Optional
 from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
 from hexnote.render.carets import MARK
 from hexnote.render.known import Head, HeadKey

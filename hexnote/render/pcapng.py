@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from struct import pack
-from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import SIDES
 from hexnote.report import Collector, Connection, Message, Packet, Record, Report
+from hexnote.tuples import NamedTuple
 
 # Link types (the registry at tcpdump.org).
 NULL, ETHERNET, RAW, SLL, USER0, SLL2 = 0, 1, 101, 113, 147, 276

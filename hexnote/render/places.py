@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Iterable, List
 
+from hexnote.hints import Any, Iterable, List
 from hexnote.model import GROUP, Field, Packet, Part
 
 

@@ -7,10 +7,11 @@ packets, records and fields are asked about is decided by the seed alone, so tha
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
+from hexnote.hints import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 from hexnote.model import CONTENT_TYPES, VERSIONS
 from hexnote.report import Connection, Field, Message, Packet, Place, Record, Report, Unit
+from hexnote.tuples import NamedTuple
 
 T = TypeVar("T")
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from hexnote import model
+from hexnote.hints import Callable, Dict, FrozenSet, List, Optional, Set, Tuple
 from hexnote.render.images import Image
 from hexnote.render.rewrite import Changed, rewritten
 from hexnote.render.standins import TOKEN, StandIns, addresses, written
 from hexnote.render.sums import Sums
 from hexnote.render.words_kept import DIALOGUE, LINES
 from hexnote.report import Collector, Field, Packet, Report
+from hexnote.tuples import NamedTuple
 
 KINDS = ("addresses", "names", "randoms", "sessions", "tickets", "keys", "payload", "prose")
 

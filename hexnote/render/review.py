@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
+from hexnote.hints import List, Tuple
 from hexnote.model import Packet
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, NamedTuple
 
+from hexnote.hints import Callable
 from hexnote.model import Layout
+from hexnote.tuples import NamedTuple
 
 _WORD = re.compile(rb"[A-Za-z0-9]")
 _ENTITY = re.compile(rb"&(?:lt|gt|quot|#39|amp);")

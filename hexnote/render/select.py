@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List, Optional, Pattern, Sequence, Set
 
 from hexnote.fields import digits, known, places, walk
+from hexnote.hints import Any, List, Optional, Pattern, Sequence, Set
 from hexnote.model import BUFFER, END, LOST, PACKET, Block, Connection, Finding, Node, Packet, Part, Prose
 
 # Parts of names that only frame a value.

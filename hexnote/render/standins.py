@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from typing import Callable, Dict, List, Set, Tuple
+
+from hexnote.hints import Callable, Dict, List, Set, Tuple
 
 # Runs of letters and digits: what a name is made of.
 TOKEN = re.compile(r"[A-Za-z0-9]+")

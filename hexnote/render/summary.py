@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from hexnote.hints import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from hexnote.model import (
     ARRAY,
     BODY,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
-
+from hexnote.hints import Dict, Optional, Tuple
 from hexnote.render.images import Image
 from hexnote.report import Packet
 

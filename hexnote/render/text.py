@@ -7,8 +7,7 @@ row and told at its last.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
-
+from hexnote.hints import Any, Callable, Dict, List, Optional, Sequence
 from hexnote.model import (
     BUFFER,
     END,

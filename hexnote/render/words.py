@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
+from hexnote.hints import Optional, Tuple
 from hexnote.model import ARRAY, CONTENT_TYPES, MISSING, PLAINTEXT, SIDES, Connection, Node, Packet, Part, Record, describe
 
 OPAQUE = ("", "opaque", "hex")

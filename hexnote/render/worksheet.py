@@ -7,10 +7,11 @@ anew from what stands in it.
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Optional
 
+from hexnote.hints import Dict, List, Optional
 from hexnote.render.questions import NUMBER, ORDER, RANGE, Question, questions
 from hexnote.report import Collector, Report
+from hexnote.tuples import NamedTuple
 
 _MARK = "hexnote worksheet"
 _HEAD = re.compile(rb"<!-- hexnote worksheet: level (\d), seed (\d{1,18}) -->")

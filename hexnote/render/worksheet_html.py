@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
-
+from hexnote.hints import List
 from hexnote.render.html import esc, shell
 from hexnote.render.questions import Question, questions
 from hexnote.render.worksheet import Worksheet
