@@ -21,7 +21,7 @@ from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 from hexnote.look import Entry, Look
 from hexnote.model import Item, Layout, Prose
-from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_of, read
+from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, block_of, read
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
@@ -130,9 +130,7 @@ class Ahead:
 
     def _write(self, answer: Dict[str, Any]) -> None:
         """Says something to the other process, if it is still there."""
-        import pickle
-
-        data = pickle.dumps(answer, -1)
+        data = marshal.dumps(answer)
         try:
             os.write(self._back, len(data).to_bytes(SIZE, "little") + data)
         except BrokenPipeError:
@@ -200,7 +198,10 @@ class Ahead:
                 self._shares = True
                 self.takes(entry)
             elif kind is dict:
-                self._said(entry)
+                if "kind" in entry:
+                    yield block_from(entry)
+                else:
+                    self._said(entry)
             else:
                 import pickle
 

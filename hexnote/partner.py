@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from hexnote.hints import Any, List, Optional
 from hexnote.layers import FLAGS
-from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose
+from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose, Protection
 from hexnote.pipeline import Annotator, Trace
 from hexnote.streams import Flow
 
@@ -243,7 +243,7 @@ class _Far:
     @property
     def sealed(self) -> Any:
         """As of `session.Session`."""
-        return self.ask()[1]
+        return [each and tuple(Protection(*protection) for protection in each) for each in self.ask()[1]]
 
 
 class _Side:

@@ -654,7 +654,8 @@ class Trace:
             connection = each.connection
             if connection.number == value and connection.session is not None:
                 session = connection.session
-                return session.version, session.sealed, [reader.record is not None for reader in connection.readers]
+                sealed = [each and [tuple(protection) for protection in each] for each in session.sealed]
+                return session.version, sealed, [reader.record is not None for reader in connection.readers]
         return None
 
     # ---------------------------------------------------------------- streams to parts

@@ -12,7 +12,7 @@ from hexnote import layers
 from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.look import Entry, Look, told
-from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
+from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose, Row
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
@@ -36,6 +36,7 @@ MOST = 48  # items of a message: a read may bring very many small ones, and what
 #                                                             where that has it
 #   [stride, columns, text column]                            the next number for a layout
 #   (first line, last line, why)                              lines that could not be read
+#   {"kind": ..., ...}                                        any other block, by the names of its attributes
 #   bytes                                                     anything else, pickled
 #   True or False                                             connections that begin from here on are explained there, or not
 #   {"pieces": [...]}                                         what is said there of packets and connections, for `Ahead.piece`
@@ -59,6 +60,33 @@ def block_of(entry: Entry, layouts: List[Tuple[int, Layout]]) -> Block:
     if seen is not None:
         block.packet = told(entry)
     return block
+
+
+def block_from(told: Dict[str, Any]) -> Block:
+    """A block as it goes through the pipe where nothing shorter says it, by `_told`."""
+    block = Block(told["kind"], told["line"], told["text"])
+    layout, rows = told["layout"], told["rows"]
+    if layout is not None:
+        told["layout"] = Layout(*layout)
+    if rows is not None:
+        known: Dict[Any, Layout] = {}
+        told["rows"] = made = []
+        for start, end, line, offset, size, each in rows:
+            if each not in known:
+                known[each] = Layout(*each)
+            made.append(Row(start, end, line, offset, size, known[each]))
+    vars(block).update(told)
+    return block
+
+
+def _told(block: Block) -> Dict[str, Any]:
+    """What is said of a block, for `block_from`."""
+    made = {"layout": None, "rows": None, **vars(block)}
+    if block.layout is not None:
+        made["layout"] = tuple(block.layout)
+    if block.rows is not None:
+        made["rows"] = [(*row[:5], tuple(row.layout)) for row in block.rows]
+    return made
 
 
 def read(
@@ -256,11 +284,12 @@ class Sender:
     def _entry(self, item: Item) -> Any:
         if isinstance(item, Prose) and not item.torn:
             return item.text, item.line
-        if isinstance(item, Prose) or not item.clear or item.kind != PACKET or item.layout is None or not item.stride \
-                or item.offset:
+        if isinstance(item, Prose):
             import pickle
 
             return pickle.dumps(item, -1)
+        if not item.clear or item.kind != PACKET or item.layout is None or not item.stride or item.offset:
+            return _told(item)
         number = self._number(item.stride, item.layout)
         seen = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
         return item.line, item.text, item.head, number, item.dress, item.data, seen
@@ -423,9 +452,7 @@ class Link:
             self.pieces.clear()
 
     def _answer(self) -> Dict[str, Any]:
-        import pickle
-
-        answer: Dict[str, Any] = pickle.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
+        answer: Dict[str, Any] = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
         return answer
 
     def _take(self, size: int) -> bytes:
