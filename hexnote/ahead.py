@@ -210,7 +210,7 @@ class Ahead:
 
 def whole(chunks: Iterator[bytes], begin: Optional[Begin] = None) -> Optional[Ahead]:
     """A process that reads all of a text; None where none can be had. `begin`: as of Ahead."""
-    dumps = Reader(resources.folder("dumps"), layers.measure, made=resources.made)
+    dumps = Reader(resources.folder("dumps"), layers.measure, made=resources.made, usual=layers.usual)
     try:
         return Ahead(Stripper(hold=False), dumps, Look(), chunks, begin, True)
     except OSError:

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections import deque
 
 from hexnote.geometry import BLANKS, ROW, Geometry, Piece
-from hexnote.hints import Callable, Deque, List, Optional, Tuple, Union
-from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row
+from hexnote.hints import Any, Callable, Deque, List, Optional, Tuple, Union
+from hexnote.model import EXCERPT, MORE, PACKET, Block, Layout, Row, Whole
 from hexnote.patterns import Late
 
 TOP = 65536 + 64  # no packet has an offset from here on
@@ -242,8 +242,8 @@ class Draft:
 class Past:
     """What rows have shown so far: tells which packet the next ones belong to."""
 
-    def __init__(self, measure: Callable[[bytes], int]) -> None:
-        self.measure = measure
+    def __init__(self, measure: Callable[[bytes], int], usual: Callable[[bytes], Any]) -> None:
+        self.measure, self.usual = measure, usual
         self._current: Optional[Known] = None
         # Known, or, as long as nobody asks, (all bytes, length) of a packet.
         self._recent: Deque[Union[Known, Tuple[bytes, int]]] = deque(maxlen=RECENT)
@@ -279,9 +279,9 @@ class Past:
         self._current = None
         self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
 
-    def packets(self, shown: List[Tuple[int, bytes, int, bytes]]) -> None:
+    def packets(self, shown: List[Whole]) -> None:
         """Notes such packets, as `Packets` has them."""
-        self._recent.extend([(data, len(data)) for _, _, _, data in shown[-RECENT:-1]])
+        self._recent.extend([(data, len(data)) for _, _, _, data, _ in shown[-RECENT:-1]])
         last = shown[-1][3]
         self.packet(last, len(last))
 

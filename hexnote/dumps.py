@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from hexnote.drafts import LONG, Past
-from hexnote.hints import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from hexnote.hints import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from hexnote.language import Language, Machine, Made
 from hexnote.lexer import Found, Lexer, Token
 from hexnote.model import Item, Packets, Prose, Summary
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hexnote.endless import Endless
 
 Measure = Callable[[bytes], int]
+Usual = Callable[[bytes], Any]
 
 _LETTERS = {"F": "F", "S": "S", "R": "R", "P": "P", ".": "A", "U": "U", "E": "E", "W": "C"}
 _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "C"}
@@ -70,15 +71,19 @@ class Reader:
     first bytes of a packet's dump, how many bytes link header and IP datagram have in all (by IP's
     total length), 0 if that cannot be told. With `slow` every row is read on its own and every
     block has explicit `rows`; nothing else differs. `made` brings the grammar's tables if they were
-    made before.
+    made before. `usual(data)` tells what the headers of most packets say, so that nobody needs to look
+    again: a tuple whose last item is what `measure` says; None where it is none of those.
 
     Any bytes at all are a text: nothing is raised. Exhaust each iterator before the next call.
     """
 
-    def __init__(self, grammars: Mapping[str, str], measure: Measure, slow: bool = not QUICK, made: Optional[Made] = None) -> None:
+    def __init__(
+        self, grammars: Mapping[str, str], measure: Measure, slow: bool = not QUICK, made: Optional[Made] = None,
+        usual: Usual = lambda data: None,
+    ) -> None:
         known = language(grammars, made)
         self._vocabulary = known.vocabulary
-        self._past = Past(measure)
+        self._past = Past(measure, usual)
         self._lexer = Lexer(known.vocabulary, self._past, slow)
         self._machine = Machine(known.tables, _ACTIONS)
         self._tail: List[bytes] = []  # a line that has no LF yet

@@ -10,7 +10,8 @@ from binascii import unhexlify
 
 from hexnote.drafts import ENOUGH, LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
-from hexnote.hints import Callable, Container, Dict, List, Optional, Tuple
+from hexnote.hints import Any, Callable, Container, Dict, List, Optional, Tuple
+from hexnote.model import Whole
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan
 
@@ -35,14 +36,15 @@ class Lane:
     """How the usual packets of a trace are read: IPv4 behind `link` bytes, in rows of one layout from offset 0 to its end.
 
     The layout has a text, and its lines end with LF alone. `first` finds heads, if it is one of the terminals `heads` that it
-    matches; `before` is tried before the terminal that finds the rows; `measure` tells a packet's length by its first bytes.
+    matches; `before` is tried before the terminal that finds the rows; `measure` tells a packet's length by its first bytes,
+    `usual` what its headers say, or None: then the last of it is its length.
     """
 
-    __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_begin", "_end", "_plans")
+    __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_usual", "_blank", "_begin", "_end", "_plans")
 
     def __init__(
         self, geometry: Geometry, link: int, first: Scan, heads: Container[Optional[str]], before: List[Scan],
-        measure: Callable[[bytes], int],
+        measure: Callable[[bytes], int], usual: Callable[[bytes], Any],
     ) -> None:
         self.geometry = geometry
         self.link = link
@@ -50,6 +52,8 @@ class Lane:
         self._heads = heads
         self._before = before
         self._measure = measure
+        self._usual = usual
+        self._blank = not geometry.seps.strip(b" ")  # nothing but spaces stands between digits
         # Where IPv4's total length stands: two bytes, in one row behind any link header that is usual.
         row, column = divmod(link + 2, ROW)
         self._begin = row * geometry.stride + geometry.layout.cols[column]
@@ -58,16 +62,17 @@ class Lane:
 
     def packets(
         self, buf: bytes, pos: int, stop: int, line: int, closing: bool
-    ) -> Tuple[List[Tuple[int, bytes, int, bytes]], int, int]:
+    ) -> Tuple[List[Whole], int, int]:
         """Usual packets that follow each other, as `Packets` has them, where the text goes on, and on which line.
 
         The first one begins at `pos`, on input line `line`, and its head ends at `stop`. A head at the end of the buffer may
         have to go on, unless it is `closing`. What is not wholly as it must be ends them; what is given is what `Geometry.read`
         gives for the same rows, and what it says twice is the same.
         """
-        first, heads, before, measure, begin, until = self._first, self._heads, self._before, self._measure, self._begin, self._end
+        first, heads, before, usual, begin, until = self._first, self._heads, self._before, self._usual, self._begin, self._end
         plans, shapes, seps, size = self._plans, self.geometry.shapes, self.geometry.seps, len(buf)
-        each: List[Tuple[int, bytes, int, bytes]] = []
+        blank, digits_of = self._blank, bytes.fromhex  # which skips spaces, in less time than they are taken out
+        each: List[Whole] = []
         for _ in range(_TOGETHER):
             digits = buf[stop + begin : stop + until]
             plan = plans.get(digits) or self._plan(digits)
@@ -84,11 +89,14 @@ class Lane:
             cells = b"".join(parts[1::3])
             if b"".join(parts[::3]) != leads or cells.translate(CLASS) != shapes[:whole] + short:
                 break
-            data = unhexlify(cells.translate(None, seps))
+            data = digits_of(cells.decode("ascii")) if blank else unhexlify(cells.translate(None, seps))
             text = b"".join(parts[2::3])[:length]
-            if (text != data.translate(GRAPHIC) and text != data.translate(PRINTED)) or measure(data[:ENOUGH]) != length:
+            if text != data.translate(GRAPHIC) and text != data.translate(PRINTED):
                 break
-            each.append((line, buf[pos:last], stop - pos, data))
+            headers = usual(data)
+            if (self._measure(data[:ENOUGH]) if headers is None else headers[-1]) != length:
+                break
+            each.append((line, buf[pos:last], stop - pos, data, headers))
             line += rows + buf.count(b"\n", pos, stop)
             pos = last
             match = first(buf, pos)

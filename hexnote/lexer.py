@@ -349,7 +349,7 @@ class Lexer:
             link = next((n for n in _LINKS if data[n + 2 : n + 4] == (total - n & 0xFFFF).to_bytes(2, "big")), -1)
             lane = self._lane
             if link >= 0 and (lane is None or lane.geometry is not found or lane.link != link):
-                self._lane = Lane(found, link, self._any.compiled[0], self._heads, before, self._past.measure)
+                self._lane = Lane(found, link, self._any.compiled[0], self._heads, before, self._past.measure, self._past.usual)
         self._past.packet(data, total)
         block = Block(PACKET, self.line, buf[pos:last], stop - pos)
         block.data, block.clear, block.dress = data, clear, found.dress

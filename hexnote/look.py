@@ -45,7 +45,7 @@ class Look:
         if block.offset or not data:
             return False
         head = block.text[: block.head]
-        seen = self.seen(data, head)
+        seen = self.seen(data, head, block.headers)
         if seen is None:
             return False
         packet = block.packet = Packet(0, block.line)
@@ -55,15 +55,17 @@ class Look:
         packet.dress, packet.data, packet.header = block.dress, data, head
         return True
 
-    def seen(self, data: bytes, head: bytes) -> Optional[Seen]:
-        """What the headers of a TCP packet say that is the whole of `data`, where they can be read; None: they cannot.
+    def seen(self, data: bytes, head: bytes, headers: Optional[layers.Headers] = None) -> Optional[Seen]:
+        """What the headers of a TCP packet say that is the whole of `data`, where they can be read; None: they cannot. `headers`
+        is what `layers.usual` says of it, if somebody has asked before.
 
         It is consistent if what it says twice is the same: both checksums are right, and its addresses, ports and length
         are what its summary line, `head`, says, if there is one.
         """
-        headers = layers.usual(data)
         if headers is None:
-            return self._seen(data, head)
+            headers = layers.usual(data)
+            if headers is None:
+                return self._seen(data, head)
         end = headers[layers.END]
         if end != len(data):
             return None

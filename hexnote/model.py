@@ -97,6 +97,7 @@ class Block:
     declared: Optional[int] = None  # how many bytes the head says that there are
     torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
     clear = False  # its text column was read with the bytes, and says what they say
+    headers: Any = None  # what they say, where they were looked at already
     packet: Optional[Packet] = None  # the one that it is the whole of, where its headers were taken off ahead
 
     def __init__(self, kind: int, line: int, text: bytes, head: int = 0) -> None:
@@ -121,6 +122,10 @@ class Block:
         return len(self.rows) if self.rows is not None else (len(self.data) + 15) // 16
 
 
+# Line, text, length of the head, bytes; what its headers say, or None where nobody has looked.
+Whole = Tuple[int, bytes, int, bytes, Any]
+
+
 class Packets(NamedTuple):
     """PACKET blocks that follow each other: each is the whole of a packet, with a summary line and rows of one layout whose
     text columns are clear."""
@@ -128,13 +133,13 @@ class Packets(NamedTuple):
     stride: int
     layout: Layout
     dress: str
-    each: List[Tuple[int, bytes, int, bytes]]  # (line, text, head, data)
+    each: List[Whole]
 
     def blocks(self) -> Iterator[Block]:
         """The blocks one by one."""
-        for line, text, head, data in self.each:
+        for line, text, head, data, headers in self.each:
             block = Block(PACKET, line, text, head)
-            block.data, block.clear, block.dress = data, True, self.dress
+            block.data, block.clear, block.dress, block.headers = data, True, self.dress, headers
             block.stride, block.layout = self.stride, self.layout
             yield block
 

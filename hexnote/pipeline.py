@@ -174,7 +174,7 @@ class Trace:
         self.rooms = owner.rooms
         self.source = source  # brings the rest of the items, where another process reads it
         self.strip = source.strip if source else Stripper(hold=False)
-        self.dumps = source.dumps if source else DumpReader(self.rooms.dumps, layers.measure, made=resources.made)
+        self.dumps = source.dumps if source else DumpReader(self.rooms.dumps, layers.measure, made=resources.made, usual=layers.usual)
         self.look = source.look if source else Look()
         self.flows = Flows()
         self.fragments = Fragments()

@@ -226,8 +226,8 @@ class Sender:
     def _packets(self, packets: Packets) -> None:
         number, dress = self._number(packets.stride, packets.layout), packets.dress
         seen, message, link, passes = self._look.seen, self._message, self._link, self._passes
-        for line, text, head, data in packets.each:
-            found = seen(data, text[:head]) if self._looks else None
+        for line, text, head, data, headers in packets.each:
+            found = seen(data, text[:head], headers) if self._looks else None
             entry = (line, text, head, number, dress, data, found)
             link.entry = entry
             if found is None or passes is None or not passes(entry):
