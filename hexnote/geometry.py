@@ -50,7 +50,7 @@ class Geometry:
 
     __slots__ = (
         "dress", "stride", "off", "cell", "width", "txt", "tail", "layout", "seps", "shapes", "short_shapes", "_shape",
-        "_ends", "_batches", "_both", "_lead", "_parts",
+        "_ends", "_batches", "_both", "_lead", "_gap", "_parts",
     )
 
     def __init__(self, line: bytes, off: int, layout: Layout, dress: str) -> None:
@@ -70,7 +70,7 @@ class Geometry:
         self._batches: Dict[int, Struct] = {}
         self._both: Dict[int, Struct] = {}
         self.short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
-        self._lead = line[:off]
+        self._lead, self._gap = line[:off], line[self.cell : layout.cols[0]]
         self._parts: Dict[int, Tuple[Unpack, bytes]] = {}
 
     @staticmethod
@@ -225,12 +225,13 @@ class Geometry:
 
     def batch(self, rows: int) -> Tuple[Unpack, bytes]:
         """How to take so many whole rows apart from the line end before the first one on: (line end and what stands before the
-        digits, the digits and what is between them, the text) of each; and the first of these, of all, where they begin at
+        first digit, the digits and what is behind each, the text) of each; and the first of these, of all, where they begin at
         offset 0. Only for layouts with a text, and lines that end with LF alone: then that is all that they are made of."""
         batch = self._parts.get(rows)
         if batch is None:
-            unpack = Struct(f"{1 + self.cell}s{self.width}s{ROW}s" * rows).unpack_from
-            leads = b"".join([b"\n%b%04x" % (self._lead, ROW * row) for row in range(rows)])
+            first = self.layout.cols[0]
+            unpack = Struct(f"{1 + first}s{self.txt - first}s{ROW}s" * rows).unpack_from
+            leads = b"".join([b"\n%b%04x%b" % (self._lead, ROW * row, self._gap) for row in range(rows)])
             batch = self._parts[rows] = unpack, leads
         return batch
 

@@ -40,7 +40,8 @@ class Lane:
     `usual` what its headers say, or None: then the last of it is its length.
     """
 
-    __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_usual", "_blank", "_begin", "_end", "_plans")
+    __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_usual", "_gap", "_shapes", "_blank", "_begin",
+                 "_end", "_plans")
 
     def __init__(
         self, geometry: Geometry, link: int, first: Scan, heads: Container[Optional[str]], before: List[Scan],
@@ -53,7 +54,10 @@ class Lane:
         self._before = before
         self._measure = measure
         self._usual = usual
-        self._blank = not geometry.seps.strip(b" ")  # nothing but spaces stands between digits
+        self._gap = geometry.layout.cols[0] - geometry.cell  # between the offset and the first digit
+        shape = geometry.shapes[self._gap : geometry.width]
+        self._shapes = shape * BATCH
+        self._blank = not shape.strip(b"x ")  # nothing but spaces stands between digits
         # Where IPv4's total length stands: two bytes, in one row behind any link header that is usual.
         row, column = divmod(link + 2, ROW)
         self._begin = row * geometry.stride + geometry.layout.cols[column]
@@ -70,7 +74,7 @@ class Lane:
         gives for the same rows, and what it says twice is the same.
         """
         first, heads, before, usual, begin, until = self._first, self._heads, self._before, self._usual, self._begin, self._end
-        plans, shapes, seps, size = self._plans, self.geometry.shapes, self.geometry.seps, len(buf)
+        plans, shapes, seps, size = self._plans, self._shapes, self.geometry.seps, len(buf)
         blank, digits_of = self._blank, bytes.fromhex  # which skips spaces, in less time than they are taken out
         each: List[Whole] = []
         for _ in range(_TOGETHER):
@@ -120,9 +124,9 @@ class Lane:
             return None
         if len(self._plans) >= _PLANS:
             self._plans.clear()
-        whole, need = count * geometry.width, rows * geometry.stride
+        whole, need = count * (geometry.width - self._gap), rows * geometry.stride
         if rest:
-            short, span, need = geometry.short_shapes[rest], count * geometry.stride + geometry.txt + rest + 1, need - 1
+            short, span, need = geometry.short_shapes[rest][self._gap :], count * geometry.stride + geometry.txt + rest + 1, need - 1
         else:
             short, span = b"", need
         plan = self._plans[digits] = Plan(*geometry.batch(rows), whole, short, size, rows, span, need)
