@@ -126,7 +126,8 @@ class Lane:
             self._plans.clear()
         whole, need = count * (geometry.width - self._gap), rows * geometry.stride
         if rest:
-            short, span, need = geometry.short_shapes[rest][self._gap :], count * geometry.stride + geometry.txt + rest + 1, need - 1
+            short, need = geometry.short_shapes[rest][self._gap :], need - 1
+            span = count * geometry.stride + geometry.txt + rest + 1
         else:
             short, span = b"", need
         plan = self._plans[digits] = Plan(*geometry.batch(rows), whole, short, size, rows, span, need)

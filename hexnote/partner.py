@@ -36,9 +36,9 @@ class Partner(Trace):
         for flow in [*flows.known(), *self.headless.fragments]:
             self._leave(flow.connection)
         self.dumps = _Quiet(self.dumps)
-        self.words = _Quiet(self.words)  # type: ignore[assignment]
+        self.words = _Quiet(self.words)
         if not self.renderer.gathers:
-            self.verifier = _Agrees()  # type: ignore[assignment]
+            self.verifier = _Agrees()
         self.timed = False
         self.logged = None
         self.renderer.assist(lambda: link.ask("taught"))

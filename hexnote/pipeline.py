@@ -18,7 +18,7 @@ from hexnote.fragments import Fragments
 from hexnote.headless import UNSETTLED, Headless, Placed
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
-from hexnote.look import Entry, Look, told
+from hexnote.look import Entry, Look
 from hexnote.messages import Messages
 from hexnote.model import (
     BODY,
@@ -45,14 +45,10 @@ from hexnote.story import Teller
 from hexnote.streams import TLS_PORTS, Flow, Flows, Stream
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
+from hexnote.usual import QUIET, Usual
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
 from hexnote.words import Words, describe_act
-
-# Flags of packets that only carry bytes and acknowledge.
-_QUIET = frozenset(("A", "PA", "", "P"))
-_NOTHING: List[Delivery] = []  # not to be added to
-
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
 _LONG = PLAINTEXT + 5
@@ -165,7 +161,7 @@ class Annotator:
             self.trace = None
 
 
-class Trace:
+class Trace(Usual):
     """One input: its packets, its connections."""
 
     def __init__(self, owner: Annotator, source: Any = None) -> None:
@@ -174,7 +170,8 @@ class Trace:
         self.rooms = owner.rooms
         self.source = source  # brings the rest of the items, where another process reads it
         self.strip = source.strip if source else Stripper(hold=False)
-        self.dumps = source.dumps if source else DumpReader(self.rooms.dumps, layers.measure, made=resources.made, usual=layers.usual)
+        self.dumps = source.dumps if source else DumpReader(
+            self.rooms.dumps, layers.measure, made=resources.made, usual=layers.usual)
         self.look = source.look if source else Look()
         self.flows = Flows()
         self.fragments = Fragments()
@@ -307,167 +304,6 @@ class Trace:
             if found:
                 self._say(found)
 
-    def _acknowledges(self, entry: Entry) -> bool:
-        """The same as `_item` for a packet without any flag but ACK that says nothing but that bytes have arrived, which a third
-        of a long trace do, in the fewest steps; False, and nothing done, where there may be more to it."""
-        _, text, head, _, _, _, (headers, consistent) = entry
-        end = headers[layers.END]
-        if headers[layers.START] < end or not consistent or not self.shown or not self.verifier.even:
-            return False
-        flow, stream = self.flows.direction(headers[layers.KEY])
-        if flow is None or stream is None:
-            return False
-        connection = flow.connection
-        story, side = connection.story, stream.side
-        if (
-            not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
-            or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
-            or stream.fin is not None or not self.flows.passes(flow, stream, headers, self.count + 1, b"")
-        ):
-            return False
-        self.count += 1
-        story.ipid[side] = headers[layers.IPID]
-        self.renderer.rows(text)
-        self.verifier.agrees(None, headers[layers.SRC], end)
-        self.silent = (entry, self.count, flow, stream)
-        return True
-
-    def passes(self, entry: Entry) -> bool:
-        """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
-        done, where there may be more to it."""
-        headers, consistent = entry[6]
-        if not consistent or not self.shown or not self.verifier.even:
-            return False
-        flow, stream = self.flows.direction(headers[layers.KEY])
-        if flow is not None and not flow.connection.elsewhere:
-            return False
-        number, payload = self.count + 1, entry[5][headers[layers.START] :]
-        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
-            return self._passes_by(entry)
-        self.count = number
-        self.silent = (entry, number, flow, stream)
-        packet: Optional[Packet] = None
-        if entry[2] and stream.noted != self.headless.epoch and (payload or not self.headless.named(flow.connection.number)):
-            self._recall()
-            packet = self.packet
-            assert packet is not None
-            self.headless.seen(packet, stream)
-        self._given(entry[1])
-        if self.flows.over:
-            self._recall()
-            packet = self.packet
-            self._end_flows()
-        self.verifier.agrees(packet, headers[layers.SRC], headers[layers.END])
-        return True
-
-    def _passes_by(self, entry: Entry) -> bool:
-        """The same for packets that may do anything to their connection."""
-        headers, flows = entry[6][0], self.flows
-        flow, _ = flows.direction(headers[layers.KEY])
-        if flow is None:
-            if flows.taken == flows.reads:
-                return False  # it would be explained here
-        elif not flow.connection.elsewhere or "S" in headers[layers.FLAGS]:
-            return False
-        self.silent = None
-        packet = self.packet = told(entry)
-        self.count = packet.number = self.count + 1
-        flow = self.flow = flows.add(packet)
-        stream = flow.streams[packet.side]
-        self.headless.seen(packet, stream)
-        start = packet.start
-        data = packet.data[start:]
-        if data or stream.queue:
-            stream.add(packet, data, start)
-        if flow.events:
-            flow.events = []
-        self.lent.add(packet.stream or 0)
-        self._given(entry[1])
-        stream.current = None
-        if flows.over:
-            self._end_flows()
-        self.verifier.agrees(packet, packet.src, packet.end)
-        return True
-
-    def _recall(self) -> None:
-        """Have a packet that was passed by `_acknowledges` or `passes`, if any, as if it had come as any other: what follows
-        asks for it."""
-        if self.silent is None:
-            return
-        entry, number, flow, stream = self.silent
-        self.silent = None
-        packet = self.packet = told(entry)
-        packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
-        size = packet.end - packet.start
-        if size:
-            packet.offset, packet.captured = stream.next - size, size
-        self.flow, self.verifier.agreed = flow, packet
-
-    def _carries(self, block: Block, packet: Packet) -> bool:
-        """The same as `_usual` for a packet of a connection that is under way, whose bytes are the next ones of their stream:
-        most that bring any. False, and nothing done, where there may be more to it."""
-        start = packet.start
-        if start == packet.end or not self.shown or packet.flags not in _QUIET:
-            return False
-        flow, stream = self.flows.direction(packet.key)
-        if flow is None or stream is None:
-            return False
-        connection, side, header = flow.connection, stream.side, packet.header
-        story = connection.story
-        number = self.count + 1
-        data = packet.data[start:]
-        if (
-            not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
-            or header and stream.noted != self.headless.epoch
-            or connection.reset is not None or self.owner.headers
-            or stream.fin is not None or not self.flows.passes(flow, stream, packet.headers, number, data)
-        ):
-            return False
-        length = len(data)
-        offset = stream.next - length
-        packet.number, packet.stream, packet.side = number, connection.number, side
-        packet.offset, packet.captured = offset, length
-        self.count, self.packet, self.flow = number, packet, flow
-        if self.timed and header:
-            packet.time = self.dumps.stamp(header)
-        story.ipid[side] = packet.ipid
-        connection.readers[side].places.add(offset, length, number, start)
-        findings: List[Finding] = []
-        parts = self._read(connection, flow, side, offset, data, length, packet, findings)
-        self.renderer.block(block, packet, connection, parts, False, (), findings)
-        if findings:
-            self._note_errors(findings)
-        return True
-
-    def _usual(self, block: Block, packet: Packet) -> None:
-        """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
-        if not self.shown:
-            self._close_packet()
-            self.owner.found = True
-            self.words.bytes()
-        self.count = packet.number = self.count + 1
-        self.packet = packet
-        if self.timed and packet.header:
-            packet.time = self.dumps.stamp(packet.header)
-        flows = self.flows
-        flow = self.flow = flows.add(packet)
-        connection, side = flow.connection, packet.side
-        stream = flow.streams[side]
-        self.headless.seen(packet, stream)
-        quiet = packet.flags in _QUIET
-        story = connection.story
-        if quiet and story is not None:
-            story.ipid[side] = packet.ipid
-            if packet.ttl != story.ttl[side]:
-                self.teller.ttl(story, packet)
-        start = packet.start
-        data = block.data[start:] if start < packet.end else b""
-        self._tell(block, packet, flow, stream.add(packet, data, start) if data or stream.queue else _NOTHING, "")
-        stream.current = None  # all of it was shown: nothing is left to be closed
-        self.shown = True
-        if flows.over:
-            self._end_flows()
-
     def _packet(self, block: Block) -> None:
         self._close_packet()
         self.shown = False
@@ -492,7 +328,7 @@ class Trace:
             flow = self.flow = self.flows.add(packet)
             self.headless.seen(packet, flow.streams[packet.side])
             story = flow.connection.story
-            if story is not None and packet.flags in _QUIET:
+            if story is not None and packet.flags in QUIET:
                 story.ipid[packet.side] = packet.ipid
                 if packet.ttl != story.ttl[packet.side]:
                     self.teller.ttl(story, packet)
@@ -697,7 +533,7 @@ class Trace:
             if connection.elsewhere:
                 return self._passed(block, packet, flow)
             self._connection(flow)
-        if not deliveries and packet.flags in _QUIET and not (packet.captured or remark or flow.events or self.owner.headers) \
+        if not deliveries and packet.flags in QUIET and not (packet.captured or remark or flow.events or self.owner.headers) \
                 and connection.reviewed:
             self.renderer.block(block, packet, connection, [], False, (), ())
             return
@@ -710,7 +546,7 @@ class Trace:
         if len(deliveries) == 1 and deliveries[0].packet is packet and not deliveries[0].late and deliveries[0].data is not None:
             inline = self._hear(connection, flow, deliveries[0], findings)
             deliveries = []
-            if not (review or remark or findings or flow.events) and packet.flags in _QUIET:
+            if not (review or remark or findings or flow.events) and packet.flags in QUIET:
                 self.renderer.block(block, packet, connection, inline, False, (), ())
                 return
         else:
@@ -732,12 +568,12 @@ class Trace:
             findings += told
             if connection.story is not None:
                 self.doctor.note(connection.story, told)
-        if block.kind == PACKET and packet.flags not in _QUIET and connection.story is not None:
+        if block.kind == PACKET and packet.flags not in QUIET and connection.story is not None:
             stream = flow.streams[packet.side]
             sent = stream.high if packet.seq is None or stream.base is None else max(stream.high, stream.offset_of(packet.seq))
             self.teller.packet(connection.story, packet, sent)
         remarks = [remark] if remark else []
-        if block.kind == PACKET and (packet.flags not in _QUIET or (packet.captured and not read)):
+        if block.kind == PACKET and (packet.flags not in QUIET or (packet.captured and not read)):
             remarks += self._remarks(packet, flow, read)
         self.renderer.block(block, packet, connection, inline, review, remarks, () if late or lost else findings)
         for delivery, parts in late:

@@ -33,6 +33,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 # Rooms that know another one: a stream's reader asks the session what is encrypted, and has messages decoded.
 NEIGHBOURS: Dict[str, Set[str]] = {
     "look": {"layers", "verify"},
+    "usual": {"layers", "look", "streams"},
     "ahead": {"dumps", "layers", "look", "resources", "streams", "strip"},
     "partner": {"pipeline", "layers", "look", "streams"},
     "report": {"fields"},

@@ -1,0 +1,204 @@
+"""The usual packets: shorter ways through the corridor for most of a long trace.
+
+Each does what `pipeline` does for any packet, in fewer steps, where it is certain that there is no more to it; else it does
+nothing and says so. With `HEXNOTE_SLOW=1` none is taken.
+"""
+
+from __future__ import annotations
+
+from hexnote import layers
+from hexnote.hints import Any, Callable, List, Optional, Set, Tuple
+from hexnote.look import Entry, told
+from hexnote.model import Block, Delivery, Finding, Packet, Part
+from hexnote.streams import Flow, Flows, Stream
+
+# Flags of packets that only carry bytes and acknowledge.
+QUIET = frozenset(("A", "PA", "", "P"))
+_NOTHING: List[Delivery] = []  # not to be added to
+
+
+class Usual:
+    """The part of a `pipeline.Trace` that has these ways; what it takes of the rest stands here without a value."""
+
+    owner: Any
+    renderer: Any
+    words: Any
+    dumps: Any
+    verifier: Any
+    headless: Any
+    teller: Any
+    flows: Flows
+    timed: bool
+    count: int
+    packet: Optional[Packet]
+    flow: Optional[Flow]
+    shown: bool
+    silent: Optional[Tuple[Entry, int, Flow, Stream]]
+    lent: Set[int]
+    _given: Callable[..., None]
+    _tell: Callable[..., None]
+    _read: Callable[..., List[Part]]
+    _note_errors: Callable[[List[Finding]], None]
+    _close_packet: Callable[[], None]
+    _end_flows: Callable[[], None]
+
+    def _acknowledges(self, entry: Entry) -> bool:
+        """The same as `_item` for a packet without any flag but ACK that says nothing but that bytes have arrived, which a third
+        of a long trace do, in the fewest steps; False, and nothing done, where there may be more to it."""
+        _, text, head, _, _, _, (headers, consistent) = entry
+        end = headers[layers.END]
+        if headers[layers.START] < end or not consistent or not self.shown or not self.verifier.even:
+            return False
+        flow, stream = self.flows.direction(headers[layers.KEY])
+        if flow is None or stream is None:
+            return False
+        connection = flow.connection
+        story, side = connection.story, stream.side
+        if (
+            not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
+            or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
+            or stream.fin is not None or not self.flows.passes(flow, stream, headers, self.count + 1, b"")
+        ):
+            return False
+        self.count += 1
+        story.ipid[side] = headers[layers.IPID]
+        self.renderer.rows(text)
+        self.verifier.agrees(None, headers[layers.SRC], end)
+        self.silent = (entry, self.count, flow, stream)
+        return True
+
+    def passes(self, entry: Entry) -> bool:
+        """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
+        done, where there may be more to it."""
+        headers, consistent = entry[6]
+        if not consistent or not self.shown or not self.verifier.even:
+            return False
+        flow, stream = self.flows.direction(headers[layers.KEY])
+        if flow is not None and not flow.connection.elsewhere:
+            return False
+        number, payload = self.count + 1, entry[5][headers[layers.START] :]
+        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
+            return self._passes_by(entry)
+        self.count = number
+        self.silent = (entry, number, flow, stream)
+        packet: Optional[Packet] = None
+        if entry[2] and stream.noted != self.headless.epoch and (payload or not self.headless.named(flow.connection.number)):
+            self._recall()
+            packet = self.packet
+            assert packet is not None
+            self.headless.seen(packet, stream)
+        self._given(entry[1])
+        if self.flows.over:
+            self._recall()
+            packet = self.packet
+            self._end_flows()
+        self.verifier.agrees(packet, headers[layers.SRC], headers[layers.END])
+        return True
+
+    def _passes_by(self, entry: Entry) -> bool:
+        """The same for packets that may do anything to their connection."""
+        headers, flows = entry[6][0], self.flows
+        flow, _ = flows.direction(headers[layers.KEY])
+        if flow is None:
+            if flows.taken == flows.reads:
+                return False  # it would be explained here
+        elif not flow.connection.elsewhere or "S" in headers[layers.FLAGS]:
+            return False
+        self.silent = None
+        packet = self.packet = told(entry)
+        self.count = packet.number = self.count + 1
+        flow = self.flow = flows.add(packet)
+        stream = flow.streams[packet.side]
+        self.headless.seen(packet, stream)
+        start = packet.start
+        data = packet.data[start:]
+        if data or stream.queue:
+            stream.add(packet, data, start)
+        if flow.events:
+            flow.events = []
+        self.lent.add(packet.stream or 0)
+        self._given(entry[1])
+        stream.current = None
+        if flows.over:
+            self._end_flows()
+        self.verifier.agrees(packet, packet.src, packet.end)
+        return True
+
+    def _recall(self) -> None:
+        """Have a packet that was passed by `_acknowledges` or `passes`, if any, as if it had come as any other: what follows
+        asks for it."""
+        if self.silent is None:
+            return
+        entry, number, flow, stream = self.silent
+        self.silent = None
+        packet = self.packet = told(entry)
+        packet.number, packet.stream, packet.side = number, flow.connection.number, stream.side
+        size = packet.end - packet.start
+        if size:
+            packet.offset, packet.captured = stream.next - size, size
+        self.flow, self.verifier.agreed = flow, packet
+
+    def _carries(self, block: Block, packet: Packet) -> bool:
+        """The same as `_usual` for a packet of a connection that is under way, whose bytes are the next ones of their stream:
+        most that bring any. False, and nothing done, where there may be more to it."""
+        start = packet.start
+        if start == packet.end or not self.shown or packet.flags not in QUIET:
+            return False
+        flow, stream = self.flows.direction(packet.key)
+        if flow is None or stream is None:
+            return False
+        connection, side, header = flow.connection, stream.side, packet.header
+        story = connection.story
+        number = self.count + 1
+        data = packet.data[start:]
+        if (
+            not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
+            or header and stream.noted != self.headless.epoch
+            or connection.reset is not None or self.owner.headers
+            or stream.fin is not None or not self.flows.passes(flow, stream, packet.headers, number, data)
+        ):
+            return False
+        length = len(data)
+        offset = stream.next - length
+        packet.number, packet.stream, packet.side = number, connection.number, side
+        packet.offset, packet.captured = offset, length
+        self.count, self.packet, self.flow = number, packet, flow
+        if self.timed and header:
+            packet.time = self.dumps.stamp(header)
+        story.ipid[side] = packet.ipid
+        connection.readers[side].places.add(offset, length, number, start)
+        findings: List[Finding] = []
+        parts = self._read(connection, flow, side, offset, data, length, packet, findings)
+        self.renderer.block(block, packet, connection, parts, False, (), findings)
+        if findings:
+            self._note_errors(findings)
+        return True
+
+    def _usual(self, block: Block, packet: Packet) -> None:
+        """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""
+        if not self.shown:
+            self._close_packet()
+            self.owner.found = True
+            self.words.bytes()
+        self.count = packet.number = self.count + 1
+        self.packet = packet
+        if self.timed and packet.header:
+            packet.time = self.dumps.stamp(packet.header)
+        flows = self.flows
+        flow = self.flow = flows.add(packet)
+        connection, side = flow.connection, packet.side
+        stream = flow.streams[side]
+        self.headless.seen(packet, stream)
+        quiet = packet.flags in QUIET
+        story = connection.story
+        if quiet and story is not None:
+            story.ipid[side] = packet.ipid
+            if packet.ttl != story.ttl[side]:
+                self.teller.ttl(story, packet)
+        start = packet.start
+        data = block.data[start:] if start < packet.end else b""
+        self._tell(block, packet, flow, stream.add(packet, data, start) if data or stream.queue else _NOTHING, "")
+        stream.current = None  # all of it was shown: nothing is left to be closed
+        self.shown = True
+        if flows.over:
+            self._end_flows()
