@@ -27,11 +27,11 @@ STAGES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     )),
     ("headers, streams", ("layers", "streams", "stitch", "fragments", "headless", "datagrams", "spans")),
     ("checks", ("look", "verify", "checksums")),
-    ("records, sessions", ("records", "heads", "session", "logged", "lengths", "dialogues", "keys", "plain", "packed")),
+    ("records, sessions", ("records", "heads", "assembly", "session", "logged", "lengths", "dialogues", "keys", "plain", "packed")),
     ("messages, certificates", ("messages", "schema", "der", "asn1", "x509", "certificates", "notes", "forms", "resources")),
     ("findings", ("findings", "story", "diagnosis", "course", "hellos", "trouble", "facts")),
     ("text written", ("render", "fields", "report")),
-    ("reading and writing files, the corridor", ("cli", "output", "binary", "pipeline", "model", "options")),
+    ("reading and writing files, the corridor", ("cli", "output", "binary", "pipeline", "usual", "partner", "model", "options")),
 )
 
 

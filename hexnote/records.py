@@ -1,4 +1,4 @@
-"""A stream cut into records, records joined into messages (RFC 8446 section 5, RFC 5246 section 6.2).
+"""A stream cut into records (RFC 8446 section 5, RFC 5246 section 6.2); `assembly` joins messages out of them.
 
 A Reader takes one direction of a connection piece by piece, in stream order, holes included, and
 says after each piece what became known: `Part`s. It never looks ahead, keeps no more than one
@@ -9,48 +9,16 @@ from __future__ import annotations
 
 from struct import Struct
 
+from hexnote.assembly import FREE_DECODES, MESSAGES, OPAQUE, SMALL, UNDECIDED, UNREAD, Assembly, extend, join
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.hints import Any, List, Optional, Set, Tuple
-from hexnote.messages import BODIES, Messages, message_name
-from hexnote.model import (
-    BODY,
-    BUFFER,
-    EARLY,
-    END,
-    HEADER,
-    LOST,
-    MESSAGE,
-    OTHER,
-    PLAINTEXT,
-    Context,
-    Field,
-    Form,
-    Message,
-    Part,
-    Record,
-)  # fmt: skip
+from hexnote.messages import BODIES, Messages
+from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, Field, Part, Record
 from hexnote.quick import QUICK
-from hexnote.session import (
-    APPLICATION_DATA,
-    CHANGE_CIPHER_SPEC,
-    CLIENT_HELLO,
-    CLIENT_KEY_EXCHANGE,
-    HANDSHAKE,
-    SERVER_HELLO,
-    SERVER_KEY_EXCHANGE,
-    SSL2,
-    Session,
-)
-from hexnote.spans import Hole, Patchy, Pieces
+from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSL2, Session
+from hexnote.spans import Pieces
 
-COMPRESSED_CERTIFICATE = 25
-# A message longer than this is stepped over by its length, not kept.
-MESSAGE_CAP = 1 << 20
-# A message in more pieces than this is stepped over from there on: where they all lie takes more room than what they hold.
-PIECES = 4096
-# How often an incomplete message is decoded anew for free; later only when it grew by an eighth.
-FREE_DECODES = 64
-
+_NOTHING: List[Field] = []  # not to be added to
 _header = Struct(">BHH").unpack_from  # type, version, length
 
 _SIDES = ("client", "server")
@@ -59,31 +27,25 @@ _TDS = 0x12  # type of the TDS packets that hold a handshake
 _FIRST = (21, 22)
 
 
-class Reader:
+class Reader(Assembly):
     """One direction of a connection. `keep`: hand out opaque bodies whole (JSON wants their bytes)."""
 
     # There may be two for each of thousands of connections.
     __slots__ = (
-        "stream", "side", "session", "messages", "keep", "places", "fed", "told", "ctx", "count", "record",
-        "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head", "_head_at", "_progress",
-        "_body", "_have", "_read", "_mode", "_need", "_behind_change", "_padding", "_sealed_fields", "_wrap", "_message", "_chunks",
-        "_size", "_skip", "_holes", "_total", "_decodes", "_decoded", "opened",
+        "keep", "places", "fed", "told", "count", "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head",
+        "_head_at", "_progress", "_body", "_have", "_read", "_need", "_behind_change", "_padding", "_sealed_fields", "_wrap",
+        "opened",
     )
 
     def __init__(
         self, stream: int, side: int, session: Session, messages: Messages, keep: bool = False, dialogue: Any = None,
     ) -> None:
-        self.stream = stream
-        self.side = side
-        self.session = session
-        self.messages = messages
+        super().__init__(stream, side, session, messages)
         self.keep = keep
         self.places = Pieces()  # where the stream's bytes stand in the dump
         self.fed = False  # any byte came yet
         self.told: Optional[Set[Tuple[int, int, str]]] = None  # problems told; None while there are none
-        self.ctx = Context()
         self.count = 0  # records so far
-        self.record: Optional[Record] = None
         self.end = 0  # stream offset where it ends
         self.started = False  # the first record was found
         self.synced = True  # the next byte begins a record
@@ -97,20 +59,11 @@ class Reader:
         self._body: List[Tuple[Optional[bytes], int]] = []  # of an incomplete body, or undecided
         self._have = 0  # bytes in _body
         self._read = 0  # how many of them were decoded
-        self._mode = 0  # of the record: _OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD
         self._need = 0  # bytes of the body that decide
         self._behind_change = False  # the record before was a ChangeCipherSpec
         self._padding = 0  # bytes of padding at the end of an SSL 2.0 record
         self._sealed_fields: List[Field] = []  # the one field of an encrypted body
         self._wrap = 0  # stream offset where the TDS packet around it ends; 0: none
-        self._message: Optional[Message] = None
-        self._chunks: List[Tuple[Optional[bytes], int]] = []  # of the incomplete message
-        self._size = 0  # bytes in _chunks
-        self._skip = 0  # bytes of a message that are to come and are stepped over
-        self._holes = False
-        self._total = -1  # whole length of the message, -1: its header is incomplete
-        self._decodes = 0
-        self._decoded = 0  # bytes of the message that were decoded
         self.opened: Any = None  # who opens encrypted records, where the user has keys (a `plain.Opened`); wants `keep`
 
     # ---------------------------------------------------------------- feeding
@@ -120,7 +73,7 @@ class Reader:
         pos, end = offset, offset + length
         self.fed = True
         record = self.record
-        if record is not None and data is not None and end < self.end and self._mode == _OPAQUE and not self.keep:
+        if record is not None and data is not None and end < self.end and self._mode == OPAQUE and not self.keep:
             # The midst of an encrypted body: most packets of a long trace.
             self._progress += length
             base = record.offset + record.header
@@ -154,7 +107,7 @@ class Reader:
                     pos = self._unwrap(pos, data[pos - offset :], parts)
                     continue
                 take = self._wrap
-            if self._mode == _OPAQUE and not self.keep and data is not None:
+            if self._mode == OPAQUE and not self.keep and data is not None:
                 self._progress += take - pos
                 base = record.offset + record.header
                 body = data if take - pos == length else data[pos - offset : take - offset]
@@ -177,16 +130,16 @@ class Reader:
         """No more bytes will come: give up what is incomplete."""
         record = self.record
         if record is not None:
-            if self._mode == _UNDECIDED:
+            if self._mode == UNDECIDED:
                 self._decide(record, parts)
             at = record.offset + record.header + self._progress
             record.missing += self.end - at
             message = self._message
-            if self._mode in (_HANDSHAKE, _UNREAD):
+            if self._mode in (MESSAGES, UNREAD):
                 # The record says that these bytes exist: they are the message's, as far as it goes.
                 if message is not None:
                     rest = self.end - at if self._total < 0 else min(self.end - at, self._total - self._size)
-                    _extend(message.pieces, self._size, at, rest)
+                    extend(message.pieces, self._size, at, rest)
                     self._size += rest if self._total < 0 else 0
                     at += rest
                 if at < self.end:
@@ -287,15 +240,15 @@ class Reader:
                 part.note, note = note, ""
             parts.append(part)
             if kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side):
-                self._behind_change, self._mode = False, _HANDSHAKE
+                self._behind_change, self._mode = False, MESSAGES
             else:
                 self._choose(record, body)
             mode = self._mode
-            if mode == _OPAQUE:
+            if mode == OPAQUE:
                 if size:
                     parts.append(Part(BODY, side, record, self._sealed_fields, behind, body, behind, after, True, True))
                 parts.append(Part(END, side, record, _NOTHING, pos, b"", after, after, False, True))
-            elif mode == _SMALL:
+            elif mode == SMALL:
                 if size:
                     self.end = after
                     self._small(record, behind, after, body, parts)
@@ -323,7 +276,7 @@ class Reader:
         # Only handshake records may be in clear or not, by their first bytes.
         self._need = self.session.decisive(self.side, kind) if kind == HANDSHAKE else 0
         if self._need and size:
-            self._mode = _UNDECIDED
+            self._mode = UNDECIDED
         else:
             self._choose(record, b"")
         fields = self.messages.record_header(head, 5, self.ctx)
@@ -345,7 +298,7 @@ class Reader:
         self.session.ssl2 = True
         self.end = start + record.length
         self._body, self._have, self._progress, self._read = [], 0, 0, 0
-        self._mode = _SMALL
+        self._mode = SMALL
         self._padding = head[2] if record.header == 3 else 0
         self._choose_ssl2(record, head)
         fields = self.messages.record_header(head, record.header, self.ctx)
@@ -530,15 +483,15 @@ class Reader:
                 if self.opened is None and session.unseal is not None:
                     self.opened = session.unseal(self)
             record.why = why
-            self._mode = _OPAQUE
+            self._mode = OPAQUE
             node = self.messages.bare if record.bare else self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
             self._sealed_fields = [(node, 0, size, 0, -1)]
         elif kind == HANDSHAKE:
-            self._mode = _HANDSHAKE
+            self._mode = MESSAGES
             if self._message is not None and not self._chunks:
                 self._message = None
         else:
-            self._mode = _SMALL
+            self._mode = SMALL
 
     def _choose_ssl2(self, record: Record, head: bytes) -> None:
         """Whether an SSL 2.0 record is encrypted: those behind the client's master key are."""
@@ -547,7 +500,7 @@ class Reader:
         if record.why:
             record.encrypted = True
             record.protection = self.session.sealed_ssl2(head[2] if record.header == 3 else 0)
-            self._mode = _OPAQUE
+            self._mode = OPAQUE
             self._sealed_fields = [(self.messages.fragment, 0, size, 0, -1)]
 
     def _decide(self, record: Record, parts: List[Part]) -> None:
@@ -561,7 +514,7 @@ class Reader:
 
     def _feed_body(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         mode = self._mode
-        if mode == _OPAQUE:
+        if mode == OPAQUE:
             self._progress += hi - lo
             base = record.offset + record.header
             begins, done = lo == base, hi == self.end
@@ -570,15 +523,15 @@ class Reader:
             if self.keep:
                 self._body.append((data, hi - lo))
                 if done:
-                    buf = _join(self._body)
+                    buf = join(self._body)
             parts.append(Part(BODY, self.side, record, fields, base, buf, lo, hi, begins, done))
-        elif mode == _HANDSHAKE:
+        elif mode == MESSAGES:
             self._progress += hi - lo
             self._handshake(record, lo, hi, data, parts)
-        elif mode == _SMALL:
+        elif mode == SMALL:
             self._progress += hi - lo
             self._small(record, lo, hi, data, parts)
-        elif mode == _UNREAD:
+        elif mode == UNREAD:
             self._progress += hi - lo
             self._unread(record, lo, hi, data, parts)
         else:
@@ -606,7 +559,7 @@ class Reader:
                 parts.append(Part(BODY, self.side, record, [], base, b"", lo, hi, False, False))
                 return
             self._read = self._have
-            buf = _join(self._body)
+            buf = join(self._body)
         fields, problems = self._decode_small(record, buf)
         part = Part(BODY, self.side, record, fields, base, buf, lo, hi, lo == base, done)
         if problems:
@@ -635,263 +588,24 @@ class Reader:
         if self.opened is None:
             parts.append(end)
         else:
-            plain = self.opened.read(record, _join(self._body) if record.encrypted and not record.missing else None)
+            plain = self.opened.read(record, join(self._body) if record.encrypted and not record.missing else None)
             parts.append(end)
             parts += plain
         self._body, self._have = [], 0
 
     def _give_up_body(self, record: Record, parts: List[Part]) -> None:
         """The record's body is cut by the end of the trace: tell its fields as far as they go."""
-        if self._mode in (_HANDSHAKE, _UNREAD):
+        if self._mode in (MESSAGES, UNREAD):
             return  # told by _drop_message and _unread
         base = record.offset + record.header
-        if self._mode == _OPAQUE:
+        if self._mode == OPAQUE:
             fields = self._sealed_fields
-            buf = _join(self._body) if self.keep else b""
+            buf = join(self._body) if self.keep else b""
         else:
-            buf = _join(self._body)
+            buf = join(self._body)
             fields = self._decode_small(record, buf)[0]
         at = base + self._progress
         parts.append(Part(BODY, self.side, record, fields, base, buf, at, at, False, True))
-
-    # ---------------------------------------------------------------- handshake messages
-
-    def context(self) -> Context:
-        """What the formats may ask, as it stands now."""
-        ctx = self.ctx
-        ctx.version = self.session.version or self.session.offered or 0x0303
-        ctx.key_exchange = self.session.key_exchange
-        ctx.sender = _SIDES[self.side]
-        ctx.certificate_type = self.session.certificate_types[self.side]
-        ctx.problems = []
-        return ctx
-
-    def _handshake(self, record: Optional[Record], lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
-        """Bytes [lo, hi) of the stream belong to handshake messages in clear."""
-        pos = lo
-        if self._skip:
-            pos = min(lo + self._skip, hi)
-            self._skip -= pos - lo
-            fields: List[Field] = [(self.messages.skipped, 0, pos - lo, 0, -1)]
-            parts.append(Part(BODY, self.side, record, fields, lo, data or b"", lo, pos, True, True))
-            if pos == hi:
-                return
-            lo, data = pos, None if data is None else data[pos - lo :]
-        if self._message is None and data is not None:
-            # Most messages lie whole in what came at once: no need to keep anything.
-            while hi - pos >= 4:
-                at = pos - lo
-                total = 4 + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
-                if pos + total > hi:
-                    break
-                self._tell_whole(record, pos, data if total == hi - lo else data[at : at + total], parts)
-                pos += total
-        while pos < hi:
-            pos = self._collect(record, pos, hi, None if data is None else data[pos - lo :], parts)
-
-    def _collect(self, record: Optional[Record], pos: int, hi: int, data: Optional[bytes], parts: List[Part]) -> int:
-        """Add bytes to the incomplete message; the stream offset behind those taken is returned."""
-        message = self._message
-        begins = message is None
-        if message is None:
-            message = self._message = Message(self.stream, self.side, pos)
-            self._chunks, self._size, self._total, self._holes = [], 0, -1, False
-            self._decodes = self._decoded = 0
-        take = hi - pos
-        if self._total < 0:
-            take = min(take, 4 - self._size)
-        else:
-            take = min(take, self._total - self._size)
-        if self._total < 0 and data is None:
-            # Its length is lost: the rest of the record cannot be cut into messages.
-            take = hi - pos
-        _extend(message.pieces, self._size, pos, take)
-        capped = self._total > MESSAGE_CAP and self._size >= 4
-        if data is None:
-            self._holes = True
-            message.missing += take
-            self._chunks.append((None, take))
-        elif capped:
-            # The header is all that is kept, whichever pieces it came in.
-            self._chunks = [(bytes(_join(self._chunks)[:4]), 4)]
-        else:
-            self._chunks.append((data[:take], take))
-        self._size += take
-        after = pos + take
-        if self._total < 0:
-            if self._size < 4 and not self._holes:
-                self._tell(message, _join(self._chunks), 4, pos, after, begins, False, parts)
-                return after
-            if self._holes:
-                self._tell_lost(message, pos, after, begins, parts)
-                return after
-            head = b"".join(d for d, _ in self._chunks if d is not None)
-            self._total = message.length = 4 + (head[1] << 16 | head[2] << 8 | head[3])
-            if after < hi and self._size < self._total:
-                # Go on at once, so that header and body are told together.
-                rest = self._collect(record, after, hi, None if data is None else data[take:], parts)
-                if parts and parts[-1].message is message:
-                    parts[-1].lo = pos
-                    parts[-1].begins = begins
-                return rest
-        done = self._size >= self._total
-        broken = not done and len(message.pieces) >= PIECES
-        over = done or broken
-        if broken:
-            self._skip = self._total - self._size
-        if broken or capped or (done and self._total > MESSAGE_CAP):
-            head = _join(self._chunks)[:4]
-            message.type, message.name = head[0], message_name(head[0])
-            fields = self.messages.skip(head, self._size if broken else self._total, self.context())
-            # Of the pieces those with the header and the new one are enough, until it is told for the last time.
-            pieces = _scattered(message) if over or len(message.pieces) < 6 else [*message.pieces[:4], message.pieces[-1]]
-            parts.append(Part(MESSAGE, self.side, record, fields, message.offset, head, pos, after, begins, over, message, pieces))
-        elif done or self._decodes < FREE_DECODES or self._size >= self._decoded + (self._decoded >> 3):
-            self._decodes += 1
-            self._decoded = self._size
-            self._tell(message, _join(self._chunks), self._total, pos, after, begins, done, parts)
-        else:
-            pieces = _scattered(message)
-            parts.append(Part(MESSAGE, self.side, record, [], message.offset, b"", pos, after, begins, False, message, pieces))
-        if over:
-            self._message = None
-            self._chunks = []
-        return after
-
-    def _tell_whole(self, record: Optional[Record], at: int, buf: bytes, parts: List[Part]) -> None:
-        """A message that came at once, from stream offset `at` on. It is not decoded where one of its form came before."""
-        total, kind, side, session = len(buf), buf[0], self.side, self.session
-        name, version, key_exchange = message_name(kind), session.version, session.key_exchange
-        if kind == SERVER_HELLO:
-            name = session.message_kind(name, buf)
-        elif version is None and kind != CLIENT_HELLO and record is not None:
-            version = record.version
-        version = version or session.offered or 0x0303
-        form = self.messages.known(buf, name, version, key_exchange, _SIDES[side], session.certificate_types[side])
-        message = Message(self.stream, side, at, total, kind, name)
-        message.pieces.append((0, at, total))
-        if form is None or kind == COMPRESSED_CERTIFICATE:
-            self._tell(message, buf, total, at, at + total, True, True, parts)
-            return
-        part = Part(MESSAGE, side, record, form, at, buf, at, at + total, True, True, message)
-        if key_exchange == "unknown" and kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
-            part.note = session.why_unknown()
-        parts.append(part)
-        session.learn(side, kind, buf, record.version if record is not None else None, form)
-
-    def _tell(self, message: Message, buf: Any, total: int, lo: int, hi: int, begins: bool, done: bool, parts: List[Part]) -> None:
-        """Decode a message as far as its bytes go, and learn from it when it is complete."""
-        ctx = self.context()
-        try:
-            kind = buf[0] if len(buf) else -1
-            name = message_name(kind)
-            message.type, message.name = kind, name
-            decoded_as = self.session.message_kind(name, buf)
-        except Hole:
-            decoded_as = message.name
-            kind = message.type
-        if kind < 0:
-            return
-        if self.session.version is None and kind not in (CLIENT_HELLO, SERVER_HELLO) and self.record is not None:
-            # RFC 5246 appendix E.1: records behind the hellos say the version that was agreed.
-            ctx.version = self.record.version or ctx.version
-        if len(buf) < 4:
-            fields = [f for f in self.messages.message(buf, 4, ctx, -1, name) if f[1] < 4 and f[1] < f[2]]
-        else:
-            fields = self.messages.message(buf, total, ctx, kind, decoded_as)
-        if decoded_as == "hello_retry_request":
-            message.name = decoded_as
-        part = Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, done, message,
-                    _scattered(message))
-        if ctx.problems:
-            part.problems = ctx.problems
-        if kind in (SERVER_KEY_EXCHANGE, CLIENT_KEY_EXCHANGE):
-            part.note = self.session.why_unknown()
-        parts.append(part)
-        if done and kind == COMPRESSED_CERTIFICATE:
-            self._open(message, buf, part, parts)
-        if done:
-            version = self.record.version if self.record is not None else None
-            try:
-                self.session.learn(self.side, kind, buf, version, fields if isinstance(fields, Form) else None)
-            except Hole:
-                pass
-
-    def _open(self, message: Message, buf: Any, part: Part, parts: List[Part]) -> None:
-        """Tell what a CompressedCertificate holds: a buffer of its own."""
-        from hexnote.packed import certificate
-
-        opened = certificate(buf)
-        if opened is None:
-            return
-        if opened.problem:
-            part.problems = [*part.problems, (12, len(buf), opened.problem)]
-        size = len(opened.data)
-        head = Part(BUFFER, self.side, self.record, [], 0, opened.data, 0, size, True, True, note=opened.note)
-        ctx = Context()
-        ctx.sender, ctx.certificate_type = _SIDES[self.side], self.ctx.certificate_type
-        fields = self.messages.certificate(opened.data, ctx)
-        body = Part(BODY, self.side, self.record, fields, 0, opened.data, 0, size, True, True)
-        body.problems = ctx.problems
-        for each in (head, body):
-            each.lies(f"inflated:{message.offset}", None)
-            parts.append(each)
-
-    def _tell_lost(self, message: Message, lo: int, hi: int, begins: bool, parts: List[Part]) -> None:
-        """A hole swallowed a message's header: the rest of the record stays unread."""
-        message.length = self._size
-        fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
-        buf = _join(self._chunks)
-        self._message = None
-        self._chunks = []
-        self._mode = _UNREAD
-        pieces = _scattered(message)
-        parts.append(Part(MESSAGE, self.side, self.record, fields, message.offset, buf, lo, hi, begins, True, message, pieces,
-                          note="a message header lies in bytes that the trace lacks"))
-
-    def _drop_message(self, parts: List[Part]) -> None:
-        """Give up an incomplete message: tell it once more, as what it will remain."""
-        self._skip = 0
-        message = self._message
-        if message is None:
-            return
-        self._message = None
-        at = message.pieces[-1][1] + message.pieces[-1][2]
-        if self._total < 0:
-            message.length = self._size
-            fields: List[Field] = [(self.messages.missing, 0, self._size, 0, -1)]
-            buf, pieces = _join(self._chunks), _scattered(message)
-            parts.append(Part(MESSAGE, self.side, None, fields, message.offset, buf, at, at, False, True, message, pieces))
-            return
-        message.missing += self._total - self._size
-        self._tell(message, _join(self._chunks), self._total, at, at, False, True, parts)
-
-
-_OPAQUE, _SMALL, _HANDSHAKE, _UNDECIDED, _UNREAD = range(5)
-_NOTHING: List[Field] = []  # not to be added to
-
-
-def _scattered(message: Message) -> Optional[List[Tuple[int, int, int]]]:
-    """The pieces of a message that lies in more than one."""
-    return message.pieces if len(message.pieces) > 1 else None
-
-
-def _extend(pieces: List[Tuple[int, int, int]], local: int, stream: int, size: int) -> None:
-    """Add a piece of a message; what follows on directly is one piece with what stands before it."""
-    if pieces and pieces[-1][1] + pieces[-1][2] == stream:
-        pieces[-1] = (pieces[-1][0], pieces[-1][1], pieces[-1][2] + size)
-    elif size:
-        pieces.append((local, stream, size))
-
-
-def _join(chunks: List[Tuple[Optional[bytes], int]]) -> Any:
-    """The bytes of chunks as one buffer: bytes where all are there, else a Patchy."""
-    if len(chunks) == 1 and chunks[0][0] is not None:
-        return chunks[0][0]
-    if all(data is not None for data, _ in chunks):
-        return b"".join(data for data, _ in chunks if data is not None)
-    return Patchy(chunks)
-
 
 def locate(data: bytes) -> Tuple[int, int]:
     """Where TLS begins in bytes of which nothing is known, and which side sends it; (-1, 0): nowhere.

@@ -26,7 +26,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "schema": ("schema_",),
     "story": ("facts", "course"),
     "session": ("hellos",),
-    "records": ("heads",),
+    "records": ("heads", "assembly"),
     "tale": ("tale_",),
     "der": ("der_", "asn1", "certificates", "x509"),
 }

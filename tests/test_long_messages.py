@@ -7,7 +7,7 @@ from handshakes import CLIENT, dump, message, record, vector
 from hostile import carried
 from support import annotate, objects, of, strip, untiled
 
-from hexnote import records
+from hexnote import assembly
 
 PIECES, CAP = 300, 40_000
 
@@ -15,8 +15,8 @@ PIECES, CAP = 300, 40_000
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less is kept than usual: shorter texts show the same."""
-    monkeypatch.setattr(records, "PIECES", PIECES)
-    monkeypatch.setattr(records, "MESSAGE_CAP", CAP)
+    monkeypatch.setattr(assembly, "PIECES", PIECES)
+    monkeypatch.setattr(assembly, "MESSAGE_CAP", CAP)
 
 
 def text(size: int, piece: int) -> bytes:
