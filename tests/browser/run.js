@@ -23,8 +23,20 @@ async function open(name, {hash = '', width = 1280, height = 900, scheme = 'ligh
   const home = `file://${path.join(folder, name)}.html`;
   page.on('request', r => { if (r.url().split('#')[0] !== home) { page.wrong.push(`request: ${r.url()}`); } });
   await page.goto(home + hash, {waitUntil: 'load'});
+  if (hash) await settled(page);
   return page;
 }
+
+// The page has come to where its address leads: what is pointed at before is somewhere else a moment later.
+const settled = page => page.evaluate(() => new Promise(done => {
+  let y = -1, same = 0;
+  const look = () => {
+    same = scrollY === y ? same + 1 : 0;
+    y = scrollY;
+    if (same > 5) done(); else requestAnimationFrame(look);
+  };
+  look();
+}));
 
 async function close(page) {
   assert.deepStrictEqual(page.wrong, []);
