@@ -27,6 +27,7 @@ _WAITING = 256
 _FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
+APART = "not read: these bytes do not follow on what the log shows before them"
 UNSETTLED = "no headers here, and where the payload begins cannot be told"
 # IP and TCP headers have no fewer bytes.
 _LEAST = 40

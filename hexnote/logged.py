@@ -33,6 +33,10 @@ class Logged:
         self._tail: Sequence[Tuple[str, int, Optional[int]]] = shape.tail if shape is not None else ()
         self._grows = shape is not None and shape.hi is None and not shape.size  # where it ends is seen at its end
 
+    def follows(self, at: int) -> bool:
+        """Whether rows that begin at dump offset `at` go on where those before them ended: a logged block shows all of itself."""
+        return at == self.packet.start + self.next
+
     def feed(self, data: bytes, at: int) -> List[Part]:
         """Takes the next bytes, which stand at dump offset `at`; gives what became known."""
         parts: List[Part] = []

@@ -204,6 +204,10 @@ class _Agrees:
 class _Unread:
     """What a log shows decrypted, read by the other process."""
 
+    def follows(self, at: int) -> bool:
+        """Whatever comes, the other process tells of it."""
+        return True
+
     def feed(self, data: bytes, offset: int) -> List[Part]:
         """Nothing."""
         return []

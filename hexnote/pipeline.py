@@ -15,7 +15,7 @@ from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
-from hexnote.headless import UNSETTLED, Headless, Placed
+from hexnote.headless import APART, UNSETTLED, Headless, Placed
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
 from hexnote.look import Entry, Look
@@ -376,13 +376,14 @@ class Trace(Usual):
         if packet is None:
             return self._packet(block)
         if self.logged is not None and flow is not None:
+            if not self.logged.follows(block.fresh):
+                return self._misfit(block, packet, flow, APART)
             parts = self.logged.feed(block.data[block.fresh - block.offset :], block.fresh)
             return self._tell_logged(block, packet, flow.connection, parts, "")
         if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
             flow = self.flow
         if flow is not None and block.offset and not self.headless.settles(packet, flow, block):
-            self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
-            return self._tell(block, packet, flow, [], UNSETTLED)
+            return self._misfit(block, packet, flow, UNSETTLED)
         deliveries: List[Delivery] = []
         if flow is not None:
             lo, hi = max(block.fresh, packet.start), block.offset + len(block.data)
@@ -391,6 +392,11 @@ class Trace(Usual):
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
         self._tell(block, packet, flow, deliveries, "")
+
+    def _misfit(self, block: Block, packet: Packet, flow: Flow, why: str) -> None:
+        """Rows that cannot go on with the packet before them, and are no other's."""
+        self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
+        self._tell(block, packet, flow, [], why)
 
     def _logged(self, block: Block, packet: Packet, placed: Placed) -> None:
         """A block of a log that shows what a record holds, and not the record."""
