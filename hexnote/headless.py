@@ -130,6 +130,11 @@ class Conversation:
         packet.offset = self.next[side]
         packet.stream = self.connection.number
 
+    def skip(self, packet: Packet, size: int) -> None:
+        """So many bytes of the stream were left out before the packet begun last."""
+        self.base -= size
+        packet.offset = self.next[packet.side] + size
+
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Bytes at dump offset `at` of the packet begun last; what lies between is a hole."""
         if packet.offset is None:
@@ -513,7 +518,7 @@ class Headless:
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)
         if block.dress == "hexdump" and not block.head and ahead > 0 and talk.rows[side]:
-            talk.base -= ahead  # each side has its own offsets, and rows were left out
+            talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out
         return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], "")
 
     def _beside(self, block: Block, packet: Packet) -> Placed:
