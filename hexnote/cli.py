@@ -18,7 +18,7 @@ from hexnote.hints import Any, Callable, Iterator, List, Optional
 from hexnote.jobs import Annotate, Grade, Job, View, reader, shown
 from hexnote.options import Options, UsageError, help_text, parse
 from hexnote.output import Output, WriteError
-from hexnote.quick import QUICK
+from hexnote.quick import QUICK, STRICT
 
 DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -214,10 +214,17 @@ class Run:
             try:
                 self._trace(name)
                 self.any = True
-            except BrokenPipeError:
+            except (BrokenPipeError, ModuleNotFoundError, UsageError, WriteError):
                 raise
             except OSError as error:
                 self._complain(f"cannot read {shown(name)}: {error.strerror or error}")
+            except Exception as error:
+                if STRICT:
+                    raise
+                self._job = None
+                what = f"{type(error).__name__}: {error}"[:200]
+                self._complain(f"cannot go on with {shown(name)}: a mistake in hexnote ({what}); please report it, "
+                               "with what it tells under HEXNOTE_STRICT=1")
         if self._job is not None:
             self._emit(self._job.close(), True)
             if not self._chosen:

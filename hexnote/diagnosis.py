@@ -11,12 +11,12 @@ Both yield Findings and change nothing.
 
 from __future__ import annotations
 
-import os
 import re
 from importlib import import_module
 
 from hexnote.hints import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
+from hexnote.quick import STRICT
 from hexnote.tuples import NamedTuple
 
 # Step (by its mark, as Step has it) -> the modules that may say something at once. `Teller` hands out no other encrypted
@@ -41,8 +41,6 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
 # Of these the client's alone concern a module.
 _OF_CLIENT = frozenset(("certificate", "certificate_verify", "change_cipher_spec"))
 
-# Whether a module that fails ends the run.
-STRICT = bool(os.environ.get("HEXNOTE_STRICT"))
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
 

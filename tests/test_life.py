@@ -9,6 +9,7 @@ import gc
 import glob
 import importlib
 import os
+import subprocess
 import sys
 import tracemalloc
 from typing import Any, Iterable, List, Tuple
@@ -251,3 +252,48 @@ def test_what_once_broke_it(path: str) -> None:
     sys.path.insert(0, os.path.dirname(os.path.dirname(path)))
     fuzz = importlib.import_module("fuzz")
     fuzz.KINDS[os.path.basename(path).split("-")[0]](load(path))
+
+
+# ------------------------------------------------------------------ our own mistakes
+
+
+def test_a_packet_whose_explanation_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows stand as they came, a line says so, and all else is told as ever."""
+    text = load(os.path.join(os.path.dirname(os.path.dirname(__file__)), "samples", "tls12-rsa.txt"))
+    whole = annotate(text)
+    module = importlib.import_module("hexnote.render.text")
+    monkeypatch.setattr(module, "STRICT", False)
+    block, seen = module.Text._block, []
+
+    def failing(self: Any, *what: Any) -> None:
+        seen.append(block(self, *what))
+        if len(seen) == 3:
+            raise IndexError
+
+    monkeypatch.setattr(module.Text, "_block", failing)
+    out = annotate(text)
+    assert strip(out) == text
+    assert out.count(module.FAILED.encode()) == 1 and len(seen) > 5
+    lines = out.splitlines()
+    assert set(lines) - set(whole.splitlines()) == {line for line in lines if module.FAILED.encode() in line}
+
+
+def test_a_mistake_elsewhere_is_a_line(tmp_path: Any) -> None:
+    """What was made until then stands, the status says that it is not all, and nobody sees Python's own words."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sample = os.path.join(root, "samples", "tls12-rsa.txt")
+    code = (
+        "import sys; from hexnote.pipeline import Trace\n"
+        "def fails(self, *what): raise ValueError('\\x1b[31m' + 'x' * 9999)\n"
+        "Trace._end_flow = fails\n"
+        "from hexnote.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    made = os.path.join(str(tmp_path), "out.txt")
+    env = {**os.environ, "PYTHONPATH": root, "HEXNOTE_STRICT": ""}
+    for more in ([], ["--summary"], ["--to", "json"]):
+        done = subprocess.run([sys.executable, "-c", code, *more, sample], capture_output=True, env=env)
+        assert done.returncode == 2
+        assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr and b"\x1b" not in done.stderr
+        assert b"a mistake in hexnote (ValueError: " in done.stderr and len(done.stderr) < 1000
+    subprocess.run([sys.executable, "-c", code, "-o", made, sample], env=env, stderr=subprocess.DEVNULL)
+    assert not os.path.exists(made)

@@ -26,7 +26,7 @@ from hexnote.model import (
     finding_lines,
     verdict_lines,
 )
-from hexnote.quick import QUICK
+from hexnote.quick import QUICK, STRICT
 from hexnote.render.carets import MARK, AgainShape, Carets, OwnShape, Shape, own_row
 from hexnote.render.known import Notes, written
 from hexnote.render.lines import escaped
@@ -37,6 +37,9 @@ from hexnote.render.words import record_heading, resuming, sender
 _REVIEWS = 1024  # that are kept
 _HELD = 1 << 20  # bytes of notes that wait for the end of one line
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
+
+# Under rows whose explanation failed: the others have theirs.
+FAILED = "hexnote could not explain these rows: a mistake of its own, please report it"
 
 
 class Text(Pages):
@@ -95,18 +98,31 @@ class Text(Pages):
         """A run of rows, with what its bytes mean."""
         if not parts and not review:
             self._echo(block.text, block.torn)
-        elif self.quick and not self._lost and (
-            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._reviewed(block, packet)
-        ):
-            pass
-        elif block.data:
-            self._explain(block, packet, connection, parts, review)
         else:
-            self._echo(block.text, block.torn)
+            written = len(self.out)
+            try:
+                self._block(block, packet, connection, parts, review)
+            except Exception:
+                if STRICT:
+                    raise
+                del self.out[written:]
+                self._echo(block.text, block.torn)
+                self._say(FAILED)
         for remark in remarks:
             self._say(remark)
         for finding in findings:
             self._finding(finding)
+
+    def _block(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
+        """The rows, and what is to be told of them, in the quickest way that there is."""
+        if self.quick and not self._lost and (
+            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._reviewed(block, packet)
+        ):
+            return
+        if block.data:
+            self._explain(block, packet, connection, parts, review)
+        else:
+            self._echo(block.text, block.torn)
 
     def _reviewed(self, block: Block, packet: Packet) -> bool:
         """Writes a packet of which nothing but its headers is to be told, the first of most connections, as others like it were
