@@ -423,6 +423,9 @@ class Trace(Usual):
         if block.fresh != len(packet.data) or len(packet.data) > _HEADERS:
             return False
         packet.data += block.data[block.fresh - block.offset :]
+        placed = self.flow is not None and self.flow.connection.pseudo
+        if placed and not layers.strip(Packet(packet.number, packet.line), packet.data):
+            return False  # it has a place without headers, which those of another protocol do not change
         if not layers.strip(packet, packet.data):
             return False
         self.flow = self.flows.add(packet)
@@ -549,7 +552,7 @@ class Trace(Usual):
         late: List[Tuple[Delivery, List[Part]]] = []
         findings: List[Finding] = []
         lost: List[Part] = []
-        if len(deliveries) == 1 and deliveries[0].packet is packet and not deliveries[0].late and deliveries[0].data is not None:
+        if len(deliveries) == 1 and deliveries[0].data is not None and _shows(block, packet, deliveries[0]):
             inline = self._hear(connection, flow, deliveries[0], findings)
             deliveries = []
             if not (review or remark or findings or flow.events) and packet.flags in QUIET:
@@ -562,7 +565,7 @@ class Trace(Usual):
             parts = self._hear(connection, flow, delivery, findings)
             if delivery.data is None:
                 lost += parts
-            elif delivery.packet is packet and not delivery.late:
+            elif _shows(block, packet, delivery):
                 inline += lost
                 inline += parts
                 lost = []
@@ -727,3 +730,8 @@ class Trace(Usual):
         if any(f.severity == "error" for f in findings):
             self.owner.errors = True
 
+
+def _shows(block: Block, packet: Packet, delivery: Delivery) -> bool:
+    """Whether bytes that became readable are told at this block of a packet: not those of others, nor of rows that stand before
+    it and waited for these."""
+    return delivery.packet is packet and not delivery.late and block.offset <= delivery.at < block.offset + len(block.data)
