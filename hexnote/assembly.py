@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hexnote.hints import Any, List, Optional, Tuple
 from hexnote.messages import Messages, message_name
-from hexnote.model import BODY, BUFFER, MESSAGE, Context, Field, Form, Message, Part, Record
+from hexnote.model import BODY, BUFFER, MESSAGE, SIDES, Context, Field, Form, Message, Part, Record
 from hexnote.session import CLIENT_HELLO, CLIENT_KEY_EXCHANGE, SERVER_HELLO, SERVER_KEY_EXCHANGE, Session
 from hexnote.spans import Hole, Patchy
 
@@ -23,7 +23,6 @@ FREE_DECODES = 64
 # What the body of a record is.
 OPAQUE, SMALL, MESSAGES, UNDECIDED, UNREAD = range(5)
 
-_SIDES = ("client", "server")
 
 
 class Assembly:
@@ -56,7 +55,7 @@ class Assembly:
         ctx = self.ctx
         ctx.version = self.session.version or self.session.offered or 0x0303
         ctx.key_exchange = self.session.key_exchange
-        ctx.sender = _SIDES[self.side]
+        ctx.sender = SIDES[self.side]
         ctx.certificate_type = self.session.certificate_types[self.side]
         ctx.problems = []
         return ctx
@@ -162,7 +161,7 @@ class Assembly:
         elif version is None and kind != CLIENT_HELLO and record is not None:
             version = record.version
         version = version or session.offered or 0x0303
-        form = self.messages.known(buf, name, version, key_exchange, _SIDES[side], session.certificate_types[side])
+        form = self.messages.known(buf, name, version, key_exchange, SIDES[side], session.certificate_types[side])
         message = Message(self.stream, side, at, total, kind, name)
         message.pieces.append((0, at, total))
         if form is None or kind == COMPRESSED_CERTIFICATE:
@@ -224,7 +223,7 @@ class Assembly:
         size = len(opened.data)
         head = Part(BUFFER, self.side, self.record, [], 0, opened.data, 0, size, True, True, note=opened.note)
         ctx = Context()
-        ctx.sender, ctx.certificate_type = _SIDES[self.side], self.ctx.certificate_type
+        ctx.sender, ctx.certificate_type = SIDES[self.side], self.ctx.certificate_type
         fields = self.messages.certificate(opened.data, ctx)
         body = Part(BODY, self.side, self.record, fields, 0, opened.data, 0, size, True, True)
         body.problems = ctx.problems

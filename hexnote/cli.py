@@ -222,9 +222,10 @@ class Run:
                 if STRICT:
                     raise
                 self._job = None
-                what = f"{type(error).__name__}: {error}"[:200]
-                self._complain(f"cannot go on with {shown(name)}: a mistake in hexnote ({what}); please report it, "
-                               "with what it tells under HEXNOTE_STRICT=1")
+                # A format file that somebody is writing may be wrong, too: that says itself where.
+                what = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+                self._complain(f"cannot go on with {shown(name)}: {what} (HEXNOTE_STRICT=1 tells more; where nobody has changed "
+                               "hexnote, the mistake is its own: please report it)")
         if self._job is not None:
             self._emit(self._job.close(), True)
             if not self._chosen:

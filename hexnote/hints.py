@@ -1,4 +1,4 @@
-"""The names of `typing`: loading that module takes as long as reading a hundred packets, and no run asks what annotations mean.
+"""The names of `typing`: loading that module takes as long as reading two hundred packets, and no run asks what annotations mean.
 
 What the API offers has its annotations from `typing` itself, for whoever asks there.
 """

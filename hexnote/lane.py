@@ -37,7 +37,7 @@ class Lane:
 
     The layout has a text, and its lines end with LF alone. `first` finds heads, if it is one of the terminals `heads` that it
     matches; `before` is tried before the terminal that finds the rows; `measure` tells a packet's length by its first bytes,
-    `usual` what its headers say, or None: then the last of it is its length.
+    `usual` what its headers say, the last of which is that length, or None where it knows no such headers.
     """
 
     __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_usual", "_gap", "_shapes", "_blank", "_begin",

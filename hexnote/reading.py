@@ -11,7 +11,7 @@ import os
 from hexnote import layers
 from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
-from hexnote.look import Entry, Look, told
+from hexnote.look import Entry, Look, Seen, told
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose, Row
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
@@ -62,25 +62,25 @@ def block_of(entry: Entry, layouts: List[Tuple[int, Layout]]) -> Block:
     return block
 
 
-def block_from(told: Dict[str, Any]) -> Block:
-    """A block as it goes through the pipe where nothing shorter says it, by `_told`."""
-    block = Block(told["kind"], told["line"], told["text"])
-    layout, rows = told["layout"], told["rows"]
+def block_from(attributes: Dict[str, Any]) -> Block:
+    """The block that has these `_attributes`."""
+    block = Block(attributes["kind"], attributes["line"], attributes["text"])
+    layout, rows = attributes["layout"], attributes["rows"]
     if layout is not None:
-        told["layout"] = Layout(*layout)
+        attributes["layout"] = Layout(*layout)
     if rows is not None:
         known: Dict[Any, Layout] = {}
-        told["rows"] = made = []
+        attributes["rows"] = made = []
         for start, end, line, offset, size, each in rows:
             if each not in known:
                 known[each] = Layout(*each)
             made.append(Row(start, end, line, offset, size, known[each]))
-    vars(block).update(told)
+    vars(block).update(attributes)
     return block
 
 
-def _told(block: Block) -> Dict[str, Any]:
-    """What is said of a block, for `block_from`."""
+def _attributes(block: Block) -> Dict[str, Any]:
+    """A block as it goes through the pipe where nothing shorter says it."""
     made = {"layout": None, "rows": None, **vars(block)}
     if block.layout is not None:
         made["layout"] = tuple(block.layout)
@@ -289,7 +289,7 @@ class Sender:
 
             return pickle.dumps(item, -1)
         if not item.clear or item.kind != PACKET or item.layout is None or not item.stride or item.offset:
-            return _told(item)
+            return _attributes(item)
         number = self._number(item.stride, item.layout)
         seen = self._look.seen(item.data, item.text[: item.head]) if self._looks else None
         return item.line, item.text, item.head, number, item.dress, item.data, seen
@@ -327,7 +327,7 @@ class Sender:
         before.append((entry, item))
         if len(before) < _FIRST:
             return
-        seen = [each[6] for each, _ in before if type(each) is tuple and len(each) == 7]
+        seen = [_seen(each) for each, _ in before]
         if len({headers[layers.KEY] for headers, _ in filter(None, seen)}) < 2 * _MANY:
             self._begin, self._before = None, None
             return
@@ -335,9 +335,8 @@ class Sender:
         self._join()
         self._link.late = True
         try:
-            for each, item in before:
-                looked = type(each) is tuple and len(each) == 7 and each[6] is not None
-                if not looked or not self._partner.passes(each):
+            for looked, (each, item) in zip(seen, before):
+                if looked is None or not self._partner.passes(each):
                     self._partner.take(each, item)
         except Late:
             self._leave()
@@ -385,6 +384,11 @@ class Sender:
             message.append({"pieces": pieces[:]})
             pieces.clear()
         message.append(entry)
+
+
+def _seen(entry: Any) -> Optional[Seen]:
+    """What `look` found out of an entry that is a packet."""
+    return entry[6] if type(entry) is tuple and len(entry) == 7 else None
 
 
 class Late(Exception):

@@ -13,7 +13,7 @@ from hexnote.assembly import FREE_DECODES, MESSAGES, OPAQUE, SMALL, UNDECIDED, U
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.hints import Any, List, Optional, Set, Tuple
 from hexnote.messages import BODIES, Messages
-from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, Field, Part, Record
+from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, SIDES, Field, Part, Record
 from hexnote.quick import QUICK
 from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSL2, Session
 from hexnote.spans import Pieces
@@ -21,7 +21,6 @@ from hexnote.spans import Pieces
 _NOTHING: List[Field] = []  # not to be added to
 _header = Struct(">BHH").unpack_from  # type, version, length
 
-_SIDES = ("client", "server")
 _TDS = 0x12  # type of the TDS packets that hold a handshake
 # With what a direction begins: a hello, or an alert. What else looks like a record there has to go on as records do.
 _FIRST = (21, 22)
@@ -411,9 +410,9 @@ class Reader(Assembly):
         if not self.other:
             return ""
         if self._blind and not self.dialogue.told.name:
-            return f"the first record header found in the {_SIDES[self.side]}'s stream, at byte {offset}"
+            return f"the first record header found in the {SIDES[self.side]}'s stream, at byte {offset}"
         after = self.dialogue.told.title or "other bytes"
-        return f"TLS begins here, at byte {offset} of the {_SIDES[self.side]}'s stream, after {after}"
+        return f"TLS begins here, at byte {offset} of the {SIDES[self.side]}'s stream, after {after}"
 
     def _no_tls(self, lo: int, hi: int, data: bytes, parts: List[Part]) -> None:
         """Bytes outside of any record: what is said before TLS, in lines where it is text; or what cannot be read."""

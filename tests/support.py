@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 import pytest
-from conftest import SAMPLES, SHARED
+from conftest import ROOT, SAMPLES, SHARED
 
 WHOLE = bool(os.environ.get("HEXNOTE_WHOLE"))  # everything, not a seeded sample of it
 
@@ -33,6 +33,11 @@ def shared_path(*parts: str) -> str:
     if not os.path.exists(path):
         pytest.skip("the corpus is absent")
     return path
+
+
+def environment(**more: str) -> Dict[str, str]:
+    """That of a run of the command out of this tree, the quick ways on."""
+    return {**{k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}, "PYTHONPATH": ROOT, **more}
 
 
 def load(path: str) -> bytes:

@@ -12,10 +12,10 @@ import time
 from typing import Any, Iterator, List
 
 import pytest
-from conftest import ROOT, SAMPLES, SHARED
+from conftest import SAMPLES, SHARED
 from damage import KINDS, damaged
 from handshakes import conversation, dump, packets
-from support import WHOLE, annotator, load
+from support import WHOLE, annotator, environment, load
 from test_live import Pipe
 
 from hexnote import ahead, cli, reading
@@ -153,10 +153,6 @@ def long(tmp_path: Any) -> str:
         text = dump(packets(conversation(1)))
         file.write(text * (8 * cli.AHEAD // len(text) + 1))
     return path
-
-
-def environment(**more: str) -> Any:
-    return {**{k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}, "PYTHONPATH": ROOT, **more}
 
 
 def children(of: int) -> List[str]:

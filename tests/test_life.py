@@ -16,11 +16,12 @@ from typing import Any, Iterable, List, Tuple
 
 import pytest
 from certs import tlv
+from conftest import SAMPLES
 from handshakes import SERVER, certificate_message, client_hello, dump, extension, message, record, vector
 from hostile import SHAPES, carried
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import ROW, WHOLE, annotate, fresh, lf_lines, load, objects, of, run, strip
+from support import ROW, WHOLE, annotate, environment, fresh, lf_lines, load, objects, of, run, sample, strip
 
 KINDS = ("text", "json")
 
@@ -259,18 +260,19 @@ def test_what_once_broke_it(path: str) -> None:
 
 def test_a_packet_whose_explanation_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rows stand as they came, a line says so, and all else is told as ever."""
-    text = load(os.path.join(os.path.dirname(os.path.dirname(__file__)), "samples", "tls12-rsa.txt"))
+    text = sample("tls12-rsa.txt")
     whole = annotate(text)
     module = importlib.import_module("hexnote.render.text")
     monkeypatch.setattr(module, "STRICT", False)
-    block, seen = module.Text._block, []
+    page, seen = module.Text._page, []
 
-    def failing(self: Any, *what: Any) -> None:
-        seen.append(block(self, *what))
+    def failing(self: Any, *what: Any) -> Any:
+        seen.append(page(self, *what))
         if len(seen) == 3:
             raise IndexError
+        return seen[-1]
 
-    monkeypatch.setattr(module.Text, "_block", failing)
+    monkeypatch.setattr(module.Text, "_page", failing)
     out = annotate(text)
     assert strip(out) == text
     assert out.count(module.FAILED.encode()) == 1 and len(seen) > 5
@@ -280,8 +282,7 @@ def test_a_packet_whose_explanation_fails_costs_no_other(monkeypatch: pytest.Mon
 
 def test_a_mistake_elsewhere_is_a_line(tmp_path: Any) -> None:
     """What was made until then stands, the status says that it is not all, and nobody sees Python's own words."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sample = os.path.join(root, "samples", "tls12-rsa.txt")
+    path = os.path.join(SAMPLES, "tls12-rsa.txt")
     code = (
         "import sys; from hexnote.pipeline import Trace\n"
         "def fails(self, *what): raise ValueError('\\x1b[31m' + 'x' * 9999)\n"
@@ -289,11 +290,11 @@ def test_a_mistake_elsewhere_is_a_line(tmp_path: Any) -> None:
         "from hexnote.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     made = os.path.join(str(tmp_path), "out.txt")
-    env = {**os.environ, "PYTHONPATH": root, "HEXNOTE_STRICT": ""}
+    env = environment(HEXNOTE_STRICT="")
     for more in ([], ["--summary"], ["--to", "json"]):
-        done = subprocess.run([sys.executable, "-c", code, *more, sample], capture_output=True, env=env)
+        done = subprocess.run([sys.executable, "-c", code, *more, path], capture_output=True, env=env)
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr and b"\x1b" not in done.stderr
-        assert b"a mistake in hexnote (ValueError: " in done.stderr and len(done.stderr) < 1000
-    subprocess.run([sys.executable, "-c", code, "-o", made, sample], env=env, stderr=subprocess.DEVNULL)
+        assert b": ValueError: " in done.stderr and b"the mistake is its own" in done.stderr and len(done.stderr) < 1000
+    subprocess.run([sys.executable, "-c", code, "-o", made, path], env=env, stderr=subprocess.DEVNULL)
     assert not os.path.exists(made)

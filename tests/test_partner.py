@@ -12,10 +12,10 @@ import sys
 from typing import Any, Counter, Dict, Iterator, List, Tuple
 
 import pytest
-from conftest import ROOT, SAMPLES, SHARED
+from conftest import SAMPLES, SHARED
 from damage import KINDS, damaged
 from handshakes import conversation, dump, packets
-from support import WHOLE, annotator, load
+from support import WHOLE, annotator, environment, load
 
 from hexnote import ahead, reading, streams
 from hexnote.partner import Partner, partner
@@ -263,10 +263,6 @@ def test_shared_from_the_first_byte(kind: str, where: int, monkeypatch: pytest.M
         for size in (3000, 200_000):
             assert early(renderer, text, size) == told(renderer, text, 0, size, False)[0], (renderer, size)
     assert bool(watch.pieces) == (kind not in ("records", "log"))
-
-
-def environment(**more: str) -> Any:
-    return {**{k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}, "PYTHONPATH": ROOT, **more}
 
 
 @pytest.mark.parametrize("job", ([], ["--summary"], ["--to", "json"], ["--diagnose"]), ids=" ".join)

@@ -132,12 +132,16 @@ class Pages(Moulds):
         return True
 
     def _general_way(self, taught: int) -> bool:
-        """A page turns out to take the general way: the notes that it taught behind the first `taught` ones were not given."""
+        """A page turns out to take the general way."""
+        self._untaught(taught)
+        return False
+
+    def _untaught(self, taught: int) -> None:
+        """The notes that were taught behind the first `taught` ones were not given."""
         if len(self._taught) > taught:
             given = list(self._taught)[:taught]
             self._forget()
             self._taught.update(dict.fromkeys(given))
-        return False
 
     def _long_heading(self, lead: bytes, head: Head) -> bytes:
         """The heading of a record that takes more lines than usual, or has a colour, with what follows up to the next row."""

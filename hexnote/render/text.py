@@ -96,33 +96,30 @@ class Text(Pages):
         remarks: Sequence[str], findings: Sequence[Finding],
     ) -> None:
         """A run of rows, with what its bytes mean."""
-        if not parts and not review:
-            self._echo(block.text, block.torn)
-        else:
-            written = len(self.out)
-            try:
-                self._block(block, packet, connection, parts, review)
-            except Exception:
-                if STRICT:
-                    raise
-                del self.out[written:]
+        written, taught = len(self.out), len(self._taught)
+        try:
+            if not parts and not review:
                 self._echo(block.text, block.torn)
-                self._say(FAILED)
+            elif self.quick and not self._lost and (
+                not parts and self._reviewed(block, packet) if review
+                else self._page(block, packet, connection, parts, self.out)
+            ):
+                pass
+            elif block.data:
+                self._explain(block, packet, connection, parts, review)
+            else:
+                self._echo(block.text, block.torn)
+        except Exception:
+            if STRICT:
+                raise
+            del self.out[written:]
+            self._untaught(taught)
+            self._echo(block.text, block.torn)
+            self._say(FAILED)
         for remark in remarks:
             self._say(remark)
         for finding in findings:
             self._finding(finding)
-
-    def _block(self, block: Block, packet: Packet, connection: Optional[Connection], parts: List[Part], review: bool) -> None:
-        """The rows, and what is to be told of them, in the quickest way that there is."""
-        if self.quick and not self._lost and (
-            self._page(block, packet, connection, parts, self.out) if not review else not parts and self._reviewed(block, packet)
-        ):
-            return
-        if block.data:
-            self._explain(block, packet, connection, parts, review)
-        else:
-            self._echo(block.text, block.torn)
 
     def _reviewed(self, block: Block, packet: Packet) -> bool:
         """Writes a packet of which nothing but its headers is to be told, the first of most connections, as others like it were
