@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hexnote import layers
 from hexnote.hints import Any, Dict, Optional, Tuple
+from hexnote.layers import END, KEY, LINK, START
 from hexnote.model import Block, Packet
 from hexnote.verify import right, segment_right
 
@@ -66,10 +67,18 @@ class Look:
             headers = layers.usual(data)
             if headers is None:
                 return self._seen(data, head)
-        end = headers[layers.END]
+        end = headers[END]
         if end != len(data):
             return None
-        return headers, segment_right(data, headers[layers.LINK], end) and (not head or self._agrees(headers, head))
+        if not segment_right(data, headers[LINK] or 0, end):
+            return headers, False
+        if not head:
+            return headers, True
+        # The usual ways for a summary line to end, and to begin; else what it says has to be looked for.
+        expected = self._ends.get(headers[KEY])
+        if expected is not None and expected in head and head.endswith(b", length %d\n" % (end - headers[START])):
+            return headers, True
+        return headers, self._agrees(headers, head)
 
     def _seen(self, data: bytes, head: bytes) -> Optional[Seen]:
         """The same for headers of any kind."""
@@ -81,10 +90,10 @@ class Look:
 
     def _agrees(self, headers: layers.Headers, head: bytes) -> bool:
         """Whether a summary line says what the headers say."""
-        payload = headers[layers.END] - headers[layers.START]
+        payload = headers[END] - headers[START]
         if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
             return False
-        expected = self._ends.get(headers[layers.KEY])
+        expected = self._ends.get(headers[KEY])
         return (expected is not None and expected in head) or self._names(headers, head)
 
     def _names(self, headers: layers.Headers, head: bytes) -> bool:
@@ -97,5 +106,5 @@ class Look:
             return False
         if len(self._ends) >= _KNOWN:
             self._ends.clear()
-        self._ends[headers[layers.KEY]] = ends.encode()
+        self._ends[headers[KEY]] = ends.encode()
         return True

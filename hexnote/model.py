@@ -814,6 +814,7 @@ LOST = 4  # bytes of the stream that the trace lacks
 OTHER = 5  # bytes in which no TLS was found
 BUFFER = 6  # a buffer of its own begins, all of it in `buf`; `note` says what it is, and the parts in it follow
 TAIL = 7  # what stands in a decrypted record behind its content: MAC, padding, the content type of TLS 1.3
+WHOLE = 8  # an encrypted record's body that came at once, where nobody keeps it: its BODY, and its END
 
 
 class Part:

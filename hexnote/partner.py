@@ -37,7 +37,8 @@ class Partner(Trace):
             self._leave(flow.connection)
         self.dumps = _Quiet(self.dumps)
         self.words = _Quiet(self.words)
-        if not self.renderer.gathers:
+        self.speaks = self.renderer.gathers
+        if not self.speaks:
             self.verifier = _Agrees()
         self.timed = False
         self.logged = None

@@ -13,7 +13,7 @@ from hexnote.assembly import FREE_DECODES, MESSAGES, OPAQUE, SMALL, UNDECIDED, U
 from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
 from hexnote.hints import Any, List, Optional, Set, Tuple
 from hexnote.messages import BODIES, Messages
-from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, SIDES, Field, Part, Record
+from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, SIDES, WHOLE, Field, Part, Record
 from hexnote.quick import QUICK
 from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSL2, Session
 from hexnote.spans import Pieces
@@ -245,8 +245,9 @@ class Reader(Assembly):
             mode = self._mode
             if mode == OPAQUE:
                 if size:
-                    parts.append(Part(BODY, side, record, self._sealed_fields, behind, body, behind, after, True, True))
-                parts.append(Part(END, side, record, _NOTHING, pos, b"", after, after, False, True))
+                    parts.append(Part(WHOLE, side, record, self._sealed_fields, behind, body, behind, after, True, True))
+                else:
+                    parts.append(Part(END, side, record, _NOTHING, pos, b"", after, after, False, True))
             elif mode == SMALL:
                 if size:
                     self.end = after

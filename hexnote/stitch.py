@@ -23,6 +23,7 @@ FAR = 1 << 30  # a sequence number farther away than this belongs to something e
 SEGMENTS = 64  # behind a gap that is given up
 BYTES = 256 * 1024
 PATIENCE = 2  # segments that come after a gap's bytes were acknowledged
+ALLOWANCE = 256  # bytes that a segment which is kept takes besides its own
 _DIFFERENCE = 16  # bytes shown of a retransmission that differs
 
 _Queued = Tuple[int, int, Optional[bytes], Packet, int]  # start, end, bytes (None: a hole), packet, dump offset
@@ -58,7 +59,7 @@ class Event(NamedTuple):
 class Bounds:
     """What all directions of all connections keep together, and how much of it at most."""
 
-    __slots__ = ("overdue", "_waiting", "_held", "_queues", "_limit", "_size", "_recent")
+    __slots__ = ("overdue", "_waiting", "_held", "_queues", "half", "size", "fresh", "_older")
 
     def __init__(self, waiting: int, recent: int) -> None:
         """`waiting`: bytes behind gaps; `recent`: bytes handed on that are kept to compare with.
@@ -67,9 +68,11 @@ class Bounds:
         self._waiting = waiting
         self._held = 0
         self._queues: Dict[Stream, None] = {}  # in which something waits, the longest first
-        self._limit = recent
-        self._size = 0
-        self._recent: List[Stream] = []  # whose bytes are kept, in the order in which they came
+        # What is kept to compare with goes in halves: of what came since the last turn, and before.
+        self.half = recent // 2
+        self.size = 0  # bytes handed on since the last turn, with the allowance
+        self.fresh: List[Stream] = []  # whose bytes they are, in the order in which they came
+        self._older: List[Stream] = []  # whose bytes are kept from before
 
     def account(self, stream: Stream) -> None:
         """Counts what waits in a stream; beyond the bound, those that wait longest become overdue."""
@@ -87,21 +90,18 @@ class Bounds:
             oldest.cost = 0
             self.overdue.append(oldest)
 
-    def remember(self, stream: Stream, seen: _Seen, length: int) -> None:
-        """Keeps bytes that were handed on, to compare with what may come again."""
-        stream.recent.append(seen)
-        self._recent.append(stream)
-        size = self._size = self._size + length + 256
-        if size > self._limit:
-            # Rarely, so that it costs little: the older half goes.
-            half = len(self._recent) // 2 + 1
-            count: Dict[Stream, int] = {}
-            for each in self._recent[:half]:
-                count[each] = count.get(each, 0) + 1
-            del self._recent[:half]
-            for each, number in count.items():
-                self._size -= sum(len(kept[1]) + 256 for kept in each.recent[:number])
-                del each.recent[:number]
+    def turn(self) -> None:
+        """Half of what may be kept has come: what came before that goes.
+
+        When, depends on how many bytes were handed on, and not on which of them are kept here: a process that keeps none of some
+        connections forgets those of the others at the same time as one that keeps all.
+        """
+        count: Dict[Stream, int] = {}
+        for stream in self._older:
+            count[stream] = count.get(stream, 0) + 1
+        for stream, number in count.items():
+            del stream.recent[:number]
+        self._older, self.fresh, self.size = self.fresh, [], 0
 
 
 class Stream:
@@ -111,7 +111,7 @@ class Stream:
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
         "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
         "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
-        "_mark", "_holes", "_probe", "floating", "_stray",
+        "_mark", "_holes", "_probe", "floating", "_stray", "expect",
     )  # fmt: skip
 
     def __init__(self, side: int, key: Tuple[bytes, bytes], events: List[Event], bounds: Bounds) -> None:
@@ -144,6 +144,9 @@ class Stream:
         self.number = 0  # and its sequence number, by its bytes
         self.noted = -1  # `Headless.epoch`, once that knows all that it wants to know of this direction
         self.recent: List[_Seen] = []  # bytes handed on last, for Bounds
+        # The sequence number of `next` while nothing but that matters to the next packet: nothing waits, and nothing is to be said.
+        # -1: not known, or there is more to it.
+        self.expect = -1
         self.ack = -1  # last acknowledgement number of the other end
         self._mark = (-1, 0)  # end of an acknowledged gap, and `segments` when it was first known to be one
         self._holes: List[Tuple[int, int]] = []  # given up: what comes for them is late
@@ -160,6 +163,7 @@ class Stream:
     def begin(self, seq: int, packet: Packet) -> None:
         """Says that sequence number `seq` is stream offset 0."""
         self.base = seq
+        self.expect = -1
         self.floating = packet.tcp is None and not self.whole
         if self.ack >= 0:
             self.acknowledge(self.ack)
@@ -201,6 +205,7 @@ class Stream:
     def _place(self, packet: Packet, payload: int) -> None:
         """The same where it takes more than arithmetic."""
         assert packet.seq is not None
+        self.expect = self.peer.expect = -1
         if "R" in packet.flags:
             return  # its payload is no stream data (RFC 9293 section 3.5.2)
         seq = (packet.seq + ("S" in packet.flags)) & MASK
@@ -237,16 +242,23 @@ class Stream:
             self.high = end
         if length == 1 and self.peer.window == 0:
             self._probe = start
-        self.bounds.remember(self, (start, data, number, at, ipid), length)
+        self.recent.append((start, data, number, at, ipid))
+        bounds = self.bounds
+        bounds.fresh.append(self)
+        size = bounds.size = bounds.size + length + ALLOWANCE
+        if size > bounds.half:
+            bounds.turn()
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
         start = self.next
+        self.expect = -1
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
             self.follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
+        self.peer.expect = -1
         if data:
             packet.captured += len(data)
             if self._first(packet, data, at) and packet.offset is not None:
@@ -263,6 +275,7 @@ class Stream:
         out: List[Delivery] = []
         if packet is self.current:
             self.current = None
+            self.expect = self.peer.expect = -1
             if packet.captured < packet.end - packet.start and packet.offset is not None and (packet.data or packet.captured):
                 self._hide(packet, self.shown, packet.offset + packet.payload)
                 self._settle(out, packet)
@@ -272,6 +285,7 @@ class Stream:
         """The connection is over: all that waits, gaps given up. Nothing will wait from now on."""
         out: List[Delivery] = []
         self.ended = True
+        self.expect = -1
         self._settle(out, None)
         return out
 
@@ -436,7 +450,12 @@ class Stream:
                 self.snapped_bytes += end - start
         elif packet is not None:
             self.queued -= end - start
-            self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), end - start)
+            self.recent.append((start, data, packet.number, at, packet.ipid))
+            bounds = self.bounds
+            bounds.fresh.append(self)
+            bounds.size += end - start + ALLOWANCE
+            if bounds.size > bounds.half:
+                bounds.turn()
 
     # ---------------------------------------------------------------- words about segments
 

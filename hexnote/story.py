@@ -17,6 +17,7 @@ from hexnote.model import (
     OTHER,
     PLAINTEXT,
     SEALED,
+    WHOLE,
     Connection,
     Form,
     Packet,
@@ -178,7 +179,7 @@ class Teller:
         if kind == MESSAGE:
             return self._message(story, part, packet, header)
         record = part.record
-        if kind == END:
+        if kind == END or kind == WHOLE:
             if record is None or record.format == "ssl2" or record.inside == 21:
                 return None  # an alert that was decrypted is told as one in clear
             if record.type == 23:

@@ -11,7 +11,7 @@ from collections import deque
 
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import Connection, Delivery, Packet
-from hexnote.stitch import BYTES, FAR, HALF, MASK, Bounds, Event, Stream
+from hexnote.stitch import ALLOWANCE, BYTES, FAR, HALF, MASK, Bounds, Event, Stream
 
 __all__ = ["Event", "Flow", "Flows", "Stream"]
 
@@ -25,8 +25,9 @@ TLS_PORTS = frozenset((
 ))  # fmt: skip
 _PLAIN = frozenset(("A", "PA", "AE", "PAE", "AC", "PAC", "AU", "PAU"))  # flags without SYN, FIN and RST
 _MOSTLY = frozenset(("A", "PA", "FA"))  # of most packets
+_ONLY = frozenset(("A", "PA"))  # of those that only carry bytes and acknowledge
 _NOWHERE = (b"", b"")  # key of packets without addresses
-_NOBODY = (None, None)
+NOBODY = (None, None)
 _NOTHING: List[Delivery] = []  # not to be added to
 
 
@@ -126,6 +127,8 @@ class Flows:
         Over all of them, what waits behind gaps is bounded by `waiting` bytes, what is kept to compare retransmissions
         with by `recent`."""
         self._table: Dict[Key, Tuple[Flow, Stream]] = {}
+        # The connection that packets with a key belong to, and their direction, if it was seen; to be asked with NOBODY.
+        self.direction: Callable[..., Tuple[Optional[Flow], Optional[Stream]]] = self._table.get
         self._waiting = waiting
         self._bounds = Bounds(waiting, recent)
         self._nobody = Stream(0, _NOWHERE, [], self._bounds)
@@ -154,7 +157,7 @@ class Flows:
 
     def find(self, key: Optional[Key]) -> Optional[Flow]:
         """The connection that packets with this `key` belong to, if it was seen."""
-        return self.direction(key)[0]
+        return self._table.get(key or _NOWHERE, NOBODY)[0]
 
     def add(self, packet: Packet) -> Flow:
         """Finds or makes the connection of a TCP packet; sets its `stream`, `side` and `offset`.
@@ -177,15 +180,24 @@ class Flows:
             self._closes(flow, stream, packet)
         return flow
 
-    def direction(self, key: Optional[Key]) -> Tuple[Optional[Flow], Optional[Stream]]:
-        """The connection that packets with this `key` belong to, and their direction, if it was seen."""
-        return self._table.get(key or _NOWHERE, _NOBODY)
-
     def passes(self, flow: Flow, stream: Stream, headers: Sequence[Any], number: int, payload: bytes) -> bool:
         """What `add` and `Stream.add` do with packet `number`, a whole one of this direction (`headers` are those of `layers`), if
         it has no flag but ACK, PSH and FIN, and either has no payload and nothing to settle or brings the next bytes of its
         stream. False, and nothing done, where there may be more to it."""
         _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, _, at, _ = headers
+        if seq == stream.expect and flags in _ONLY and (self._clock + 1) % OFTEN:
+            if payload:
+                stream.segments += 1
+                stream.expect = seq + len(payload) & MASK
+                stream.follow(number, ipid, payload, at)
+            self._clock = flow.last = self._clock + 1
+            stream.window = window
+            peer = stream.peer
+            if ack == peer.expect and peer.acked <= peer.next:
+                peer.ack, peer.acked = ack, peer.next
+            elif ack != peer.ack:
+                peer.acknowledge(ack)
+            return True
         base, end = stream.base, stream.next
         if base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY \
                 or not (self._clock + 1) % OFTEN:
@@ -203,8 +215,34 @@ class Flows:
         elif end + ahead - 1 > stream.high:
             stream.high = end + ahead - 1
         self._hear(flow, stream, window, ack)
-        if stream.fin is not None and not flow.connection.closed:
+        if stream.fin is None:
+            stream.expect = base + stream.next & MASK
+        elif not flow.connection.closed:
             self._finished(flow, stream)
+        return True
+
+    def overhears(self, flow: Flow, stream: Stream, flags: str, seq: int, ack: int, length: int) -> bool:
+        """The same for a connection that another process explains, of whose `length` bytes of payload nothing is kept here. False,
+        and nothing done, where there may be more to it than that the next bytes came, or none."""
+        clock = self._clock + 1
+        if seq != stream.expect or flags not in _ONLY or not clock % OFTEN:
+            return False
+        if length:
+            stream.segments += 1
+            stream.expect = seq + length & MASK
+            end = stream.next = stream.next + length
+            if end > stream.high:
+                stream.high = end
+            bounds = self._bounds
+            size = bounds.size = bounds.size + length + ALLOWANCE
+            if size > bounds.half:
+                bounds.turn()
+        self._clock = flow.last = clock
+        peer = stream.peer
+        if ack == peer.expect and peer.acked <= peer.next:
+            peer.ack, peer.acked = ack, peer.next
+        elif ack != peer.ack:
+            peer.acknowledge(ack)
         return True
 
     def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:
@@ -228,6 +266,7 @@ class Flows:
             stream.high = max(stream.high, end)
             if "F" in head.flags:
                 stream.fin = max(stream.fin or 0, end)
+                stream.expect = -1
         return flow
 
     def _open(self, packet: Packet, known: Optional[Tuple[Flow, Stream]]) -> Tuple[Flow, Stream]:

@@ -6,11 +6,11 @@ nothing and says so. With `HEXNOTE_SLOW=1` none is taken.
 
 from __future__ import annotations
 
-from hexnote import layers
 from hexnote.hints import Any, Callable, List, Optional, Set, Tuple
+from hexnote.layers import ACK, END, FLAGS, IPID, KEY, SEQ, SRC, START, TTL
 from hexnote.look import Entry, told
 from hexnote.model import Block, Delivery, Finding, Packet, Part
-from hexnote.streams import Flow, Flows, Stream
+from hexnote.streams import NOBODY, Flow, Flows, Stream
 
 # Flags of packets that only carry bytes and acknowledge.
 QUIET = frozenset(("A", "PA", "", "P"))
@@ -35,6 +35,7 @@ class Usual:
     shown: bool
     silent: Optional[Tuple[Entry, int, Flow, Stream]]
     lent: Set[int]
+    speaks = True  # of packets that another process explains, too
     _given: Callable[..., None]
     _tell: Callable[..., None]
     _read: Callable[..., List[Part]]
@@ -46,24 +47,24 @@ class Usual:
         """The same as `_item` for a packet without any flag but ACK that says nothing but that bytes have arrived, which a third
         of a long trace do, in the fewest steps; False, and nothing done, where there may be more to it."""
         _, text, head, _, _, _, (headers, consistent) = entry
-        end = headers[layers.END]
-        if headers[layers.START] < end or not consistent or not self.shown or not self.verifier.even:
+        end = headers[END]
+        if headers[START] < end or not consistent or not self.shown or not self.verifier.even:
             return False
-        flow, stream = self.flows.direction(headers[layers.KEY])
+        flow, stream = self.flows.direction(headers[KEY], NOBODY)
         if flow is None or stream is None:
             return False
         connection = flow.connection
         story, side = connection.story, stream.side
         if (
-            not connection.reviewed or connection.session is None or story is None or headers[layers.TTL] != story.ttl[side]
+            not connection.reviewed or connection.session is None or story is None or headers[TTL] != story.ttl[side]
             or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
             or stream.fin is not None or not self.flows.passes(flow, stream, headers, self.count + 1, b"")
         ):
             return False
         self.count += 1
-        story.ipid[side] = headers[layers.IPID]
+        story.ipid[side] = headers[IPID]
         self.renderer.rows(text)
-        self.verifier.agrees(None, headers[layers.SRC], end)
+        self.verifier.agrees(None, headers[SRC], end)
         self.silent = (entry, self.count, flow, stream)
         return True
 
@@ -73,11 +74,29 @@ class Usual:
         headers, consistent = entry[6]
         if not consistent or not self.shown or not self.verifier.even:
             return False
-        flow, stream = self.flows.direction(headers[layers.KEY])
-        if flow is not None and not flow.connection.elsewhere:
+        flows = self.flows
+        flow, stream = flows.direction(headers[KEY], NOBODY)
+        if flow is None or stream is None:
+            return self._passes_by(entry)
+        if not flow.connection.elsewhere:
             return False
-        number, payload = self.count + 1, entry[5][headers[layers.START] :]
-        if flow is None or stream is None or not self.flows.passes(flow, stream, headers, number, payload):
+        if (
+            entry[2] and stream.noted != self.headless.epoch
+            or not flows.overhears(flow, stream, headers[FLAGS], headers[SEQ], headers[ACK], headers[END] - headers[START])
+        ):
+            return self._passes(entry, flow, stream)
+        self.count += 1
+        self.silent = (entry, self.count, flow, stream)
+        if self.speaks:
+            self._given(entry[1])
+            self.verifier.agrees(None, headers[SRC], headers[END])
+        return True
+
+    def _passes(self, entry: Entry, flow: Flow, stream: Stream) -> bool:
+        """The same for packets that do more than bring the next bytes."""
+        headers = entry[6][0]
+        number, payload = self.count + 1, entry[5][headers[START] :]
+        if not self.flows.passes(flow, stream, headers, number, payload):
             return self._passes_by(entry)
         self.count = number
         self.silent = (entry, number, flow, stream)
@@ -92,17 +111,17 @@ class Usual:
             self._recall()
             packet = self.packet
             self._end_flows()
-        self.verifier.agrees(packet, headers[layers.SRC], headers[layers.END])
+        self.verifier.agrees(packet, headers[SRC], headers[END])
         return True
 
     def _passes_by(self, entry: Entry) -> bool:
         """The same for packets that may do anything to their connection."""
         headers, flows = entry[6][0], self.flows
-        flow, _ = flows.direction(headers[layers.KEY])
+        flow, _ = flows.direction(headers[KEY], NOBODY)
         if flow is None:
             if flows.taken == flows.reads:
                 return False  # it would be explained here
-        elif not flow.connection.elsewhere or "S" in headers[layers.FLAGS]:
+        elif not flow.connection.elsewhere or "S" in headers[FLAGS]:
             return False
         self.silent = None
         packet = self.packet = told(entry)
@@ -144,7 +163,7 @@ class Usual:
         start = packet.start
         if start == packet.end or not self.shown or packet.flags not in QUIET:
             return False
-        flow, stream = self.flows.direction(packet.key)
+        flow, stream = self.flows.direction(packet.key, NOBODY)
         if flow is None or stream is None:
             return False
         connection, side, header = flow.connection, stream.side, packet.header

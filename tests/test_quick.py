@@ -15,7 +15,7 @@ from support import load, rooms
 from hexnote import layers, messages, records, resources
 from hexnote.dialogues import Dialogue
 from hexnote.dumps import Reader
-from hexnote.model import END, Message, Part, Protection, Record, describe, remarks
+from hexnote.model import BODY, END, WHOLE, Message, Part, Protection, Record, describe, remarks
 from hexnote.pipeline import Annotator
 from hexnote.plain import Opened
 from hexnote.render.text import Text
@@ -89,7 +89,7 @@ def pieces(rng: random.Random) -> Fed:
 
 
 def parts_of(fed: Fed, whole: List[bool], unseal: bool) -> List[Any]:
-    """The parts that two readers make of it, all but the ends of records in clear."""
+    """The parts that two readers make of it, all but the ends of records in clear; what came whole as a body and an end."""
     made = rooms()
     dialogue = Dialogue(made.dialogues)
     session = Session(made.schema.key_exchange, made.lengths)
@@ -103,7 +103,15 @@ def parts_of(fed: Fed, whole: List[bool], unseal: bool) -> List[Any]:
         at[side] += length
     for reader in both:
         reader.close(parts)
-    return [values(part) for part in parts if part.kind != END or part.record is None or part.record.encrypted]
+    apart: List[Part] = []
+    for part in parts:
+        if part.kind == WHOLE:
+            part.kind = BODY
+            end = Part(END, part.side, part.record, [], part.record.offset, b"", part.hi, part.hi, False, True)
+            apart += (part, end)
+        elif part.kind != END or part.record is None or part.record.encrypted:
+            apart.append(part)
+    return [values(part) for part in apart]
 
 
 def values(noun: Any) -> Any:

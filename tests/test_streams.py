@@ -527,10 +527,10 @@ def test_what_waits_and_what_is_remembered_is_bounded() -> None:
         trace.packet(key_of(number), "A", 1001, bytes(500))
         trace.packet(key_of(number), "A", 2001, bytes(500))
         bounds = trace.flows._bounds
-        assert bounds.overdue == [] and bounds._held <= 100_000 and bounds._size <= 50_000
-        kept = {stream: None for stream in bounds._recent}
-        assert sum(len(seen[1]) + 256 for stream in kept for seen in stream.recent) == bounds._size
-        assert sum(len(stream.recent) for stream in kept) == len(bounds._recent)
+        assert bounds.overdue == [] and bounds._held <= 100_000 and bounds.size <= 25_000
+        kept = {stream: None for stream in bounds._older + bounds.fresh}
+        assert sum(len(seen[1]) + 256 for stream in kept for seen in stream.recent) <= 50_000 + 500 + 256
+        assert sum(len(stream.recent) for stream in kept) == len(bounds._older) + len(bounds.fresh)
     assert len(trace.ended) > 200
 
 

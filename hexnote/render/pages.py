@@ -6,7 +6,7 @@ Parts come in the order of the stream, and so do their notes: no row has to be g
 from __future__ import annotations
 
 from hexnote.hints import List, Optional
-from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, Block, Connection, Packet, Part
+from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, WHOLE, Block, Connection, Packet, Part
 from hexnote.render.carets import MARK
 from hexnote.render.known import Head, HeadKey
 from hexnote.render.lines import escaped
@@ -14,6 +14,7 @@ from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
 
 _UNKNOWN = -1 << 62  # a stream offset before all others
+_BODIES = (BODY, WHOLE)
 # How the headings of a packet's records begin, by side; where there are several connections, with the number of theirs. The
 # last gap is for the record's own number.
 _ALONE = tuple(f"{MARK} packet %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
@@ -51,7 +52,9 @@ class Pages(Moulds):
             if kind >= END:
                 if kind == END:
                     continue
-                return self._general_way(taught)
+                if kind != WHOLE:
+                    return self._general_way(taught)
+                kind = BODY
             lo, hi = part.lo, part.hi
             if lo < edge or hi <= lo:
                 return self._general_way(taught)
@@ -68,7 +71,7 @@ class Pages(Moulds):
                     if hi < edge <= behind and (edge <= wire or wire < 0) and not record.bare:
                         # It is here as a whole: its body is told with it.
                         body = next(following, None)
-                        if body is None or body.kind != BODY or body.lo != hi or body.hi != edge:
+                        if body is None or body.kind not in _BODIES or body.lo != hi or body.hi != edge:
                             return self._general_way(taught)
                         whole: Optional[bool] = record.finished
                     else:

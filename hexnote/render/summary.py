@@ -16,6 +16,7 @@ from hexnote.model import (
     LOST,
     MESSAGE,
     OTHER,
+    WHOLE,
     Block,
     Connection,
     Finding,
@@ -251,7 +252,7 @@ class Summary:
 
     def _parts(self, sheet: Sheet, parts: List[Part], connection: Connection) -> None:
         for part in parts:
-            if part.kind == END and part.record is not None:
+            if part.kind in (END, WHOLE) and part.record is not None:
                 record = part.record
                 if record.inside is not None and record.inside != 23:
                     continue  # what it holds is told
