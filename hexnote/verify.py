@@ -45,7 +45,7 @@ class _Sender:
     __slots__ = ("good", "bad", "at")
 
     def __init__(self) -> None:
-        self.good = 0
+        self.good = False
         self.bad = 0
         self.at: Tuple[Tuple[int, int, int], ...] = ()  # the first that was not told on its own
 
@@ -72,7 +72,9 @@ class Verifier:
         self._ends: Dict[object, bytes] = {}  # what a summary line of a connection's side must contain
         self._masked: Set[Tuple[Optional[str], Optional[str]]] = set()
         self._senders: Dict[Optional[str], _Sender] = {}
-        self._good = self._bad = 0  # TCP checksums of the input
+        self._right: Set[Optional[str]] = set()  # those of them with a TCP checksum that is right
+        self._good = False  # some TCP checksum of the input was right
+        self._bad = 0  # and how many were wrong
 
     def block(self, packet: Packet, block: Block, summary: Summarize) -> List[Finding]:
         """What a block of `packet` makes known: findings on the packet, or on the one before it.
@@ -121,9 +123,8 @@ class Verifier:
         if not self.even:
             return False
         self.agreed = packet
-        sender = self._senders.get(src) or self._sender(src)
-        sender.good += 1
-        self._good += 1
+        if src not in self._right:
+            self._vouch(src)
         if end > self._longest:
             self._longest = end
         return True
@@ -273,8 +274,7 @@ class Verifier:
         if whole and right(packet, data):
             self._open = False
             self._verdict = GOOD
-            self._sender(packet.src).good += 1
-            self._good += 1
+            self._vouch(packet.src)
             return
         if not self._header:
             verdict = self._ip_checksum(packet, data)
@@ -287,18 +287,23 @@ class Verifier:
         verdict = self._verdict = self._tcp_checksum(packet, data)
         if verdict is None:
             return
-        sender = self._sender(packet.src)
         if verdict == GOOD:
-            sender.good += 1
-            self._good += 1
+            self._vouch(packet.src)
         elif verdict == BAD:
-            self._wrong(packet, data, sender, found)
+            self._wrong(packet, data, self._sender(packet.src), found)
+
+    def _vouch(self, src: Optional[str]) -> None:
+        """A packet from there has a TCP checksum that is right."""
+        self._sender(src).good = self._good = True
+        self._right.add(src)
 
     def _sender(self, src: Optional[str]) -> _Sender:
         sender = self._senders.get(src)
         if sender is None:
             if len(self._senders) >= _KNOWN:
-                del self._senders[next(iter(self._senders))]
+                oldest = next(iter(self._senders))
+                del self._senders[oldest]
+                self._right.discard(oldest)
             sender = self._senders[src] = _Sender()
         return sender
 
