@@ -19,8 +19,8 @@ from collections import deque
 from hexnote import layers, resources
 from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
-from hexnote.look import Entry, Look
-from hexnote.model import Item, Layout, Prose
+from hexnote.look import Entry, Look, told
+from hexnote.model import Block, Item, Layout, Prose
 from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, block_of, read
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
@@ -33,9 +33,8 @@ class Ahead:
     read on in the other process alone. Raises OSError as `chunks` does, or where no process can be had.
     """
 
-    # Is asked about each packet that was looked at and has no flag but ACK, as it came through the pipe: where it has seen to
-    # it, no item is made of it.
-    silent: Optional[Callable[[Entry], bool]] = None
+    # Is asked about each packet that was looked at, as it came through the pipe: where it has seen to it, no item is made of it.
+    explains: Optional[Callable[[Entry], bool]] = None
     # The same of packets that come with a piece.
     passes: Callable[[Entry], bool]
     # Is told whether connections that begin now are explained by the other process; answers what that asks.
@@ -51,7 +50,7 @@ class Ahead:
         self.strip, self.dumps, self.look = strip, dumps, look
         self.advice: List[Tuple[int, str]] = []  # as of the Reader
         self.cut = False  # as of the Stripper
-        self._layouts: List[Tuple[int, Layout]] = []
+        self.layouts: List[Tuple[int, Layout]] = []  # by their numbers
         self._rest: Iterator[Any] = iter(())  # of the message at hand
         self._pieces: Deque[Any] = deque()
         self._over = False  # nothing more comes
@@ -87,6 +86,10 @@ class Ahead:
     def _message(self) -> Message:
         message: Message = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
         return message
+
+    def block(self, entry: Entry) -> Block:
+        """The block of a packet that was looked at, without that packet."""
+        return block_of(entry, self.layouts)
 
     def piece(self) -> Any:
         """What the other process says where the text has come to; nothing, where it has come to an end too early."""
@@ -173,20 +176,19 @@ class Ahead:
 
     def _items(self, message: Message) -> Iterator[Item]:
         """The items of a message, one by one: what could not be read is reported between them, where it stood."""
-        silent, layouts = self.silent, self._layouts
+        explains, layouts = self.explains, self.layouts
         rest = self._rest = iter(message)
         for entry in rest:
             kind = type(entry)
             if kind is tuple:
                 size = len(entry)
                 if size == 7:
-                    seen = entry[6]
-                    if silent is None or seen is None or seen[0][layers.FLAGS] != "A" or not silent(entry):
-                        yield block_of(entry, layouts)
+                    if explains is None or entry[6] is None or not explains(entry):
+                        yield block_of(entry, layouts, None if entry[6] is None else told(entry))
                 elif size == 8:
                     self._pieces.append(entry[7])
-                    if silent is None or entry[6] is None or not self.passes(entry):
-                        yield block_of(entry, layouts)
+                    if explains is None or entry[6] is None or not self.passes(entry):
+                        yield block_of(entry, layouts, None if entry[6] is None else told(entry))
                 elif size == 2:
                     yield Prose(*entry)
                 else:

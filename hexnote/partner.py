@@ -11,11 +11,11 @@ What connections have to do with each other besides is asked where it is needed,
 
 from __future__ import annotations
 
-from hexnote.hints import Any, List, Optional
-from hexnote.layers import FLAGS
+from hexnote.hints import Any, List, Optional, Tuple
+from hexnote.look import Entry, told
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose, Protection
 from hexnote.pipeline import Annotator, Trace
-from hexnote.streams import Flow
+from hexnote.streams import Flow, Stream
 
 _SPAN, _FEW = 2048, 16  # it does not pay where so many packets bring fewer new connections
 _TOGETHER = 8  # connections whose ends are sent at once
@@ -49,13 +49,11 @@ class Partner(Trace):
         """What is known by an item that does not pass: it goes to `link.pieces`. `entry`: as it goes through the pipe. Whether the
         lines of a packet are part of what is said."""
         if type(entry) is tuple and len(entry) == 7:
-            seen = entry[6]
-            if seen is not None and seen[1] and seen[0][FLAGS] == "A" and self.quiet and self._acknowledges(entry):
-                self.renderer.take()
-                self.link.pieces.append(0)
-                return False
             self._shown = False
-            self._item(self.link.block(entry))
+            if entry[6] is None:
+                self._item(self.link.block(entry))
+            elif not self.quiet or not self._explains(entry):
+                self._item(self.link.block(entry, told(entry)))
             return self._shown
         self._item(item)
         return False
@@ -108,12 +106,20 @@ class Partner(Trace):
         self._shown = True
         self._piece()
 
-    def _carries(self, block: Block, packet: Packet) -> bool:
-        if not super()._carries(block, packet):
-            return False
+    def _acknowledged(self, entry: Entry) -> None:
+        super()._acknowledged(entry)
+        self.renderer.take()
+        self.link.pieces.append(0)
+
+    def _amid(self, said: Tuple[bytes, ...]) -> None:
+        super()._amid(said)
         self._shown = True
         self._piece()
-        return True
+
+    def _carried(self, block: Block, packet: Packet, flow: Flow, stream: Stream, number: int, data: bytes) -> None:
+        super()._carried(block, packet, flow, stream, number, data)
+        self._shown = True
+        self._piece()
 
     def _closed(self, flow: Flow, deliveries: List[Delivery]) -> None:
         if flow.connection.elsewhere:

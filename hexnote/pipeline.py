@@ -191,7 +191,7 @@ class Trace(Usual):
         self.packet: Optional[Packet] = None  # the packet begun last
         self.shown = False  # it is whole: closing it will settle nothing
         self.flow: Optional[Flow] = None  # its connection
-        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _acknowledges, passes
+        self.silent: Optional[Tuple[Entry, int, Flow, Stream]] = None  # a packet behind it: _explains, passes
         self.lent: Set[int] = set()  # numbers of open connections that another process explains
         self.logged: Any = None  # its bytes, where a log shows them decrypted
 
@@ -218,7 +218,7 @@ class Trace(Usual):
                     yield
                 return
         if self.quiet:
-            source.silent, source.passes = self._acknowledges, self.passes
+            source.explains, source.passes = self._explains, self.passes
         source.takes, source.answers = self._takes, self._answers
         self.flows.exchange = source.exchange
         try:

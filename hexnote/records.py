@@ -121,6 +121,17 @@ class Reader(Assembly):
             if pos == self.end:
                 self._finish(record, parts)
 
+    def amid(self, end: int) -> Optional[Field]:
+        """The field of the encrypted body that the next bytes, up to stream offset `end`, lie in the midst of, if they do and
+        nobody keeps it: then all that they do is to pass."""
+        if self._mode == OPAQUE and end < self.end and self.record is not None and not self.keep:
+            return self._sealed_fields[0]
+        return None
+
+    def passes(self, length: int) -> None:
+        """Take so many bytes that are `amid`."""
+        self._progress += length
+
     def bare(self, offset: int, data: bytes, parts: List[Part]) -> None:
         """Take bytes from `offset` on that are handshake messages without records around them."""
         self._handshake(None, offset, offset + len(data), data, parts)

@@ -21,6 +21,7 @@ class Usual:
     """The part of a `pipeline.Trace` that has these ways; what it takes of the rest stands here without a value."""
 
     owner: Any
+    source: Any
     renderer: Any
     words: Any
     dumps: Any
@@ -43,12 +44,12 @@ class Usual:
     _close_packet: Callable[[], None]
     _end_flows: Callable[[], None]
 
-    def _acknowledges(self, entry: Entry) -> bool:
-        """The same as `_item` for a packet without any flag but ACK that says nothing but that bytes have arrived, which a third
-        of a long trace do, in the fewest steps; False, and nothing done, where there may be more to it."""
-        _, text, head, _, _, _, (headers, consistent) = entry
-        end = headers[END]
-        if headers[START] < end or not consistent or not self.shown or not self.verifier.even:
+    def _explains(self, entry: Entry) -> bool:
+        """The same as `_item`, in the fewest steps, for a packet of a connection that is under way which has no flags but ACK and
+        PSH, and either says nothing but that bytes have arrived, as a third of a long trace do, or brings the next ones. False,
+        and nothing done, where there may be more to it."""
+        headers, consistent = entry[6]
+        if not consistent or not self.shown or not self.verifier.even:
             return False
         flow, stream = self.flows.direction(headers[KEY], NOBODY)
         if flow is None or stream is None:
@@ -57,16 +58,48 @@ class Usual:
         story, side = connection.story, stream.side
         if (
             not connection.reviewed or connection.session is None or story is None or headers[TTL] != story.ttl[side]
-            or head and stream.noted != self.headless.epoch and not self.headless.named(connection.number)
-            or stream.fin is not None or not self.flows.passes(flow, stream, headers, self.count + 1, b"")
+            or stream.fin is not None or headers[FLAGS] not in QUIET
         ):
             return False
-        self.count += 1
+        start, end, number = headers[START], headers[END], self.count + 1
+        fresh = bool(entry[2]) and stream.noted != self.headless.epoch  # its summary line may give a name to an address
+        packet: Optional[Packet] = None
+        if start < end:
+            if fresh or connection.reset is not None:
+                return False
+            offset, length, reader = stream.next, end - start, connection.readers[side]
+            field = reader.amid(offset + length)
+            said = None if field is None or self.owner.keyring is not None else self.renderer.amid(
+                entry[1], entry[2], *self.source.layouts[entry[3]], start, length, reader.record, field, offset)
+            data = entry[5][start:]
+            if not self.flows.passes(flow, stream, headers, number, data):
+                return False
+            if said is None:
+                packet = told(entry)
+                self._carried(self.source.block(entry), packet, flow, stream, number, data)
+            else:
+                reader.passes(length)
+                reader.places.add(offset, length, number, start)
+                self._amid(said)
+        elif headers[FLAGS] != "A" or fresh and not self.headless.named(connection.number):
+            return False
+        elif not self.flows.passes(flow, stream, headers, number, b""):
+            return False
+        else:
+            self._acknowledged(entry)
+        self.count = number
         story.ipid[side] = headers[IPID]
-        self.renderer.rows(text)
-        self.verifier.agrees(None, headers[SRC], end)
-        self.silent = (entry, self.count, flow, stream)
+        self.verifier.agrees(packet, headers[SRC], end)
+        self.silent = (entry, number, flow, stream) if packet is None else None
         return True
+
+    def _acknowledged(self, entry: Entry) -> None:
+        """Says of a packet that nothing is to be said."""
+        self.renderer.rows(entry[1])
+
+    def _amid(self, said: Tuple[bytes, ...]) -> None:
+        """Says what is to be said of one whose bytes lie amid an encrypted record."""
+        self.renderer.out += said
 
     def passes(self, entry: Entry) -> bool:
         """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
@@ -144,7 +177,7 @@ class Usual:
         return True
 
     def _recall(self) -> None:
-        """Have a packet that was passed by `_acknowledges` or `passes`, if any, as if it had come as any other: what follows
+        """Have a packet that was passed by `_explains` or `passes`, if any, as if it had come as any other: what follows
         asks for it."""
         if self.silent is None:
             return
@@ -166,32 +199,36 @@ class Usual:
         flow, stream = self.flows.direction(packet.key, NOBODY)
         if flow is None or stream is None:
             return False
-        connection, side, header = flow.connection, stream.side, packet.header
+        connection = flow.connection
         story = connection.story
         number = self.count + 1
         data = packet.data[start:]
         if (
-            not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[side]
-            or header and stream.noted != self.headless.epoch
+            not connection.reviewed or connection.session is None or story is None or packet.ttl != story.ttl[stream.side]
+            or packet.header and stream.noted != self.headless.epoch
             or connection.reset is not None or self.owner.headers
             or stream.fin is not None or not self.flows.passes(flow, stream, packet.headers, number, data)
         ):
             return False
-        length = len(data)
+        story.ipid[stream.side] = packet.ipid
+        self._carried(block, packet, flow, stream, number, data)
+        return True
+
+    def _carried(self, block: Block, packet: Packet, flow: Flow, stream: Stream, number: int, data: bytes) -> None:
+        """Tells of a packet, the next one, that has passed: `data` is its payload."""
+        connection, side, length, start = flow.connection, stream.side, len(data), packet.start
         offset = stream.next - length
         packet.number, packet.stream, packet.side = number, connection.number, side
         packet.offset, packet.captured = offset, length
         self.count, self.packet, self.flow = number, packet, flow
-        if self.timed and header:
-            packet.time = self.dumps.stamp(header)
-        story.ipid[side] = packet.ipid
+        if self.timed and packet.header:
+            packet.time = self.dumps.stamp(packet.header)
         connection.readers[side].places.add(offset, length, number, start)
         findings: List[Finding] = []
         parts = self._read(connection, flow, side, offset, data, length, packet, findings)
         self.renderer.block(block, packet, connection, parts, False, (), findings)
         if findings:
             self._note_errors(findings)
-        return True
 
     def _usual(self, block: Block, packet: Packet) -> None:
         """The same as `_packet` for a packet that was looked at, in fewer steps: most of a long trace."""

@@ -33,12 +33,12 @@ _SAID = 8192  # short fields
 _SHORT = 4  # bytes of a field that is likely to come again
 
 _MARGIN = f"{MARK}    ".encode("ascii")  # before the blank in front of the second line of a heading
-_ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marked at its first and last row only
+ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marked at its first and last row only
 
 Notes = Sequence[Tuple[int, bytes]]  # with how many rows below the first one they stand
 _NOTHING: Notes = ()
 # What is said of an encrypted body behind its name, where it does not begin: with gaps for numbers.
-_ENDS, _IN_SIGHT, _GOES_ON, _AT = " ends", f" ends{SINCE}", " goes on: bytes %d to %d of %d", " goes on at byte %d of %d"
+_ENDS, _IN_SIGHT, GOES_ON, _AT = " ends", f" ends{SINCE}", " goes on: bytes %d to %d of %d", " goes on at byte %d of %d"
 # For labels of so many characters, the lines with them, with a gap where they stand.
 Lined = Dict[int, bytes]
 # The bytes of a record header, the column where it begins, the table; of an encrypted one, what is known of it, and where its
@@ -360,7 +360,7 @@ class Known(Fields):
         if stop > size or wire < 0:
             stop = size
         behind = c0 + part.hi - part.lo  # where it ends, in columns from its first row on
-        fold = c0 + stop - told > _ROWS
+        fold = c0 + stop - told > ROWS
         ends = part.hi - base >= size
         how: Any
         numbers: Any
@@ -369,7 +369,7 @@ class Known(Fields):
         elif ends and behind <= 32:  # its end is in sight at its first row
             how, numbers = _IN_SIGHT, ()
         elif wire >= 0:
-            how, numbers = _GOES_ON, (told, stop, size)
+            how, numbers = GOES_ON, (told, stop, size)
         else:
             how, numbers = _AT, (told, size)
         said = self._sealed_line((node, depth, record.type, table, c0, behind if behind < 16 else 16, how), numbers, part)

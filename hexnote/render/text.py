@@ -7,7 +7,7 @@ row and told at its last.
 
 from __future__ import annotations
 
-from hexnote.hints import Any, Callable, Dict, List, Optional, Sequence
+from hexnote.hints import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from hexnote.model import (
     BUFFER,
     END,
@@ -18,17 +18,19 @@ from hexnote.model import (
     SIDES,
     Block,
     Connection,
+    Field,
     Finding,
     Packet,
     Part,
     Prose,
+    Record,
     describe,
     finding_lines,
     verdict_lines,
 )
 from hexnote.quick import QUICK, STRICT
 from hexnote.render.carets import MARK, AgainShape, Carets, OwnShape, Shape, own_row
-from hexnote.render.known import Notes, written
+from hexnote.render.known import GOES_ON, ROWS, Notes, written
 from hexnote.render.lines import escaped
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
@@ -86,6 +88,27 @@ class Text(Pages):
         self._open = self._torn = False
         if self._held:
             self._release()
+
+    def amid(
+        self, text: bytes, head: int, stride: int, layout: Any, start: int, length: int, record: Record, field: Field, offset: int,
+    ) -> Optional[Tuple[bytes, bytes, bytes]]:
+        """A packet's lines with the note under them, where all `length` bytes of its payload, at dump offset `start` and stream
+        offset `offset`, lie amid an encrypted body and take more rows than are marked. None: that is for others to say."""
+        table, c0 = self._last_table[2], start & 15
+        if table is None or layout is not self._last_table[1] or c0 + length <= ROWS or not self.quick or self._lost \
+                or text[-1] != 10 or not text.startswith(self._last_table[0], head):
+            return None
+        node, _, size, depth, _ = field
+        told = offset - record.offset - record.header
+        label = self._labels.get((node, depth, record.type, table, c0, 16, GOES_ON))
+        if label is None or not told:
+            return None
+        said = label.text % (told, told + length, size)
+        line = label.lines.get(len(said))
+        if line is None:
+            return None
+        below = head + ((start >> 4) + 1) * stride
+        return text[:below], line % said, text[below:]
 
     def excerpt(self, block: Block) -> None:
         """Rows that show bytes of an earlier packet again."""
