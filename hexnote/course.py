@@ -1,7 +1,8 @@
 """How far each handshake of a connection has come: steps sorted into courses (RFC 5246 section 7.3, RFC 8446 section 2).
 
 What is a handshake's Finished is told from its place, since it is encrypted: up to TLS 1.2 the first handshake
-record behind ChangeCipherSpec. In TLS 1.3 the server's lies somewhere in its encrypted records before the
+record behind ChangeCipherSpec; where that is none by its length, or another message is due before it, the last one
+before what comes only after a Finished. In TLS 1.3 the server's lies somewhere in its encrypted records before the
 client's; of the client's all that shows is a record long enough to hold one.
 """
 
@@ -43,12 +44,21 @@ def follow(story: Story, step: Step) -> None:
         if step.finished and course.finished[side] is None:
             course.finished[side] = step
             course.last = step
+        elif step.type == 22 and course.changed[side] is not None:
+            course.unnamed[side] = step
+            course.last = step
     elif kind == "data":
         if course.answer is None and not side and course.hello is not None and course.retry is None:
             course.early = course.early or step
         elif course.version == 0x0304:
             _sealed13(course, step)
+        else:
+            _name(course, 0)
+            if side:
+                _name(course, 1)
     elif kind == "change_cipher_spec":
+        if side and course.kind == "full":
+            _name(course, 0)
         if course.changed[side] is None:
             course.changed[side] = step
         course.last = step
@@ -61,6 +71,11 @@ def follow(story: Story, step: Step) -> None:
             course.alert = step
         elif step.level == 1 and step.description == 41:
             course.no_certificate = course.no_certificate or step
+
+
+def _name(course: Course, side: int) -> None:
+    """Something has come that comes only behind a side's Finished (RFC 5246 section 7.3): it stood in its last record."""
+    course.finished[side] = course.finished[side] or course.unnamed[side]
 
 
 def extended(course: Course, step: Step) -> None:

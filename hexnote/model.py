@@ -660,6 +660,7 @@ class Course:
         self.rank = [0, 0]  # the place in the legal order of a side's last message
         self.holed = [False, False]  # bytes are missing since it began, by side
         self.finished: List[Optional[Step]] = [None, None]  # encrypted, by its place; in clear under a key log
+        self.unnamed: List[Optional[Step]] = [None, None]  # the last encrypted handshake record that may be, or hold, a Finished
         self.last: Optional[Step] = None  # the last step that belongs to it
 
     @property

@@ -252,6 +252,21 @@ def test_an_empty_certificate_of_tls13_is_seen_by_its_length() -> None:
     assert "client-certificate-empty" not in first(1200, 53)
 
 
+@pytest.mark.parametrize("flight", [(60, 40), (76,)], ids=["records", "one record"])
+def test_a_finished_behind_another_message_is_one(flight: Tuple[int, ...]) -> None:
+    """Where NPN is agreed the client's first encrypted message is NextProtocol; what comes behind proves its Finished."""
+    def talk() -> Talk:
+        begun = full(hello(extensions={13172: b""}), server(extensions={13172: b"\x08http/1.1"}), finish=False)
+        return begun.say(CLIENT, ccs(), *(sealed(HANDSHAKE, n) for n in flight))
+
+    assert "full-handshake" not in talk().codes()
+    done = talk().say(SERVER, ccs(), sealed(HANDSHAKE, 40)).codes()
+    assert "full-handshake" in done and "handshake-incomplete" not in done
+    for script, last in ((talk(), "encrypted handshake record"), (talk().say(SERVER, ccs()), "ChangeCipherSpec")):
+        told = next(f["text"] for f in script.findings() if f["code"] == "handshake-incomplete")
+        assert f"'s {last}, the" in told and told.endswith("of the server was awaited" if last[0] == "C" else "was awaited")
+
+
 def test_silence() -> None:
     asks = hs(hello())
     talk = Talk().say(CLIENT, asks)

@@ -123,6 +123,8 @@ def _name(step: Step) -> str:
         return f"encrypted data ({plural(step.count, 'record')})"
     if step.finished:
         return "Finished"
+    if step.kind == "sealed":
+        return "encrypted handshake record"
     part = "incomplete " if step.missing or step.facts is not None and not step.facts.complete else ""
     return part + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
 
