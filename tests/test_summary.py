@@ -44,3 +44,13 @@ def test_a_chain_is_told_with_places_and_issuers() -> None:
 def test_a_client_without_certificate() -> None:
     talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(), chain(cert("a", "b")), SKE, DONE))
     assert "certificate, 7 bytes: an empty list" in told(talk.say(CLIENT, hs(message(11, vector(3, b"")), CKE)).text())
+
+
+def test_what_hellos_offer_and_choose() -> None:
+    """Versions come from supported_versions, where it is; a list of NPN is no choice of ALPN, though its field has that name."""
+    newest = hello((0x1301,), {43: vector(1, bytes.fromhex("0a0a03047f1c0303"))})
+    text = told(Talk().say(CLIENT, hs(newest)).text())
+    assert "offers TLS 1.3 or 0x7f1c or TLS 1.2, 1 cipher suite" in re.sub(r"\s+(?:\|\s+)?", " ", text)
+    listed = {16: vector(2, vector(1, b"h2")), 13172: vector(1, b"http/1.1")}
+    text = told(Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(extensions=listed))).text(), 240)
+    assert "offers TLS 1.2, 3 cipher suites" in text and ", ALPN h2, NPN http/1.1" in text

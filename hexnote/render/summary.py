@@ -16,6 +16,7 @@ from hexnote.model import (
     LOST,
     MESSAGE,
     OTHER,
+    VERSIONS,
     WHOLE,
     Block,
     Connection,
@@ -33,7 +34,7 @@ from hexnote.model import (
 
 # What is told of a message: paths' last components, in this order.
 TELLING = {
-    "client_hello": ("client_version", "version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list", "versions"),
+    "client_hello": ("client_version", "version", "cipher_suites", "cipher_specs", "host_name", "protocol_name_list"),
     "server_hello": ("server_version", "legacy_version", "selected_version", "cipher_suite", "protocol_name_list"),
     "hello_retry_request": ("cipher_suite", "selected_group"),
     "certificate_request": ("certificate_types",),
@@ -327,9 +328,17 @@ class Summary:
             if record is not None and record.format == "ssl2":
                 size = f" in SSL 2.0 form, {record.length} bytes"
         said = []
+        offered = _versions(part) if name == "client_hello" else ""
+        if offered:
+            said.append(LEADS["version"] + offered)
         telling = TELLING.get(name, ("level", "description") if name == "alert" else ())
         for wanted in telling:
-            for node, start, end, _, _ in part.fields:
+            if offered and wanted in ("client_version", "version"):
+                continue  # what stands there is for servers that know no supported_versions
+            extension = ""
+            for node, start, end, depth, _ in part.fields:
+                if node.kind == GROUP and depth == 2:
+                    extension = node.name
                 if node.name == wanted and not node.suffix and node.kind != GROUP and start < end <= len(part.buf):
                     if node.kind == ARRAY:
                         many = (end - start) // node.size
@@ -339,7 +348,8 @@ class Summary:
                     raw = _bytes(part, start, end)
                     if raw is None:
                         break
-                    said.append(LEADS.get(node.name, "") + (node.title(raw) or str(node.value(raw))))
+                    lead = "NPN " if extension == "next_protocol_negotiation" else LEADS.get(node.name, "")
+                    said.append(lead + (node.title(raw) or str(node.value(raw))))
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
         if name == "certificate" and message is not None:
@@ -349,6 +359,16 @@ class Summary:
         if record is not None and record.bare:
             how = ", not encrypted"
         return f"{name}{size}{how}{told}"
+
+
+def _versions(part: Part) -> str:
+    """The versions that a ClientHello lists in supported_versions, without GREASE (RFC 8701); "" where it lists none."""
+    for node, start, end, _, _ in part.fields:
+        if node.name == "versions" and node.kind == ARRAY and end <= len(part.buf):
+            raw = _bytes(part, start, end) or b""
+            listed = dict.fromkeys(raw[i] << 8 | raw[i + 1] for i in range(0, len(raw) - 1, 2))
+            return " or ".join(VERSIONS.get(v, f"0x{v:04x}") for v in listed if v & 0x0F0F != 0x0A0A)
+    return ""
 
 
 def span(first: int, last: int) -> str:
