@@ -372,6 +372,14 @@ def chain(buf: Any, version: int, form: Optional[Form] = None) -> Chain:
     return made
 
 
+def raw_key() -> Chain:
+    """A Certificate message that holds a public key by itself (RFC 7250 section 3)."""
+    made = Chain()
+    made.complete = made.raw = True
+    made.count = 1
+    return made
+
+
 def request(buf: Any, version: int) -> Request:
     """A CertificateRequest (RFC 5246 section 7.4.4, RFC 4346 section 7.4.4, RFC 8446 section 4.3.2)."""
 

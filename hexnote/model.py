@@ -740,6 +740,7 @@ class Chain:
         self.certificates: List[Tuple[int, int, bytes]] = []  # (start, end, DER; empty where some of it was not captured)
         self.count = 0  # of them, those not captured included
         self.list = (0, 0)  # where the list stands, its length included
+        self.raw = False  # no certificate: a public key by itself (RFC 7250)
         self.judged: Any = None  # what the findings on chains make of it once
 
 

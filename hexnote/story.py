@@ -45,6 +45,8 @@ SHARED = 64
 _READ = frozenset((
     "client_hello", "server_hello", "hello_retry_request", "certificate", "certificate_request", "server_key_exchange",
 ))  # fmt: skip
+# A certificate message's field of RFC 7250, and among how many fields from its beginning it is looked for.
+_RAW_KEY, _FIRST = "ASN1_subjectPublicKeyInfo", 16
 _CONTENT = {20: "change_cipher_spec", 21: "alert", 24: "heartbeat"}
 _LETTERS: Tuple[Tuple[str, str], ...] = (("S", "SYN"), ("F", "FIN"), ("R", "RST"))
 
@@ -349,8 +351,11 @@ class Teller:
             story.held += len(buf)
             fields = part.fields
             self._read(story, step, buf, fields if buf and isinstance(fields, Form) and fields.again else None)
-            if name == "certificate" and header:
-                step.dated = facts.date(header)
+            if name == "certificate":
+                if any(node.name == _RAW_KEY for node, _, _, _, _ in fields[:_FIRST]):
+                    step.facts = facts.raw_key()
+                if header:
+                    step.dated = facts.date(header)
         elif self._keep:
             self._kept(story, part.buf, size)
         return self._add(story, step, name)

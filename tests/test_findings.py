@@ -233,6 +233,28 @@ def name_of(common: str) -> bytes:
     return der(0x30, der(0x31, der(0x30, der(6, b"\x55\x04\x03"), der(0x0C, common.encode()))))
 
 
+def test_raw_public_keys_are_no_certificates() -> None:
+    """RFC 7250: what authenticates is told by its name, and nothing is said of chains and issuers."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from talks import _authority
+
+    bare = _authority.key("www.example.com").public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    key = message(11, vector(3, bare))
+    asks, takes = {19: b"\1\2", 20: b"\1\2"}, {19: b"\2", 20: b"\2"}
+    talk = full(hello(extensions=asks), server(extensions=takes), key, asked=request(name_of("Root CA")), sent=(key, CKE, CV))
+    found = objects(talk.text())
+    said = {f["code"]: f["text"] for f in of(found, "finding")}
+    assert said["full-handshake"].endswith("both ends authenticated by a raw public key")
+    assert "the client sent a raw public key and the proof" in said["client-certificate-sent"]
+    assert not {"ca-list-mismatch", "certificate-chain", "malformed", "client-certificate-empty"} & set(said)
+    line = of(found, "verdict")[0]["client_certificate"]
+    assert "): a raw public key; proof sent" in line and "issuers" not in line
+    mixed = full(hello(extensions=asks), server(extensions={20: b"\2"}), key, asked=request(),
+                 sent=(chain(cert("Client One", "Inner CA")), CKE, CV)).findings()
+    assert "the server authenticated by a raw public key, the client by certificate" in \
+        next(f["text"] for f in mixed if f["code"] == "full-handshake")
+
+
 def test_ssl3_no_certificate() -> None:
     talk = Talk().say(CLIENT, hs(hello(version=0x0300), version=0x0300))
     talk.segments(SERVER, hs(server(version=0x0300), chain(cert(*LEAF)), message(13, vector(1, b"\1") + vector(2, b"")), DONE,

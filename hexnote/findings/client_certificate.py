@@ -127,8 +127,9 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     elif step.name == "certificate_verify" and not step.side and course.verify is step:
         sent = course.certificate[0]
         if sent is not None and sent.facts is not None and sent.facts.count:
+            chain = f"a chain of {plural(sent.facts.count, 'certificate')}"
             yield finding(story, "client-certificate-sent", "note", "unknown", "proven",
-                          f"the client sent a chain of {plural(sent.facts.count, 'certificate')} and the proof that it holds "
+                          f"the client sent {'a raw public key' if sent.facts.raw else chain} and the proof that it holds "
                           "the key (CertificateVerify)",
                           at=sent.places + step.places)
 
@@ -258,7 +259,7 @@ def _mismatch(story: Story, course: Course) -> Iterator[Finding]:
     if sent is None or asked is None or not sent.facts.complete or not asked.facts.complete:
         return
     listed: Set[object] = {story.name_of(der)[1] for _, _, der in asked.facts.authorities}
-    if not listed or not sent.facts.count:
+    if not listed or not sent.facts.certificates:
         return
     read = [story.reads(der) for _, _, der in sent.facts.certificates]
     if any(f is None or not f.issuer_key for f in read):

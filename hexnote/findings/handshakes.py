@@ -117,13 +117,22 @@ def _full(story: Story, course: Course) -> Finding:
         server = course.certificate[1] is not None
         client = course.certificate[0] is not None and course.verify is not None
         sent = course.certificate[0] is not None and bool(course.certificate[0].facts.count)
-        who = "both ends authenticated by certificate" if server and client else \
-            "the server authenticated by certificate" + (", the client sent one without proof" if sent else "") if server else \
+        ours, theirs = (_proof(course, side) for side in (0, 1))
+        who = f"both ends authenticated by {theirs}" if server and client and ours == theirs else \
+            f"the server authenticated by {theirs}, the client by {ours}" if server and client else \
+            f"the server authenticated by {theirs}" + (f", the client sent {'one' if ours == theirs else ours} without proof"
+                                                       if sent else "") if server else \
             "authenticated by a pre-shared key" if row and "psk" in row[2] else "nobody authenticated by certificate"
     sure = "likely" if hidden else "proven"
     named = f", {kx}" if kx else ""
     return finding(story, "full-handshake", "note", "unknown", sure,
                    f"a complete full handshake{_with(story, course)}{named}; {who}", at=_places(story, course))
+
+
+def _proof(course: Course, side: int) -> str:
+    """What a side shows of itself in its Certificate message (RFC 7250)."""
+    step = course.certificate[side]
+    return "a raw public key" if step is not None and step.facts.raw else "certificate"
 
 
 def _row(story: Story, course: Course) -> List[str]:

@@ -291,7 +291,8 @@ def certificate_line(story: Story) -> str:
             asked.facts.authorities else "the client's"
     else:
         known = sent.facts.count or sent.facts.complete
-        what = f": {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}" if known else ", how many is not told"
+        what = ": a raw public key" if sent.facts.raw else \
+            f": {plural(sent.facts.count, 'certificate')}{_listed(story, sent, asked)}" if known else ", how many is not told"
         said.append(f"sent {_where(sent)}{what}")
         if proved is not None:
             alert = course.alert
