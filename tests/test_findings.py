@@ -666,3 +666,104 @@ def test_verdict_says_who_closed() -> None:
     assert "closes (FIN)" in rude and "closed first" not in rude
     closed = told(full().say(SERVER, sealed(21, 26)).fin(1, 0))
     assert re.search(r"The server closed first: an encrypted alert, .*probably close_notify \(packet \d+\), then FIN", closed)
+
+
+def _verdict(talk: Talk) -> Object:
+    return of(objects(talk.text()), "verdict")[0]
+
+
+def test_alerts_alone_are_records() -> None:
+    told = _verdict(Talk().say(CLIENT, alert(2, 80)).say(SERVER, alert(2, 10)).fin(0, 1))
+    assert told["text"].startswith("Alerts alone: no message of a handshake was found; the client broke off with internal_error")
+
+
+def test_an_alert_that_answers_a_fin() -> None:
+    """OpenSSL 3 (ssl3_read_n, unexpected EOF) says decode_error where the other end closes in the midst of something."""
+    def told(talk: Talk) -> Tuple[Object, Object]:
+        found = objects(talk.fin(SERVER).say(CLIENT, alert(2, 50)).fin(CLIENT).text())
+        return of(found, "verdict")[0], next(f for f in of(found, "finding") if f["code"] == "fatal-alert")
+
+    verdict, broken = told(Talk().say(CLIENT, hs(hello())))
+    assert "no byte in answer; the server closes the connection instead. Ball with: server" in verdict["text"]
+    assert verdict["code"] == "client-hello-unanswered"
+    assert "the server had closed the connection before (FIN, packet" in broken["text"]
+    verdict, broken = told(Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())))
+    assert verdict["code"] == "handshake-incomplete" and "because the server closed the connection" in verdict["text"]
+    assert broken["next"] == "look into the log of the server: why did it close"
+    first = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).say(CLIENT, alert(2, 50)).fin(0, 1)
+    assert _verdict(first)["code"] == "fatal-alert" and not [f for f in first.findings() if "had closed" in f["text"]]
+
+
+def test_who_ends_a_handshake_before_its_time() -> None:
+    ended = Talk().say(CLIENT, hs(hello())).say(SERVER, alert(1, 0)).fin(CLIENT, SERVER)
+    told = next(f for f in ended.findings() if f["code"] == "handshake-incomplete")
+    assert told["by"] == "server" and told["text"].startswith("the server sent close_notify before both sides finished")
+    broken = Talk().say(CLIENT, hs(hello())[:50]).fin(CLIENT).say(SERVER, alert(2, 50)).fin(SERVER)
+    told = next(f for f in broken.findings() if f["code"] == "handshake-incomplete")
+    assert told["by"] == "client" and "client's incomplete ClientHello" in told["text"]
+
+
+def test_a_refusal_in_tls13_is_not_taken_for_an_orderly_end() -> None:
+    """An alert that is all the server says behind the client's Finished: it may refuse the client's certificate."""
+    def told(*server_says: int, client: Tuple[int, ...] = (955, 281, 53)) -> str:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13, signal=False)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), *(sealed(DATA, n) for n in (27, 91, 900, 281, 53)))
+        talk.say(CLIENT, ccs(), *(sealed(DATA, n) for n in client))
+        return str(_verdict(talk.say(SERVER, *(sealed(DATA, n) for n in server_says)).fin(SERVER, CLIENT))["text"])
+
+    refused = told(19)
+    assert "a record as long as an alert, close_notify or a refusal of the handshake (packet" in refused
+    assert "Nothing wrong" not in refused and refused.endswith("the log of the server tells, or a key log.")
+    for other in (told(250, 19), told(19, client=(53, 40))):
+        assert "probably close_notify" in other and other.endswith("Nothing wrong was found.")
+
+
+def test_a_renegotiation_that_is_asked_for_too_late() -> None:
+    """The other end had left, or who asked had: nobody refuses anything."""
+    late = full().say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(ALERT, 26)).fin(SERVER).say(CLIENT, sealed(HANDSHAKE, 300))
+    assert "renegotiation-refused" not in late.fin(CLIENT).codes()
+    left = full().say(SERVER, sealed(HANDSHAKE, 28), sealed(ALERT, 26)).fin(SERVER).say(CLIENT, sealed(HANDSHAKE, 300)).fin(CLIENT)
+    assert "renegotiation-refused" not in left.codes()
+    alone = full().say(SERVER, sealed(HANDSHAKE, 28), sealed(ALERT, 26)).fin(SERVER).fin(CLIENT)
+    assert "renegotiation-refused" in alone.codes()
+
+
+def test_a_hello_without_the_signal_hides_no_closing_alert() -> None:
+    told = _verdict(full(hello(signal=False), server(signal=False)).say(SERVER, sealed(ALERT, 26)).fin(SERVER, CLIENT))
+    assert told["code"] == "renegotiation-info-missing" and "The server closed first: an encrypted alert" in told["text"]
+
+
+def test_a_client_refuses_the_version_behind_the_whole_flight() -> None:
+    older = server(0xC014, version=0x0302)
+    broken = full(hello((0xC014, 0x002F)), older, version=0x0302, finish=False)
+    said = Talk().say(CLIENT, hs(hello((0xC014,)))).say(SERVER, hs(older, chain(cert(*LEAF)), SKE, DONE, version=0x0302))
+    told = of(objects(said.say(CLIENT, alert(2, 70)).fin(0, 1).text()), "finding")
+    mismatch = next(f for f in told if f["code"] == "version-mismatch")
+    assert mismatch["by"] == "server" and "the server chooses TLS 1.1, and the client refuses that" in mismatch["text"]
+    assert not [f for f in told if "agree on" in f["text"]]
+    assert "version-mismatch" not in broken.say(CLIENT, alert(2, 70)).codes()  # it took the version before
+
+
+def test_offers_that_no_server_took() -> None:
+    psk = {**V13, 41: vector(2, vector(2, b"me") + bytes(4)) + vector(2, vector(1, bytes(32)))}
+    told = Talk().say(CLIENT, hs(hello((0x1301,), psk, signal=False))).say(SERVER, alert(2, 40)).findings()
+    assert "; 1 pre-shared key; " in next(f["text"] for f in told if f["code"] == "no-common-parameters")
+    newest = Talk().say(CLIENT, hs(hello((0x1301, 0x5600), V13, signal=False))).findings()
+    assert "the newest version" in next(f["text"] for f in newest if f["code"] == "fallback-scsv")
+
+
+def test_alerts_over_a_pre_shared_key() -> None:
+    def told(talk: Talk, side: int, description: int) -> Object:
+        return next(f for f in talk.say(side, alert(2, description)).findings() if f["code"] == "fatal-alert")
+
+    def older(suite: int) -> Talk:
+        talk = Talk().say(CLIENT, hs(hello((suite,)))).say(SERVER, hs(server(suite), DONE))
+        return talk.say(CLIENT, hs(message(16, vector(2, b"me"))), ccs(), sealed(HANDSHAKE, 40))
+
+    psk = {**V13, 41: vector(2, vector(2, b"me") + bytes(4)) + vector(2, vector(1, bytes(32)))}
+    newer = [Talk().say(CLIENT, hs(hello((0x1301,), e, signal=False))) for e in (psk, psk, V13)]
+    for wrong in (told(older(0x00A8), SERVER, 20), told(newer[0], SERVER, 47)):
+        assert "different keys for the identity" in wrong["text"] and wrong["by"] == "unknown"
+        assert wrong["next"].startswith("compare the pre-shared key")
+    for other in (told(older(0x009C), SERVER, 20), told(newer[1], SERVER, 80), told(newer[2], SERVER, 47)):
+        assert "identity" not in other["text"]

@@ -112,6 +112,12 @@ _MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
     121: ("it wants the ClientHello encrypted (ECH)", "client", "an old configuration record; a client without ECH; a proxy", ""),
 }  # fmt: skip
 
+# Where the ends authenticate each other by a pre-shared key: of the alerts that tell of a wrong one.
+_OTHER_KEY = (
+    "the two ends hold different keys for the identity that the client names; the server does not know that identity and goes on "
+    "as if the key were wrong (RFC 4279 section 2); a message was changed on the way",
+    "compare the pre-shared key and its identity, letter by letter, on both ends",
+)
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -131,10 +137,31 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         yield finding(story, "warning-alert", "note", "unknown", "proven",
                       f"the {side} warns: {name} ({step.description}): {meaning}", at=step.places)
     elif step.level == 2:
+        if _over_psk(story, step):
+            who, (causes, next_step) = _UNKNOWN, _OTHER_KEY
         other = SIDES[1 - step.side]
         by = side if who == _SENDER else other if who == _RECEIVER else who
         usual = f"; usual causes: {causes}" if causes else ""
+        closed = next((s for s in story.steps if s.kind == "FIN" and s.side != step.side), None) if step.description == 50 else None
+        if closed is not None:
+            usual = f"; the {other} had closed the connection before (FIN, packet {closed.packet}), and OpenSSL 3 says this of " \
+                    "an end in the midst of something"
+            next_step = f"look into the log of the {other}: why did it close"
         yield finding(story, "fatal-alert", "error", by, "proven",
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
                       "",
                       next_step or _GENERAL + try_client(story), step.places)
+
+
+def _over_psk(story: Story, step: Step) -> bool:
+    """Whether an alert may speak of a pre-shared key that the two ends do not have in common."""
+    course = story.courses[-1] if story.courses else None
+    if course is None or course.complete:
+        return False
+    if course.answer is None:
+        # The binder is verified before the ServerHello (RFC 8446 section 4.2.11); GnuTLS finds it an illegal parameter.
+        hello = course.hello.facts if course.hello is not None else None
+        external = hello is not None and any(not age for _, age in hello.identities or ())
+        return bool(step.side) and external and step.description in (20, 47, 51)
+    row = getattr(story.names("cipher_suites"), "rows", {}).get(course.suite, ())
+    return step.description in (20, 21, 51) and len(row) > 2 and "psk" in row[2]

@@ -125,8 +125,11 @@ def _offer(story: Story, step: Step) -> Iterator[Finding]:
                       "", "update the client", step.places)
     if FALLBACK in hello.suites:
         start = hello.ranges["suites"][0] + (3 if hello.ssl2 else 2) * hello.suites.index(FALLBACK)
+        highest = _highest(hello)
         yield finding(story, "fallback-scsv", "warning", "client", "proven",
-                      f"the client comes back with {_version(_highest(hello))} at most after an attempt with more has failed "
+                      "the client says that it comes back after an attempt that failed (TLS_FALLBACK_SCSV), though it offers "
+                      "TLS 1.3, the newest version" if highest >= 0x0304 else
+                      f"the client comes back with {_version(highest)} at most after an attempt with more has failed "
                       "(TLS_FALLBACK_SCSV)",
                       "a client that always sends it", "find the connection before this one that failed, and its reason",
                       story.where(step, start, start + 2))
@@ -144,7 +147,7 @@ def _answer(story: Story, course: Course, step: Step) -> Iterator[Finding]:
             who = "client" if _highest(hello) <= version else "server"
         better = f", though the client offered up to {_version(_highest(hello))}" if hello is not None and who == "server" else ""
         yield finding(story, "obsolete-version", "warning", who, "proven",
-                      f"the two ends agree on {_version(version)}, which is no longer safe{better}",
+                      f"the server chooses {_version(version)}, which is no longer safe{better}",
                       "", f"switch TLS 1.2 or 1.3 on; to test: {try_client(story, '-tls1_2')}",
                       story.where(step, *answer.ranges["version"]))
     why = _weak(story, answer.suites[0])
@@ -264,7 +267,10 @@ def _choice(story: Story, what: str, where: Places) -> Finding:
 
 def _refused(story: Story, course: Course, step: Step) -> Iterator[Finding]:
     hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
-    if hello is None or course.hello is None or course.last not in (course.hello, course.answer):
+    if hello is None or course.hello is None:
+        return
+    chosen = course.answer is not None and not step.side and step.description == 70 and course.client_key is None
+    if course.last not in (course.hello, course.answer) and not chosen:
         return
     if any(s.kind in ("FIN", "heartbeat", "data", "record") for s in story.steps):
         return  # not right behind the hello
@@ -316,6 +322,8 @@ def _offers(story: Story, hello: Hello) -> str:
         said.append(f"groups {_some(story, 'supported_groups', hello.groups)}")
     if hello.schemes is not None:
         said.append(f"signatures {_some(story, 'signature_schemes', hello.schemes)}")
+    if hello.identities:
+        said.append(plural(len(hello.identities), "pre-shared key"))
     said.append("no server name" if hello.server_name is None else "a server name")
     return "; ".join(said)
 

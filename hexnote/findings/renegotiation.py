@@ -145,10 +145,14 @@ def _inside(story: Story) -> Iterator[Finding]:
     if not told:
         return
     asked = told[0]
-    rest = story.steps[story.steps.index(asked) + 1 :]
-    if any(s.kind == "sealed" and s.type == 22 and s.side != asked.side for s in rest):
-        # It was taken up, and the trace or the connection ends in its midst.
-        reply = next((s for s in rest if s.kind == "sealed" and s.type == 21), None)
+    at = story.steps.index(asked)
+    if any(s.side != asked.side and (s.kind in ("FIN", "RST") or s.type == 21) for s in story.steps[:at]):
+        return  # the other end had left already: it refuses nothing
+    rest = story.steps[at + 1 :]
+    answer = next((i for i, s in enumerate(rest) if s.kind == "sealed" and s.type == 22 and s.side != asked.side), None)
+    if answer is not None:
+        # It was taken up, and the trace or the connection ends in its midst; or too late, when who asked had left.
+        reply = next((s for s in rest[answer:] if s.kind == "sealed" and s.type == 21), None)
         if reply is None:
             return
     reply = next((s for s in rest if s.type == 21 and s.kind in ("sealed", "alert") and s.side != asked.side), None)

@@ -62,11 +62,11 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     if not story.packets[1] or course.changed[0] is not None or course.client_key is not None or course.finished[0] is not None:
         return  # the server's direction is not in the trace
     behind = hello.offset + hello.size
-    reset = next((s for s in story.steps if s.kind == "RST" and s.side), None)
+    left = next((s for s in story.steps if s.kind in ("FIN", "RST") and s.side), None)
     closed = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
     again = any(f.code == "retransmission" for f in story.told)
-    if reset is not None:
-        how = "the server resets the connection instead"
+    if left is not None:
+        how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead"
         by, what = "server", "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
     elif story.acked[0] >= behind:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
@@ -96,7 +96,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     for step in story.steps:
         if course.version == 0x0304 and step.kind == "data" and course.finished[step.side] is None and step.last in (19, 11):
             hidden = ended = ended or step
-        if step.kind == "FIN" and ended is None:
+        if ended is None and (step.kind == "FIN" or step.kind == "alert" and not step.description):
             ended = step
         elif step.kind == "RST" or step.kind == "alert" and step.level == 2:
             if ended is None:
@@ -108,14 +108,21 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     if hidden is not None:
         how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, as long as an alert, and the connection ended"
     else:
-        how = f"the {SIDES[ended.side]} closed the connection" if ended is not None else \
+        how = f"the {SIDES[ended.side]} {'sent close_notify' if ended.kind == 'alert' else 'closed the connection'}" \
+            if ended is not None else \
             "hexnote let the connection go (eviction)" if story.evicted else "the trace ends"
-    by = "unknown" if ended is None else SIDES[ended.side] if ended.side == side else "unknown"
+    broken = last is not None and ended is not None and last.side == ended.side and _cut(last)  # in the midst of its own message
+    by = SIDES[ended.side] if ended is not None and (ended.side == side or broken) else "unknown"
     yield finding(story, "handshake-incomplete", "warning", by, "possible" if ended is None and story.evicted else "proven",
                   f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
                   f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else ())
+
+
+def _cut(step: Step) -> bool:
+    """Whether a message is not all there."""
+    return bool(step.missing) or step.facts is not None and not step.facts.complete
 
 
 def _name(step: Step) -> str:
@@ -125,8 +132,7 @@ def _name(step: Step) -> str:
         return "Finished"
     if step.kind == "sealed":
         return "encrypted handshake record"
-    part = "incomplete " if step.missing or step.facts is not None and not step.facts.complete else ""
-    return part + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
+    return ("incomplete " if _cut(step) else "") + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
 
 
 def awaited(course: Course) -> Tuple[str, int]:

@@ -39,6 +39,8 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "downgrade-sentinel": (47,),
     "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
     "no-common-parameters": (40, 71),
+    # An end without close_notify is no whole message for OpenSSL 3. Both are told beside an alert only where a FIN came first.
+    "client-hello-unanswered": (50,), "handshake-incomplete": (50,),
 }  # fmt: skip
 _EITHER = frozenset(("version-mismatch",))  # the end that must act may be the one that broke off
 _OF_CLIENT = frozenset((
@@ -52,6 +54,7 @@ _ITSELF = frozenset((
 # What says by itself who closed, or that it is not to be believed.
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
 _CLOSE = frozenset(("FIN", "RST"))
+_OR_REFUSAL = "close_notify or a refusal of the handshake"
 _NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # The packet that brought a step, its number among the story's steps (no two have the same), what it is in words, the step.
 _Event = Tuple[int, int, str, Step]
@@ -64,8 +67,10 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     outcome, sentence = _outcome(story)
     cause = _cause(told)
     if cause is None:
-        good = " Nothing wrong was found." if outcome in ("full", "resumed", "psk") else ""
-        return Verdict(f"{sentence}.{_closing(story)}{good}", outcome, "", "nobody")
+        closing = _closing(story)
+        good = "" if outcome not in ("full", "resumed", "psk") else " Nothing wrong was found." if _OR_REFUSAL not in closing else \
+            " Which of the two, the log of the server tells, or a key log."
+        return Verdict(f"{sentence}.{closing}{good}", outcome, "", "nobody")
     what = _short(cause)
     alert = fatal(story)
     if alert is not None and any(f.code == "fatal-alert" for f in told):
@@ -75,7 +80,7 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
         closing = ""
     else:
         # An encrypted alert may answer a renegotiation, and end nothing.
-        alerts = not any(f.code.startswith("renegotiation") for f in told)
+        alerts = not any(f.code in ("renegotiation", "renegotiation-refused") for f in told)
         closing = _closing(story, alerts) if cause.code not in _CLOSES else ""
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}{closing}"
@@ -195,10 +200,24 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
         elif kind == "sealed" and step.type == 21:
             events.append((_when(step), i, "an encrypted alert, by its place probably close_notify", step))
         elif kind == "data" and course.version == 0x0304 and step.last in (19, 11):
-            events.append((_when(step), i, "a record as long as an alert, probably close_notify", step))
+            what = _OR_REFUSAL if _first_answer(story, course, i) else "probably close_notify"
+            events.append((_when(step), i, f"a record as long as an alert, {what}", step))
         if True not in missed:
             break
     return events
+
+
+def _first_answer(story: Story, course: Course, i: int) -> bool:
+    """Whether step `i`, as long as an alert of TLS 1.3, is all that the server says behind the client's Finished: so it refuses
+    a client certificate, or that there is none (RFC 8446 section 4.4.2.4). Who takes a session sends tickets, or data, first."""
+    step = story.steps[i]
+    if not step.side or step.count > 1:
+        return False
+    before = next((s for s in reversed(story.steps[:i]) if s.kind == "data"), None)
+    protection = story.lengths.protection(course.suite, 0x0304) if story.lengths is not None else None
+    return before is not None and not before.side and protection is not None and \
+        before.last == protection.finished + protection.mac + 1 and \
+        not any(s.kind == "data" and not s.side for s in story.steps[: story.steps.index(before)] if s is not course.early)
 
 
 def _stops(story: Story) -> str:
@@ -227,6 +246,8 @@ def _outcome(story: Story) -> Tuple[str, str]:
     if not courses:
         if any(step.kind in ("sealed", "data") for step in story.steps):
             return "midstream", f"Encrypted records alone: the handshake is not in the trace{torn}"
+        if any(step.kind == "alert" for step in story.steps):
+            return "incomplete", "Alerts alone: no message of a handshake was found"
         if any(step.kind == "other" for step in story.steps):
             return "not-tls", "No TLS was found in this connection"
         if any(story.seen):
