@@ -22,7 +22,7 @@ __all__ = ["KeyLog", "Keys"]
 
 CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, END_OF_EARLY_DATA = 1, 2, 4, 5
 CLIENT_KEY_EXCHANGE, FINISHED, KEY_UPDATE = 16, 20, 24
-SESSION_TICKET = 35
+TRUNCATED_HMAC, SESSION_TICKET, EARLY_DATA = 4, 35, 42
 EARLY, HANDSHAKE, APPLICATION = 0, 1, 2
 
 # Records that may have been lost in one gap; bytes of handshake kept.
@@ -88,6 +88,8 @@ class Keys:
         self._version: Optional[int] = None
         self._code: Optional[int] = None  # the negotiated suite
         self._behind = False  # encrypt_then_mac is agreed
+        self._truncated = False  # truncated_hmac is agreed
+        self._early = False  # the client offers early data
         self._extended = False  # extended_master_secret is agreed
         self._compression = 0
         self._transcript: List[bytes] = []
@@ -134,7 +136,8 @@ class Keys:
             self._session_id = bytes(buf[39:at])
             size = buf[at] << 8 | buf[at + 1]
             self._offered = [buf[i] << 8 | buf[i + 1] for i in range(at + 2, min(at + 2 + size, len(buf) - 1), 2)]
-            self._ticket = _extension(buf, at + 2 + size, SESSION_TICKET)
+            self._ticket = _extension(buf, at + 2 + size, SESSION_TICKET) or b""
+            self._early = _extension(buf, at + 2 + size, EARLY_DATA) is not None
         except IndexError:
             return
         self._premaster = None
@@ -169,12 +172,13 @@ class Keys:
             self._compression = buf[at + 2]
         except IndexError:
             return
-        self._behind = self._extended = False
+        self._behind = self._extended = self._truncated = False
         at += 5
         while at + 4 <= len(buf):
             kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
             if kind == 43 and size == 2 and at + 6 <= len(buf):
                 version = buf[at + 4] << 8 | buf[at + 5]
+            self._truncated = self._truncated or kind == TRUNCATED_HMAC
             self._behind = self._behind or kind == 22
             self._extended = self._extended or kind == 23
             at += 4 + size
@@ -207,7 +211,7 @@ class Keys:
             return
         way.compression, way.inflater = self._compression, zlib.decompressobj() if self._compression == 1 else None
         try:
-            way.opener = opener12(suite, self._version, self._behind, master, self._client, self._server, side)
+            way.opener = opener12(suite, self._version, self._behind, self._truncated, master, self._client, self._server, side)
         except Unsupported as error:
             way.why = str(error)
 
@@ -334,7 +338,7 @@ class Keys:
         way.guessed += 1
         for client, master in self._log.masters(_GUESSES):
             try:
-                opener = opener12(suite, self._version, self._behind, master, client, self._server, way.side)
+                opener = opener12(suite, self._version, self._behind, self._truncated, master, client, self._server, way.side)
             except Unsupported as error:
                 way.why = str(error)
                 return None
@@ -437,6 +441,9 @@ class Keys:
                 continue
             for suite in self._suites(len(found), stage):
                 yield Trial(stage, suite, found, client, None, 0, max(way.slack, _BEGUN if guess else 0), guess)
+        if self._early and way.stage == EARLY and not way.side and self._log.traffic(EARLY, 0, client) is None:
+            # A server that refuses early data has no secret for them, nor has its log.
+            missing.append(self._absent(LABELS[EARLY][0]))
 
     def _suites(self, size: int, stage: int) -> Iterator[Suite]:
         """Suites of TLS 1.3 that a secret of `size` bytes may belong to: the negotiated one, or those offered.
@@ -451,15 +458,15 @@ class Keys:
                 yield suite
 
 
-def _extension(buf: bytes, at: int, wanted: int) -> bytes:
-    """The body of an extension of a ClientHello whose compression methods begin at `at`; b"" where it has none."""
+def _extension(buf: bytes, at: int, wanted: int) -> Optional[bytes]:
+    """The body of an extension of a ClientHello whose compression methods begin at `at`; None where it has none."""
     at += 3 + buf[at]
     while at + 4 <= len(buf):
         kind, size = buf[at] << 8 | buf[at + 1], buf[at + 2] << 8 | buf[at + 3]
         if kind == wanted:
             return bytes(buf[at + 4 : at + 4 + size])
         at += 4 + size
-    return b""
+    return None
 
 
 def suites(rows: Mapping[int, Sequence[str]]) -> Callable[[int], Optional[Suite]]:

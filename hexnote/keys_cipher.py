@@ -35,6 +35,8 @@ def _old(name: str) -> Any:
 
 # How far behind the last known place in a key stream records are looked for.
 _FAR = 1 << 20
+# RFC 6066 section 7: bytes of a truncated MAC.
+_TRUNCATED = 10
 
 
 class Suite(NamedTuple):
@@ -228,19 +230,19 @@ class Aead12(Opener):
 
 
 class Mac:
-    """The MAC of a record (RFC 5246 section 6.2.3.1, RFC 6101 section 5.2.3.1)."""
+    """The MAC of a record (RFC 5246 section 6.2.3.1, RFC 6101 section 5.2.3.1), whole or truncated (RFC 6066 section 7)."""
 
-    def __init__(self, version: int, name: str, key: bytes) -> None:
+    def __init__(self, version: int, name: str, key: bytes, truncated: bool = False) -> None:
         self._hash = HASHES[name]
         self._key = key
         self._ssl3 = version == 0x0300
-        self.size = digest_size(name)
+        self.size = min(digest_size(name), _TRUNCATED) if truncated and not self._ssl3 else digest_size(name)
 
     def of(self, sequence: int, head: bytes, data: bytes) -> bytes:
         """`head`: the record's header; its length is replaced by that of `data`."""
         size = len(data).to_bytes(2, "big")
         if not self._ssl3:
-            return hmac.new(self._key, sequence.to_bytes(8, "big") + head[:3] + size + data, self._hash).digest()
+            return hmac.new(self._key, sequence.to_bytes(8, "big") + head[:3] + size + data, self._hash).digest()[: self.size]
         pad = 48 if self._hash == "md5" else 40
         inner = hashlib.new(self._hash, self._key + b"\x36" * pad + sequence.to_bytes(8, "big") + head[:1] + size + data)
         return hashlib.new(self._hash, self._key + b"\x5c" * pad + inner.digest()).digest()
@@ -373,10 +375,10 @@ def _family(cipher: str) -> str:
 
 
 def opener12(
-    suite: Suite, version: int, behind: bool, master: bytes, client: bytes, server: bytes, side: int,
+    suite: Suite, version: int, behind: bool, truncated: bool, master: bytes, client: bytes, server: bytes, side: int,
 ) -> Opener:
-    """The opener of what `side` sends up to TLS 1.2; `client`, `server`: their randoms; `behind`: encrypt_then_mac
-    was agreed. Raises Unsupported."""
+    """The opener of what `side` sends up to TLS 1.2; `client`, `server`: their randoms; `behind`, `truncated`:
+    encrypt_then_mac, truncated_hmac were agreed. Raises Unsupported."""
     hash_name = suite.hash or "SHA256"
     if not digest_size(hash_name):
         raise Unsupported(f"this Python has no {hash_name}")
@@ -393,7 +395,7 @@ def opener12(
     if suite.cipher in ("NULL", "RC4_128"):
         width = 16 if suite.cipher == "RC4_128" else 0
         secret, key, _ = write_keys(version, hash_name, master, client, server, side, (size, width, 0))
-        return Stream(Mac(version, suite.mac, secret), key if width else None)
+        return Stream(Mac(version, suite.mac, secret, truncated), key if width else None)
     found = _BLOCKS.get(suite.cipher)
     if found is None:
         raise Unsupported(f"the library cannot open {suite.cipher}")
@@ -406,4 +408,4 @@ def opener12(
         Cipher(made, modes.CBC(bytes(block))).decryptor()
     except (UnsupportedAlgorithm, TypeError):
         raise Unsupported(f"the library cannot open {suite.cipher}") from None
-    return Cbc(version, Mac(version, suite.mac, secret), made, iv, behind)
+    return Cbc(version, Mac(version, suite.mac, secret, truncated), made, iv, behind)

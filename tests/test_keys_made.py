@@ -228,3 +228,55 @@ def test_tries_are_bounded(tmp_path: object) -> None:
     made.send(CLIENT, client.seal(DATA, b"the end"))
     found = objects(made.text(), made.keylog)
     assert misfits(found)
+
+
+def test_early_data_that_the_server_refused(tmp_path: object) -> None:
+    """A server's log has no secret for them: that is said, not that one is wrong."""
+    made = Made(str(tmp_path))
+    with open(made.keylog, "w", encoding="ascii") as file:
+        file.writelines(f"{name} {RANDOM.hex()} {secret.hex()}\n" for name, secret in made.secrets.items() if "EARLY" not in name)
+    made.wire = Wire()
+    made.wire.open()
+    made.send(CLIENT, record(HANDSHAKE, hello(1, 0x1301, extension(43, b"\2\3\4") + extension(42, b""))),
+              made.writer("CLIENT_EARLY_TRAFFIC_SECRET").seal(DATA, b"early"))
+    made.send(SERVER, record(HANDSHAKE, hello(2, 0x1301, extension(43, b"\3\4"))))
+    made.finish()
+    said = misfits(objects(made.text(), made.keylog))
+    assert len(said) == 1 and "it has no CLIENT_EARLY_TRAFFIC_SECRET for the client random" in said[0]
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["inside", "behind"])
+def test_truncated_macs(behind: bool) -> None:
+    """RFC 6066 section 7: the key of the whole HMAC, ten bytes of its output. Records as of AES-128-CBC with SHA-256, TLS 1.2."""
+    import hmac
+
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    from hexnote.keys_cipher import Suite, opener12
+    from hexnote.keys_schedule import write_keys
+
+    suite, master, first, second = Suite("AES_128_CBC", "SHA256", ""), bytes(48), bytes(32), bytes(range(32))
+    secret, key, _ = write_keys(0x0303, "SHA256", master, first, second, CLIENT, (32, 16, 16))
+
+    def mac(data: bytes) -> bytes:
+        return hmac.new(secret, bytes(8) + b"\x17\3\3" + len(data).to_bytes(2, "big") + data, "sha256").digest()[:10]
+
+    content, vector_ = b"in ten bytes", bytes(range(16))
+    plain = content + (b"" if behind else mac(content))
+    plain += bytes((15 - len(plain) % 16,)) * (16 - len(plain) % 16)
+    made = Cipher(algorithms.AES(key), modes.CBC(vector_)).encryptor()
+    body = vector_ + made.update(plain) + made.finalize()
+    body += mac(body) if behind else b""
+    head = b"\x17\3\3" + len(body).to_bytes(2, "big")
+    opened = opener12(suite, 0x0303, behind, True, master, first, second, CLIENT).open(0, head, body)
+    assert opened is not None and opened.data[: opened.content] == content
+    assert opener12(suite, 0x0303, behind, False, master, first, second, CLIENT).open(0, head, body) is None
+
+
+def test_a_server_hello_says_whether_macs_are_truncated() -> None:
+    from hexnote.keys import KeyLog, Keys
+
+    for kind, truncated in ((4, True), (22, False)):
+        keys = Keys(KeyLog(os.devnull), lambda code: None)
+        keys.learn(SERVER, 2, hello(2, 0x002F, extension(kind, b"")), False)
+        assert keys._truncated is truncated
