@@ -163,6 +163,7 @@ class Dialogue:
         if row.kind in ("hint", "plain") or told.name != row.name:
             return
         told.kind, told.asked = row.kind, heard.asked
+        told.waits = place[1:] if not done and row.steps[heard.step][0] and not place[0] else None
         if done:
             told.granted = place if place[0] != heard.asked[0] else None
             self._ready = (place[0], place[2])

@@ -356,6 +356,7 @@ class Preface:
     kind = ""  # "starttls", "proxy", "tds": words that ask for TLS were heard; "plain": a protocol that TLS never follows; else ""
     asked: Optional[Tuple[int, int, int]] = None  # (side, start, end): those words
     granted: Optional[Tuple[int, int, int]] = None  # the other end's answer, where one is wanted and was yes
+    waits: Optional[Tuple[int, int]] = None  # the client's last words of those that ask (start, end), as long as no yes has come
 
     def __init__(self) -> None:
         self.start: List[Optional[int]] = [None, None]  # where TLS begins, by side; None: nowhere yet

@@ -767,3 +767,32 @@ def test_alerts_over_a_pre_shared_key() -> None:
         assert wrong["next"].startswith("compare the pre-shared key")
     for other in (told(older(0x009C), SERVER, 20), told(newer[1], SERVER, 80), told(newer[2], SERVER, 47)):
         assert "identity" not in other["text"]
+
+
+def test_tls_that_is_refused_in_clear() -> None:
+    """The answer to STARTTLS and its kin, where it is no yes; the client may begin all the same."""
+    mail = ((SERVER, b"220 mx ESMTP\r\n"), (CLIENT, b"EHLO a\r\n"), (SERVER, b"250-mx\r\n250 STARTTLS\r\n"),
+            (CLIENT, b"STARTTLS\r\n"))
+
+    def told(*script: Tuple[int, bytes]) -> List[Object]:
+        talk = Talk(ports=(50000, 2525))
+        for side, data in script:
+            talk.say(side, data)
+        return objects(talk.fin(SERVER, CLIENT).text())
+
+    no = (SERVER, b"454 4.7.0 TLS not available\r\n")
+    for more in ((), ((CLIENT, hs(hello())),)):
+        found = told(*mail, no, *more)
+        verdict = of(found, "verdict")[0]
+        assert (verdict["code"], verdict["by"]) == ("tls-refused", "server")
+        assert 'does not grant it: "454 4.7.0 TLS not available.."' in verdict["text"]
+        assert verdict["text"].endswith("-starttls smtp") and "starttls" not in {f["code"] for f in of(found, "finding")}
+    for by, words in (("server", (bytes.fromhex("0000000804d2162f"), b"N")), ("middlebox", (b"\5\1\2", b"\5\xff")),
+                      ("middlebox", (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 407 No\r\n\r\n"))):
+        refused = next(f for f in of(told((CLIENT, words[0]), (SERVER, words[1])), "finding") if f["code"] == "tls-refused")
+        assert (refused["by"], refused["sure"]) == (by, "proven")
+    letter = (CLIENT, b"STARTTLS\r\nis a word of mine.\r\n.\r\n")
+    said = told(*mail[:3], letter, (SERVER, b"250 ok\r\n"))
+    assert next(f for f in of(said, "finding") if f["code"] == "tls-refused")["sure"] == "likely"
+    for good in (told(*mail, (SERVER, b"220 go\r\n"), (CLIENT, hs(hello()))), told(*mail), told(*mail[:3], no)):
+        assert "tls-refused" not in {f["code"] for f in of(good, "finding")}

@@ -19,6 +19,16 @@ proxy-preface (note)
     source: RFC 9110 section 9.3.6, haproxy PROXY protocol
     sample: tests/test_findings.py
 
+tls-refused (warning)
+    meaning: The client asks for TLS in a dialogue in clear, or a proxy for a way to a TLS server, and the answer is no.
+    known by: The words that ask, and an answer that is none of those which say yes. Where TLS begins all the same, and is
+        answered, nothing is said.
+    causes: TLS that is not switched on at the server, or has no certificate there; a proxy that wants a password first, or
+        forbids the target; a machine on the way that takes STARTTLS out.
+    try: The server's answer says more, and its log. A client that goes on in clear shows its password.
+    source: RFC 3207 section 4, RFC 9110 section 9.3.6
+    sample: tests/test_findings.py
+
 plaintext-to-tls (error)
     meaning: The client speaks another protocol to a server that expects TLS.
     known by: Bytes of the client that are no TLS, and a TLS alert in answer: proven. The words of a known protocol, a
@@ -52,14 +62,50 @@ def end(story: Story) -> Iterator[Finding]:
     """By the bytes outside of TLS."""
     preface: Optional[Preface] = story.preface
     others: List[List[Step]] = [story.of("other", 0), story.of("other", 1)]
+    refused = _refused(story, preface, others)
+    if refused is not None:
+        yield refused
     if not story.courses:
         yield from _to_tls(story, preface, others)
         return
     course = story.courses[0]
-    if preface is not None and course.hello is not None:
+    if refused is None and preface is not None and course.hello is not None:
         yield from _before(story, preface, course.hello, others)
     if course.hello is not None and course.answer is None and course.retry is None:
         yield from _to_plain(story, preface, course.hello, others[1])
+
+
+def _refused(story: Story, preface: Optional[Preface], others: List[List[Step]]) -> Optional[Finding]:
+    """The answer to words that ask for TLS, where it does not grant it."""
+    if preface is None or preface.waits is None or any(story.gaps) or any(story.snapped):
+        return None
+    if story.courses and (story.courses[0].answer is not None or story.courses[0].retry is not None):
+        return None
+    start, stop = preface.waits
+    asks = next((s for s in others[0] if s.offset <= start < s.offset + s.size), None)
+    reply = next((s for s in others[1] if asks is not None and story.steps.index(s) > story.steps.index(asks)), None)
+    if asks is None or reply is None:
+        return None
+    # Words in the midst of what is sent at once may be another's: a letter's, a page's.
+    sure = "proven" if preface.kind == "proxy" or asks.offset + asks.size - stop <= 2 else "likely"
+    wanted = "a way to the server" if preface.kind == "proxy" else "TLS"
+    return finding(story, "tls-refused", "warning", "middlebox" if preface.kind == "proxy" else "server", sure,
+                   f"the client asks for {wanted} ({preface.title}), and the answer does not grant it: \"{_shown(reply, 48)}\"",
+                   "a later answer that grants it",
+                   "look into the server's log, or ask again: "
+                   f"{try_client(story, _option(preface)) if preface.kind != 'proxy' else 'curl -v -x PROXY https://HOST/'}",
+                   asks.places + reply.places)
+
+
+def _shown(step: Step, most: int) -> str:
+    """The first bytes of a step, as far as they are printable."""
+    return "".join(chr(c) if 32 <= c < 127 and c not in (34, 92) else "." for c in step.data[:most])
+
+
+def _option(preface: Optional[Preface]) -> str:
+    """What openssl s_client is told to begin with, where it knows the dialogue."""
+    known = preface is not None and preface.name in _STARTTLS
+    return f"-starttls {preface.name.replace('postgresql', 'postgres')}" if preface is not None and known else ""
 
 
 def _before(story: Story, preface: Preface, hello: Step, others: List[List[Step]]) -> Iterator[Finding]:
@@ -110,14 +156,11 @@ def _to_plain(story: Story, preface: Optional[Preface], hello: Step, others: Lis
         return  # the server's part of the dialogue before TLS
     data = bytes(first.data[:48])
     readable = sum(32 <= c < 127 or c in (9, 10, 13) for c in data) >= len(data) - len(data) // 8
-    shown = "".join(chr(c) if 32 <= c < 127 and c not in (34, 92) else "." for c in data[:32])
     known = preface.title if preface is not None and preface.title else ""
-    option = ""
-    if preface is not None and preface.name in _STARTTLS:
-        option = f"-starttls {preface.name.replace('postgresql', 'postgres')}"
+    option = _option(preface)
     yield finding(story, "tls-to-plaintext", "error", "client", "proven" if readable or known else "likely",
                   f"the ClientHello is answered in another protocol{f' ({known})' if known else ''}, by "
-                  f"{plural(first.size, 'byte')}: \"{shown}\"",
+                  f"{plural(first.size, 'byte')}: \"{_shown(first, 32)}\"",
                   "damage in the server's first bytes",
                   f"the service's TLS port, or STARTTLS: {try_client(story, option)}" if option or not known
                   else f"the service's TLS port; {known} is spoken here in clear", hello.places + first.places)

@@ -18,15 +18,15 @@ from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step,
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
-    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "client-hello-unanswered", "version-mismatch",
-    "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
+    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "client-hello-unanswered",
+    "version-mismatch", "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
     "client-certificate-empty", "client-no-certificate-alert", "certificate-expired", "certificate-not-yet-valid", "name-mismatch",
     "chain-incomplete", "unoffered-choice", "downgrade-sentinel", "heartbleed", "malformed", "oversize-record",
     "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake", "renegotiation-refused", "handshake-incomplete",
 )  # fmt: skip
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
-_CAUSES = frozenset(("fallback-scsv", "client-certificate-empty", "client-no-certificate-alert", "injected-reset"))
+_CAUSES = frozenset(("tls-refused", "fallback-scsv", "client-certificate-empty", "client-no-certificate-alert", "injected-reset"))
 # Which alerts a finding explains, the best explanation first.
 _CHAIN = (40, 42, 46, 48)
 _FITS: Dict[str, Tuple[int, ...]] = {
@@ -49,7 +49,8 @@ _OF_CLIENT = frozenset((
 ))  # fmt: skip
 # What tells the end by itself, its alert included.
 _ITSELF = frozenset((
-    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "heartbleed", "injected-reset", "reset-mid-handshake",
+    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "heartbleed", "injected-reset",
+    "reset-mid-handshake",
 ))  # fmt: skip
 # What says by itself who closed, or that it is not to be believed.
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
