@@ -1,4 +1,5 @@
-"""What travels in UDP and is kin to TLS: recognised and named, not read (DTLS: RFC 9147, QUIC: RFC 9000)."""
+"""What IP carries instead of TCP, where TLS or its kin may be in it: recognised and named, not read (DTLS: RFC 9147, QUIC:
+RFC 9000; tunnels: IP in IP, RFC 2003 and RFC 4213, GRE, RFC 2784, VXLAN, RFC 7348)."""
 
 from __future__ import annotations
 
@@ -11,12 +12,44 @@ _QUIC = {0x00000001: "QUIC version 1", 0x6B3343CF: "QUIC version 2"}
 _LONG = ("Initial", "0-RTT", "Handshake", "Retry")
 _FIXED = 0xC0
 _LONGEST_ID = 20
+_UDP, _GRE = 17, 47
+_INSIDE = "{} inside {}, a tunnel: named, not read{}"
 
 
-def describe(data: bytes, offset: int) -> str:
-    """What the UDP datagram whose header begins at `offset` carries, in a sentence; "" where it is none of the two."""
-    body = data[offset + 8 :]
-    return _dtls(body) or _quic(body)
+def describe(data: bytes, ip: int, offset: int, protocol: int) -> str:
+    """What an IP packet carries that is no TCP, in a sentence; "" where it is nothing known. `ip`: dump offset of the IP
+    header; `offset`: that behind it, and behind extension headers; `protocol`: what IP says follows."""
+    if protocol == _UDP:
+        body = data[offset + 8 :]
+        return _dtls(body) or _quic(body) or _vxlan(data, offset)
+    return _tunnel(data, ip, offset, protocol)
+
+
+def _tunnel(data: bytes, ip: int, offset: int, protocol: int) -> str:
+    """IP in IP, or in GRE: the fields behind the first four bytes of GRE are there by its flags (RFC 2890 section 2)."""
+    what = "IP"
+    if protocol == _GRE:
+        if len(data) < offset + 4 or data[offset] & 0x4F or data[offset + 1]:
+            return ""
+        kind = data[offset + 2] << 8 | data[offset + 3]
+        flags = data[offset]
+        offset += 4 + 4 * (flags >> 7 & 1) + 4 * (flags >> 5 & 1) + 4 * (flags >> 4 & 1)
+        protocol, what = {0x0800: 4, 0x86DD: 41}.get(kind, 0), "GRE"
+        if kind == 0x6558:
+            return _INSIDE.format("an Ethernet frame", what, "")
+    version = {4: 4, 41: 6}.get(protocol, 0)
+    if not version or len(data) <= offset or data[offset] >> 4 != version:
+        return ""
+    # The EtherType before the outer header, which stays, has to be right for what then stands behind it.
+    command = f"; of an Ethernet capture, editcap -C 14:{offset - ip} takes the outer headers away" \
+        if data[ip] >> 4 == version else ""
+    return _INSIDE.format(f"an IPv{version} packet", what, command)
+
+
+def _vxlan(data: bytes, offset: int) -> str:
+    """VXLAN's flags, with the one that says that a network's number is there (RFC 7348 section 5), to its port."""
+    there = len(data) >= offset + 16 and data[offset + 2] << 8 | data[offset + 3] == 4789 and data[offset + 8] == 8
+    return _INSIDE.format("an Ethernet frame", "VXLAN", "") if there else ""
 
 
 def _dtls(body: bytes) -> str:

@@ -24,7 +24,7 @@ _LIKELY = frozenset((1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 58, 88, 89, 103, 112, 1
 # IPv6 extension headers (RFC 8200 section 4) that lie before TCP; 51 is AH (RFC 4302).
 _HOP, _ROUTING, _FRAGMENT, _AUTH, _DESTINATION = 0, 43, 44, 51, 60
 _EXTENSIONS = frozenset((_HOP, _ROUTING, _FRAGMENT, _AUTH, _DESTINATION, 135, 139, 140))
-_LIKELY6 = _EXTENSIONS | frozenset((6, 17, 50, 58, 59))
+_LIKELY6 = _EXTENSIONS | frozenset((4, 6, 17, 50, 58, 59))
 
 _TAGS = (0x8100, 0x88A8, 0x9100)  # 802.1Q, 802.1ad and its forerunner
 _ETHER = {0x0800: 4, 0x86DD: 6}

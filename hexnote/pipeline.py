@@ -54,7 +54,7 @@ from hexnote.words import Words, describe_act
 _LONG = PLAINTEXT + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
-_UDP = 17
+_TOLD = frozenset((4, 17, 41, 47))  # of IP: what may hold TLS, or its kin, beside TCP
 # Headers are looked for in this many bytes.
 _HEADERS = 256
 
@@ -340,10 +340,10 @@ class Trace(Usual):
         elif data and block.offset == 0 and packet.protocol is not None:
             self.flow = None
             said = ""
-            if packet.protocol == _UDP and packet.link is not None and packet.ip is not None and not packet.note:
+            if packet.protocol in _TOLD and packet.link is not None and packet.ip is not None and not packet.note:
                 from hexnote.datagrams import describe
 
-                said = describe(data, packet.link + packet.ip)
+                said = describe(data, packet.link, packet.link + packet.ip, packet.protocol)
             self._tell(block, packet, None, [], said)
         else:
             placed = self.headless.place(block, packet)

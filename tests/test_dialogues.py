@@ -162,6 +162,32 @@ def test_kin_of_tls_in_udp(body: bytes, said: str) -> None:
     assert not of(objects(rows), "record")
 
 
+def carried(protocol: int, body: bytes) -> bytes:
+    """An IPv4 packet with anything."""
+    head = b"\x45\0" + (20 + len(body)).to_bytes(2, "big") + bytes(4) + bytes((64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2))
+    return head + body
+
+
+INNER4, INNER6 = b"\x45" + bytes(39), b"\x60" + bytes(59)
+
+
+@pytest.mark.parametrize("packet, said", [
+    (carried(4, INNER4), "an IPv4 packet inside IP, a tunnel: named, not read; of an Ethernet capture, editcap -C 14:20 takes"),
+    (b"\x60\0\0\0\0\x28\4\x40" + (b"\x20\1\x0d\xb8" + bytes(12)) * 2 + INNER4, "an IPv4 packet inside IP, a tunnel: named"),
+    (carried(41, INNER6), "an IPv6 packet inside IP, a tunnel: named, not read"),
+    (carried(47, bytes.fromhex("00000800") + INNER4), "an IPv4 packet inside GRE, a tunnel: named, not read; of an Ethernet "
+                                                      "capture, editcap -C 14:24"),
+    (carried(47, bytes.fromhex("300008000000002a00000001") + INNER4), "editcap -C 14:32"),
+    (carried(47, bytes.fromhex("00006558") + bytes(14) + INNER4), "an Ethernet frame inside GRE, a tunnel: named, not read"),
+    (udp(bytes.fromhex("0800000000002a00") + bytes(12) + b"\x08\0" + INNER4, 4789), "an Ethernet frame inside VXLAN, a tunnel"),
+    (carried(4, bytes(40)), ""), (carried(47, b"\0\1\x88\x0b" + INNER4), ""),
+    (udp(bytes.fromhex("0800000000002a00") + INNER4, 4790), ""), (carried(89, INNER4), ""),
+])  # fmt: skip
+def test_tunnels_are_named(packet: bytes, said: str) -> None:
+    text = " ".join(annotate(dump([packet], summaries=False)).decode().replace(";|", " ").split())
+    assert (said in text) if said else "tunnel" not in text
+
+
 @pytest.mark.parametrize("protocol", ["proxy_v1", "proxy_v2", "mysql"])
 def test_hello_in_the_same_segment(protocol: str) -> None:
     said = dict(DIALOGUES)[protocol]
