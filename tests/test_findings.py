@@ -796,3 +796,32 @@ def test_tls_that_is_refused_in_clear() -> None:
     assert next(f for f in of(said, "finding") if f["code"] == "tls-refused")["sure"] == "likely"
     for good in (told(*mail, (SERVER, b"220 go\r\n"), (CLIENT, hs(hello()))), told(*mail), told(*mail[:3], no)):
         assert "tls-refused" not in {f["code"] for f in of(good, "finding")}
+
+
+def test_alerts_without_a_meaning_of_their_own() -> None:
+    for number, said in ((99, "0x63 (99): its description is not a registered one"), (52, "too_many_cids_requested (52): what it")):
+        found = Talk().say(CLIENT, hs(hello())).say(SERVER, alert(2, number)).findings()
+        assert said in next(f["text"] for f in found if f["code"] == "fatal-alert")
+
+
+def test_a_small_diffie_hellman_group() -> None:
+    def told(bits: int, *then: bytes) -> List[Object]:
+        prime = (1 << bits - 1 | 1).to_bytes(bits // 8, "big")
+        params = vector(2, prime) + vector(2, b"\2") + vector(2, bytes(bits // 8))
+        exchange = message(12, params + numbers(0x0804) + vector(2, bytes(256)))
+        talk = Talk().say(CLIENT, hs(hello((0x009E,))))
+        talk.segments(SERVER, hs(server(0x009E), chain(cert(*LEAF), cert("Inner CA", "Root CA")), exchange, DONE))
+        return objects((talk.say(CLIENT, *then) if then else talk).text())
+
+    weak = next(f for f in of(told(1024), "finding") if f["code"] == "weak-key-exchange")
+    assert "has 1024 bits" in weak["text"] and weak["by"] == "server" and weak["at"]
+    assert "weak-key-exchange" not in {f["code"] for f in of(told(2048), "finding")}
+    verdict = of(told(1024, alert(2, 71)), "verdict")[0]
+    assert verdict["code"] == "weak-key-exchange" and "most likely because the server's Diffie-Hellman prime" in verdict["text"]
+
+
+def test_a_client_that_resets_did_perhaps_not_wait() -> None:
+    gone = Talk().say(CLIENT, hs(hello()))
+    gone.wire.ack(SERVER)
+    told = next(f for f in gone.rst(CLIENT).findings() if f["code"] == "client-hello-unanswered")
+    assert told["by"] == "unknown" and "until the client resets the connection (packet" in told["text"]

@@ -132,7 +132,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     if step.description < 0:
         return
     name = title(story, "alert_descriptions", step.description, 2)
-    meaning, who, causes, next_step = _MEANINGS.get(step.description, ("its description is not a registered one", _UNKNOWN, "", ""))
+    unknown = "its description is not a registered one" if name[:2] == "0x" else "what it means here, its name alone tells"
+    meaning, who, causes, next_step = _MEANINGS.get(step.description, (unknown, _UNKNOWN, "", ""))
     if step.level == 1:
         yield finding(story, "warning-alert", "note", "unknown", "proven",
                       f"the {side} warns: {name} ({step.description}): {meaning}", at=step.places)

@@ -25,9 +25,17 @@ obsolete-cipher (warning)
     source: RFC 7465, RFC 8429, RFC 9325 section 4.1
     sample: ssl3
 
+weak-key-exchange (warning)
+    meaning: The server's Diffie-Hellman group is smaller than clients accept today: who can break it reads everything.
+    known by: A ServerKeyExchange whose prime has fewer than 2048 bits.
+    causes: Parameters that were made years ago, or never: the library's old default.
+    try: Take ECDHE alone, or a group of RFC 7919; openssl dhparam -out dh.pem 2048 makes new parameters.
+    source: RFC 9325 section 4.1, RFC 7919, weakdh.org (Logjam)
+    sample: tests/test_findings.py
+
 version-mismatch (error)
     meaning: The two ends have no version in common.
-    known by: Alert protocol_version right behind the ClientHello, or the client's right behind the ServerHello.
+    known by: Alert protocol_version right behind the ClientHello, or the client's behind the ServerHello, before its own flight.
     causes: One end is too old; one end has old versions switched off.
     try: openssl s_client -tls1_2, -tls1_3 and so on, one after the other, against the server.
     source: RFC 5246 appendix E.1, RFC 8446 section 4.2.1
@@ -85,6 +93,7 @@ from hexnote.hints import Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
 
 FALLBACK = 0x5600
+_PRIME = 2048  # bits of a Diffie-Hellman prime that RFC 9325 section 4.1 asks for
 _SENTINEL = b"DOWNGRD"
 _REQUESTED = frozenset((0xFF01, 44))  # extensions that a server may send unasked: by the SCSV, and a cookie
 
@@ -251,6 +260,11 @@ def _unoffered(story: Story, course: Course, step: Step, answer: Hello) -> Itera
 def _group(story: Story, course: Course, step: Step) -> Iterator[Finding]:
     hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
     group = step.facts.group if step.facts is not None else None
+    if step.facts is not None and 0 < step.facts.prime < _PRIME:
+        yield finding(story, "weak-key-exchange", "warning", "server", "proven",
+                      f"the server's Diffie-Hellman prime has {step.facts.prime} bits, fewer than {_PRIME}",
+                      "", "take ECDHE, or a group of RFC 7919; to test: "
+                          f"{try_client(story, '-cipher DHE')}", story.where(step, *step.facts.range))
     if hello is not None and hello.complete and group is not None and hello.groups is not None and group not in hello.groups:
         yield _choice(story, f"group {title(story, 'supported_groups', group)}", story.where(step, *step.facts.range))
 

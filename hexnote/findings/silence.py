@@ -71,6 +71,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     elif story.acked[0] >= behind:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
         by, what = "server", ""
+        if closed is not None and closed.kind == "RST":
+            how += f", until the client resets the connection (packet {closed.packet})"
+            by, what = "unknown", "compare the times: how long did the client wait"
     else:
         how = f"it was not acknowledged{', though sent again' if again else ''}"
         by, what = "middlebox", ""

@@ -35,6 +35,7 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "certificate-signature-wrong": (42, 46, 48, 51), "certificate-expired": (40, 42, 45, 46),
     "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
+    "weak-key-exchange": (40, 47, 71),
     "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 50, 70, 110, 120),
     "downgrade-sentinel": (47,),
     "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
