@@ -825,3 +825,14 @@ def test_a_client_that_resets_did_perhaps_not_wait() -> None:
     gone.wire.ack(SERVER)
     told = next(f for f in gone.rst(CLIENT).findings() if f["code"] == "client-hello-unanswered")
     assert told["by"] == "unknown" and "until the client resets the connection (packet" in told["text"]
+
+
+def test_signatures_of_a_trace_with_stand_ins(hexnote: Callable[..., Printed], tmp_path: Any) -> None:
+    """They cannot verify: the finding says so itself, for who reads such a trace."""
+    path = tmp_path / "out.txt"
+    path.write_bytes(full().text())
+    assert b"certificate-signature-wrong" not in hexnote("--diagnose", str(path)).out
+    path.write_bytes(hexnote("--redact", str(path)).out)
+    told = " ".join(hexnote("--diagnose", str(path)).out.decode().split())
+    assert "certificate-signature-wrong" in told
+    assert "refuted by: a typing error in the dump, or names and keys that were replaced in it (--redact)" in told

@@ -14,7 +14,8 @@ certificate-signature-wrong (error)
         issuer of the same name.
     known by: The signature does not verify under the issuer's key; checked where the package cryptography is installed,
         by --summary and --diagnose.
-    causes: A dump with a typing error; an authority that renewed its key under the old name; a forged certificate.
+    causes: A dump with a typing error, or in which names and keys were replaced before it was sent out (--redact); an authority
+        that renewed its key under the old name; a forged certificate.
     try: openssl verify -partial_chain -trusted ISSUER.pem CERT.pem.
     source: RFC 5280 section 6.1.3
     sample: tests/test_findings.py
@@ -255,7 +256,8 @@ def _told(story: Story, name: str, chain: Chain, read: List[Any], path: List[int
                           f"certificate {a + 1} of the {name}'s chain ({_who(read[a])}) was not signed by the key of "
                           f"certificate {b + 1} "
                           f"({_who(read[b])})",
-                          "a typing error in the dump", "openssl verify -partial_chain -trusted ISSUER.pem CERT.pem", where(a))
+                          "a typing error in the dump, or names and keys that were replaced in it (--redact)",
+                          "openssl verify -partial_chain -trusted ISSUER.pem CERT.pem", where(a))
     last = read[path[-1]]
     parts = " <- ".join(_who(read[i]) for i in path)
     usual = ", as is usual for a root" if last.is_ca else ""
