@@ -105,7 +105,7 @@ def follow_message(story: Story, step: Step) -> None:
         if instead:
             story.stray = (step, instead)
     if name == "client_hello":
-        if course is None or not _goes_on(course):
+        if course is None or not (_goes_on(course) or step.missing and _lacks_hello(course)):
             course = Course()
             if len(courses) < MOST:
                 courses.append(course)
@@ -159,6 +159,11 @@ def follow_message(story: Story, step: Step) -> None:
 def _goes_on(course: Course) -> bool:
     """Whether a ClientHello belongs to the handshake that is under way: after a HelloRetryRequest."""
     return course.retry is not None and course.answer is None
+
+
+def _lacks_hello(course: Course) -> bool:
+    """Whether a ServerHello was told before the ClientHello that it answers: one that is not all in the trace is waited for."""
+    return course.hello is None and course.answer is not None and not course.rank[0] and course.changed[0] is None
 
 
 def _psk(course: Course, answer: Hello) -> str:

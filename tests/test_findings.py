@@ -836,3 +836,15 @@ def test_signatures_of_a_trace_with_stand_ins(hexnote: Callable[..., Printed], t
     told = " ".join(hexnote("--diagnose", str(path)).out.decode().split())
     assert "certificate-signature-wrong" in told
     assert "refuted by: a typing error in the dump, or names and keys that were replaced in it (--redact)" in told
+
+
+def test_a_handshake_that_is_cut_short_in_the_dump_is_not_called_unfinished() -> None:
+    """Nor is its beginning called missing, where the ClientHello, of which bytes are missing, is told behind the ServerHello."""
+    padded = hello(extensions={0: vector(2, b"\0" + vector(2, b"www.example.com")), 21: bytes(300)})
+    talk = Talk().say(CLIENT, hs(padded)).say(SERVER, hs(server()), hs(chain(cert(*LEAF))), hs(SKE), hs(DONE))
+    talk.say(CLIENT, hs(message(16, vector(1, bytes(250)))), ccs(), sealed(HANDSHAKE, 40)).say(SERVER, ccs(), sealed(HANDSHAKE, 40))
+    cut = [packet[:230] for packet in talk.say(CLIENT, sealed(DATA, 60)).wire.packets]
+    text = str(of(objects(dump(cut)), "verdict")[0]["text"])
+    assert text.startswith("A handshake of which bytes are missing, TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; packets are")
+    whole = full(padded, finish=False).say(CLIENT, alert(2, 42))
+    assert str(_verdict(whole)["text"]).startswith("Unfinished handshake, TLS 1.2")

@@ -273,6 +273,8 @@ def _outcome(story: Story) -> Tuple[str, str]:
         return "midstream", f"The end of a handshake whose beginning is not in the trace{torn}{about}"
     if course.answer is None and course.retry is None:
         return "unanswered", "ClientHello without a ServerHello"
+    if course.alert is None and "RST" not in story.trail and (any(story.gaps) or any(story.snapped)):
+        return "incomplete", f"A handshake of which bytes are missing{about}"
     return "incomplete", f"Unfinished handshake{about}"
 
 
