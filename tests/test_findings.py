@@ -848,3 +848,16 @@ def test_a_handshake_that_is_cut_short_in_the_dump_is_not_called_unfinished() ->
     assert text.startswith("A handshake of which bytes are missing, TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; packets are")
     whole = full(padded, finish=False).say(CLIENT, alert(2, 42))
     assert str(_verdict(whole)["text"]).startswith("Unfinished handshake, TLS 1.2")
+
+
+def test_a_reset_behind_a_whole_handshake_is_no_orderly_end() -> None:
+    def told(talk: Talk) -> Set[str]:
+        return {f["code"] for f in talk.findings() if f["severity"] != "note"}
+
+    verdict = _verdict(full().rst(SERVER))
+    assert (verdict["code"], verdict["by"]) == ("no-close-notify", "server")
+    assert "the server resets the connection (RST) and has sent no alert" in verdict["text"]
+    assert told(full().say(SERVER, sealed(ALERT, 26)).rst(CLIENT)) == set()  # after the other end's close
+    assert told(full().say(SERVER, sealed(ALERT, 26)).rst(SERVER)) == set()  # after its own
+    closed = told(full().say(CLIENT, sealed(DATA, 60)).fin(SERVER))
+    assert told(full().say(CLIENT, sealed(DATA, 60)).fin(SERVER).rst(CLIENT)) == closed == {"no-close-notify"}

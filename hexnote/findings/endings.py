@@ -3,7 +3,7 @@
 no-close-notify (warning)
     meaning: The end that closed first did not say so in TLS: the other one cannot tell a finished transfer from one
         that was cut off.
-    known by: A FIN of the first side to close, the last record before it no alert, and no alert of the peer that it
+    known by: A FIN, or a RST, of the first side to close, the last record before it no alert, and no alert of the peer that it
         merely answers. In TLS 1.3 an alert looks like data: said where the last record is too long for one, and
         likely at most, since padding can hide an alert.
     causes: A program that closes the socket without shutting TLS down; a crash; a timeout; a middlebox that closes.
@@ -70,6 +70,8 @@ def end(story: Story) -> Iterator[Finding]:
                               "was closed already; nothing is lost", at=reset.places)
         elif course is not None and course.hello is not None and not course.complete and not _own(story, reset):
             yield _mid(story, course, reset)
+        elif injected is None and "FIN" not in story.trail[: story.trail.index("RST")]:
+            yield from _silent(story, reset)
     if "FIN" in story.trail:
         first = story.trail.index("FIN")
         if "RST" not in story.trail[:first]:
@@ -165,7 +167,7 @@ def _apart(one: int, other: int) -> int:
 
 
 def _silent(story: Story, first: Step) -> Iterator[Finding]:
-    """The first side to close, by the FIN `first`, where it did so without an alert."""
+    """The first side to close, by the FIN or RST `first`, where it did so without an alert."""
     if not all(story.packets) or story.pseudo:
         return
     side = first.side
@@ -185,11 +187,11 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
         return  # a key log shows it
     name = SIDES[side]
     yield finding(story, "no-close-notify", "warning", name, "likely" if version == 0x0304 else "proven",
-                  f"the {name} closes (FIN) and has sent no alert behind its last data: the other end cannot tell a finished "
-                  "transfer "
-                  "from one that was cut off",
+                  f"the {name} {'closes' if first.kind == 'FIN' else 'resets the connection'} ({first.kind}) and has sent no alert "
+                  "behind its last data: the other end cannot tell a finished transfer from one that was cut off",
                   "an alert hidden by padding" if version == 0x0304 else "an alert of it that the trace lacks",
-                  f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)", first.places)
+                  f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)" if first.kind == "FIN"
+                  else f"read the {name}'s log: why did it reset the connection", first.places)
 
 
 def late(stream: Optional[int], reset: Step, at: Places) -> Finding:
