@@ -208,6 +208,25 @@ def test_a_log_of_tls_1_2() -> None:
     assert decrypted(both) == 2 * decrypted(found)
 
 
+def test_a_log_that_shows_the_hello_first_and_then_as_it_was_sent() -> None:
+    """s_client -msg -debug logs what it writes before it writes it: one connection, whose hello is told once."""
+    size, reply = len(CLIENT), b"\x16\3\3\0\x2a\2\0\0\x26\3\3" + bytes(32) + b"\0\x00\x2f\0"
+
+    def shown(way: str, data: bytes) -> bytes:
+        n = len(data)
+        return f"{way} 0x55744d77adf0 [0x55744d793690] ({n} bytes => {n} (0x{n:X}))\n".encode() + rows(openssl, data)
+
+    text = logged(">>>", "RecordHeader", CLIENT[:5]) + logged(">>>", "Handshake", CLIENT[5:]) + shown("write to", CLIENT)
+    text += shown("read from", reply[:5]) + logged("<<<", "RecordHeader", reply[:5])
+    text += shown("read from", reply[5:]) + logged("<<<", "Handshake", reply[5:])
+    messages = [o for o in told(text) if o["kind"] == "message"]
+    assert [(o["stream"], o["name"], o["offset"]) for o in messages] == [(0, "client_hello", 5), (0, "server_hello", 5)]
+    # Another hello is another connection's.
+    other = CLIENT[:20] + bytes(8) + CLIENT[28:]
+    text = logged(">>>", "RecordHeader", other[:5]) + logged(">>>", "Handshake", other[5:]) + shown("write to", CLIENT)
+    assert [o["stream"] for o in told(text) if o["kind"] == "message"] == [0, 1] and size == len(other)
+
+
 def test_a_log_without_records() -> None:
     """OpenSSL before 1.0.2 logged messages alone: they are all that is known of the connection."""
     hello = CLIENT[5:]
