@@ -820,6 +820,14 @@ def test_a_small_diffie_hellman_group() -> None:
     assert verdict["code"] == "weak-key-exchange" and "most likely because the server's Diffie-Hellman prime" in verdict["text"]
 
 
+def test_who_leaves_an_unanswered_hello() -> None:
+    for first, said in ((SERVER, "the server closes the connection instead"), (CLIENT, "has it and says nothing")):
+        talk = Talk().say(CLIENT, hs(hello()))
+        talk.wire.ack(SERVER)
+        told = next(f for f in talk.fin(first, 1 - first).findings() if f["code"] == "client-hello-unanswered")
+        assert told["text"].endswith(said) and told["by"] == "server"
+
+
 def test_a_client_that_resets_did_perhaps_not_wait() -> None:
     gone = Talk().say(CLIENT, hs(hello()))
     gone.wire.ack(SERVER)

@@ -62,8 +62,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     if not story.packets[1] or course.changed[0] is not None or course.client_key is not None or course.finished[0] is not None:
         return  # the server's direction is not in the trace
     behind = hello.offset + hello.size
-    left = next((s for s in story.steps if s.kind in ("FIN", "RST") and s.side), None)
     closed = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
+    # A FIN of the server's that only answers the client's is no answer to the hello.
+    left = closed if closed is not None and closed.side else next((s for s in story.steps if s.kind == "RST" and s.side), None)
     again = any(f.code == "retransmission" for f in story.told)
     if left is not None:
         how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead"
