@@ -35,7 +35,7 @@ _TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x0
 class Known:
     """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
 
-    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open")
+    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began")
 
     def __init__(self, head: bool, base: int = 0) -> None:
         self.starts: List[int] = []
@@ -49,6 +49,7 @@ class Known:
         self.stream = False  # its bytes are a stream's: no headers
         self.side: Optional[int] = None  # who sent them, where the rows say so
         self.row = "row"  # the kind of the rows shown last
+        self.began = ""  # the kind of those shown first
         self.open = b""  # the bytes of the last row, if the rest of it may stand on a line of its own
 
     def add(self, offset: int, data: bytes) -> None:
@@ -70,6 +71,11 @@ class Known:
         if not 0 < at < len(self.starts) or self.starts[at - 1] + len(self.parts[at - 1]) > offset:
             return 0
         return self.starts[at] - offset
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether they are a stream's, in rows that have no offsets."""
+        return self.stream and self.began == "bare"
 
     @property
     def whole(self) -> bool:
@@ -121,7 +127,7 @@ class Draft:
 
     __slots__ = (
         "kind", "line", "lines", "text", "head", "weak", "offset", "next", "fresh", "data", "geometry",
-        "closed", "rows", "blanked", "dress", "known", "rivals", "done", "row", "stream", "label", "filling",
+        "closed", "rows", "blanked", "dress", "known", "rivals", "done", "row", "stream", "label", "filling", "broken",
     )
 
     def __init__(self, line: int) -> None:
@@ -147,6 +153,7 @@ class Draft:
         self.stream = False  # the rows are a stream's, unless an IP header is found in them
         self.label: Optional[Label] = None  # what the head says, if it is a label
         self.filling = False  # rows that stand too late, in a hole of their packet
+        self.broken = False  # the next row says that some were left out
 
     def begin(self, head: bytes, weak: bool, dress: str) -> None:
         """Takes the head, whose text is in the draft's."""
@@ -236,6 +243,10 @@ class Draft:
         if self.label is not None:
             block.message = self.label.message
             block.declared = self.label.size or None
+            if self.broken:
+                block.broken = True
+        if self.known is not None and self.known.unplaced:
+            block.unplaced, block.declared = True, self.known.total or None
         return block
 
 
@@ -329,6 +340,7 @@ class Past:
         if draft.stream and not known.total:
             known.stream = True
         known.row, known.open = draft.row, draft.ended()
+        known.began = known.began or draft.row
         known.add(draft.fresh, data[draft.fresh - draft.offset :])
         if draft.kind == PACKET or known.bare:
             known.bare = False
@@ -367,12 +379,19 @@ class Past:
             return True
         if piece.sure or (not offset and len(piece.data) >= ROW):
             return True
-        if current is not None and current.bare and self._joins(current, offset):
+        if current is not None and current.bare and (self._joins(current, offset) or self._beheaded(current, piece)):
             return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
             # A row may end in its midst: it was cut, or another program has printed there.
             return (offset - current.next) % ROW == 0 or offset % ROW == 0
         return bool(self._shown(piece))
+
+    def _beheaded(self, current: Known, piece: Piece) -> bool:
+        """Whether a row stands right under a label of which the first rows were left out."""
+        return (
+            current.stream and current.bare and not self._apart and piece.kind == "data" and not piece.sure
+            and piece.offset > 0 and not piece.offset % ROW and _within(current, piece.offset)
+        )
 
     def _fills(self, piece: Piece) -> bool:
         """Whether a row stands right behind rows that should follow it: two have changed places."""
@@ -398,6 +417,12 @@ class Past:
         if current is None:
             return False
         return current.stream and self._joins(current, 0) if current.bare else current.row == "whole" and not self._apart
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether a row without an offset that comes now goes on with such rows."""
+        current = self.current
+        return current is not None and current.unplaced and not (self._apart or current.whole or current.next % ROW)
 
     def place(self, piece: Piece) -> int:
         """The dump offset of a line that has none and begins a block: it may go on with the last one."""
@@ -446,7 +471,7 @@ class Past:
             piece.side is None or current.side is None or piece.side == current.side
         ):
             draft.filling = self._fills(piece)
-            joins = draft.filling or self._joins(current, offset)
+            joins = draft.filling or self._joins(current, offset) or self._beheaded(current, piece)
             if not joins and offset > current.next and len(piece.data) < ROW:
                 # A short row is likely to have been shown elsewhere too; here it ends the packet.
                 at_end = offset + len(piece.data) == current.total or self._strange <= 1

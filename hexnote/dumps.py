@@ -161,9 +161,6 @@ class Reader:
                 told.setdefault(reason, (line, _ADVICE[reason]))
         return list(told.values())
 
-    def misfit(self, first: int, last: int) -> None:
-        """Notes that rows, which were told as a block, belong to no packet."""
-        self._lexer.report(first, last, "their offsets fit no packet")
 
     def relay(self) -> List[Tuple[int, int, str]]:
         """From now on reports of lines that cannot be read are put into this list, and not kept: for `report` of another

@@ -28,6 +28,9 @@ _FIRST = 1024
 # A record found within this many bytes of a block is known at its first or second row.
 _AHEAD = 16
 APART = "not read: these bytes do not follow on what the log shows before them"
+TORN = "not read: rows of this block were left out, and they have no offsets to tell which"
+# Bytes of a row, and of a block of a log's rows from which on more of it may come.
+_ROW, _PIECE = 16, 1024
 UNSETTLED = "no headers here, and where the payload begins cannot be told"
 # IP and TCP headers have no fewer bytes.
 _LEAST = 40
@@ -172,6 +175,7 @@ class Conversation:
         encrypted. Gives what it adds to the stream, a remark, and `Placed.content`."""
         self.logged = True
         data, size = block.data, block.declared or len(block.data)
+        lacks = torn(block)
         if is_header(block):
             self.sealed[side] = self.sealed[side] or self.type[side] == _CHANGE
             self.type[side] = data[0]
@@ -187,14 +191,16 @@ class Conversation:
                 if data[:1] == b"\1" and self.inner[side] == _HANDSHAKE and not self.next[1 - side]:
                     self.hello = data[6:38]
                 self.begin(packet, block, side)
-                return self.add(packet, data, block.offset), "", -1
+                if lacks:
+                    return [], TORN, -1
+                return self.add(packet, data, block.offset), fewer(block), -1
         else:
             packet.stream, packet.side = self.connection.number, side
             if self.type[side] == _SEALED and size == 1 and data and not self.inner[side]:
                 self.inner[side] = data[0]
                 return [], "the log shows it decrypted: on the wire it lies inside the encrypted record", 0
-            content = content_of(data, size, self.inner[side])
-            how = "" if content > 0 else ", and not read"
+            content = content_of(data, size, self.inner[side]) if not lacks else -1
+            how = f", and {TORN}" if lacks else ", and not read" if content <= 0 else "; " * bool(fewer(block)) + fewer(block)
             if not any(self.type):
                 return [], f"the log shows no records, only what they hold{how}", content
             return [], f"the log shows these bytes decrypted: on the wire they are not to be seen{how}", content
@@ -253,6 +259,20 @@ def is_header(block: Block) -> bool:
     """Whether a logged block is a record's header."""
     data = block.data
     return len(data) == 5 == (block.declared or 5) and _header(data)
+
+
+def torn(block: Block) -> bool:
+    """Whether a block of rows without offsets ends as its label says that it does, but rows before its last were left out."""
+    lacking = (block.declared or 0) - block.offset - len(block.data)
+    return block.unplaced and lacking > 0 and not lacking % _ROW and len(block.data) % _ROW > 0 and block.text[-1:] == b"\n"
+
+
+def fewer(block: Block) -> str:
+    """What is to be said where the last of such rows come, and they are fewer than the label says."""
+    lacking = (block.declared or 0) - block.offset - len(block.data)
+    if not block.unplaced or lacking <= 0 or len(block.data) >= _PIECE:
+        return ""
+    return f"{lacking} bytes fewer than the log says; the rows have no offsets: they are taken as the first ones"
 
 
 def content_of(data: bytes, size: int, told: int) -> int:

@@ -121,7 +121,7 @@ def shape(block: Block, each: Optional[Protection], said: Optional[Said], before
     if each is None:
         return "how the suite protects them is not known here"
     data, declared = block.data, block.declared or 0
-    whole = len(data) >= declared if declared else len(data) < _WHOLE
+    whole = len(data) >= declared if declared else len(data) < _WHOLE and not block.broken
     size = declared or (len(data) if whole else 0)
     read = block.side == 1
     parts = _parts(block, each, said, whole, size)
@@ -151,7 +151,7 @@ def shape(block: Block, each: Optional[Protection], said: Optional[Said], before
     if kind == _HANDSHAKE:
         if kinds is None or (end is None and not before):
             return "they are no whole handshake messages"
-        return Shape(kind, lo, hi, size, tail, _FINISHED in kinds, whole)
+        return Shape(kind, lo, hi, size or (end or 0 if not tail else 0), tail, _FINISHED in kinds, whole)
     if kind not in (20, _ALERT, _DATA) or end is None or (kind != _DATA and end - lo != kind - 19):
         return "they are not what their content type asks for"
     return Shape(kind, lo, hi, size or end, tail, False, whole)

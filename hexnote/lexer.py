@@ -149,6 +149,8 @@ class Lexer:
                     continue
                 if draft is None and not self._aside:
                     self._report(name or "", piece, pos)
+                elif draft is not None and piece is not None and piece.offset > draft.next:
+                    draft.broken = True
                 kind = "line"
             elif kind == "line" and draft is None and not self._aside and self._past.misses(buf, pos):
                 self.report(self.line, self.line, "they have no offset, or digits that are none")
@@ -420,7 +422,7 @@ class Lexer:
             if draft is not None:
                 return None if draft.weak else self._bare(draft, groups, dress)
             current = past.current
-            if current is None or not current.open or current.whole:
+            if current is None or current.whole or not (current.open or past.unplaced):
                 return None
             expected = current.total - current.next if current.total else 0
             return read_bare(groups, dress, current.next, current.open, expected)
@@ -461,7 +463,7 @@ class Lexer:
             piece = read_bare(groups, dress, 0, b"", known.total if known is not None else 0)
             return piece if piece is not None and (draft.label is not None or len(piece.data) == ROW) else None
         expected = known.total - draft.next if known is not None and known.total else 0
-        if draft.row == "bare" and draft.head and draft.next % ROW == 0:
+        if draft.row == "bare" and (draft.head or known is not None and known.unplaced) and draft.next % ROW == 0:
             return read_bare(groups, dress, draft.next, b"", expected)
         if draft.row == "whole" and draft.label is None:
             piece = read_bare(groups, dress, draft.next, b"", 0)

@@ -95,6 +95,8 @@ class Block:
     side: Optional[int] = None  # who sent them, as far as the dump tells two ends apart: 0 or 1
     message = False  # what a TLS library logs: a record header, or what a record holds, decrypted
     declared: Optional[int] = None  # how many bytes the head says that there are
+    broken = False  # rows that should follow were left out: the next one says so
+    unplaced = False  # its rows have no offsets: where some were left out cannot be told; `declared` is said of each block then
     torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
     clear = False  # its text column was read with the bytes, and says what they say
     headers: Any = None  # what they say, where they were looked at already

@@ -186,7 +186,7 @@ class _Quiet:
     def __init__(self, room: Any) -> None:
         self.summary = getattr(room, "summary", None)
 
-    def misfit(self, first: int, last: int) -> None:
+    def report(self, first: int, last: int, why: str) -> None:
         """Rows that belong to no packet are reported by the other process."""
 
     def bytes(self) -> None:

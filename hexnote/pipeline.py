@@ -15,7 +15,7 @@ from hexnote.diagnosis import Doctor
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
-from hexnote.headless import APART, UNSETTLED, Headless, Placed
+from hexnote.headless import APART, TORN, UNSETTLED, Headless, Placed, fewer, torn
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
 from hexnote.look import Entry, Look
@@ -55,6 +55,11 @@ _LONG = PLAINTEXT + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
 _TOLD = frozenset((4, 17, 41, 47))  # of IP: what may hold TLS, or its kin, beside TCP
+
+# Why rows are reported that were told as a block.
+_MISFIT = "their offsets fit no packet"
+_TORN = "rows of their block are missing, and they have no offsets to tell which"
+
 # Headers are looked for in this many bytes.
 _HEADERS = 256
 
@@ -349,7 +354,9 @@ class Trace(Usual):
             placed = self.headless.place(block, packet)
             self.flow = placed.flow
             if placed.flow is None and block.offset and not block.payload:
-                self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
+                self._unread(block)
+            elif block.unplaced and torn(block):
+                self._unread(block, _TORN)
             if placed.content < 0:
                 self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
             else:
@@ -375,11 +382,13 @@ class Trace(Usual):
         packet, flow = self.packet, self.flow
         if packet is None:
             return self._packet(block)
+        if block.unplaced and flow is not None and torn(block):
+            return self._misfit(block, packet, flow, TORN, _TORN)
         if self.logged is not None and flow is not None:
             if not self.logged.follows(block.fresh):
                 return self._misfit(block, packet, flow, APART)
             parts = self.logged.feed(block.data[block.fresh - block.offset :], block.fresh)
-            return self._tell_logged(block, packet, flow.connection, parts, "")
+            return self._tell_logged(block, packet, flow.connection, parts, fewer(block))
         if packet.tcp is None and packet.base == 0 and self._complete_headers(packet, block):
             flow = self.flow
         if flow is not None and block.offset and not self.headless.settles(packet, flow, block):
@@ -391,12 +400,16 @@ class Trace(Usual):
                 hi = min(hi, packet.end)
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
-        self._tell(block, packet, flow, deliveries, "")
+        self._tell(block, packet, flow, deliveries, fewer(block) if block.unplaced else "")
 
-    def _misfit(self, block: Block, packet: Packet, flow: Flow, why: str) -> None:
+    def _misfit(self, block: Block, packet: Packet, flow: Flow, why: str, reason: str = _MISFIT) -> None:
         """Rows that cannot go on with the packet before them, and are no other's."""
-        self.dumps.misfit(block.line, block.line + block.text.count(b"\n", 0, -1))
+        self._unread(block, reason)
         self._tell(block, packet, flow, [], why)
+
+    def _unread(self, block: Block, reason: str = _MISFIT) -> None:
+        """Rows have no place: they are reported."""
+        self.dumps.report(block.line, block.line + block.text.count(b"\n", 0, -1), reason)
 
     def _logged(self, block: Block, packet: Packet, placed: Placed) -> None:
         """A block of a log that shows what a record holds, and not the record."""

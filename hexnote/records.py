@@ -132,9 +132,12 @@ class Reader(Assembly):
         """Take so many bytes that are `amid`."""
         self._progress += length
 
-    def bare(self, offset: int, data: bytes, parts: List[Part]) -> None:
-        """Take bytes from `offset` on that are handshake messages without records around them."""
-        self._handshake(None, offset, offset + len(data), data, parts)
+    def bare(self, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+        """Take the bytes [lo, hi), which are handshake messages without records around them; `data` None: they are not shown."""
+        if self._mode == UNREAD:
+            self._unread(None, lo, hi, data, parts)
+        else:
+            self._handshake(None, lo, hi, data, parts)
 
     def close(self, parts: List[Part]) -> None:
         """No more bytes will come: give up what is incomplete."""
@@ -552,7 +555,7 @@ class Reader(Assembly):
             if self._have >= self._need or hi == self.end:
                 self._decide(record, parts)
 
-    def _unread(self, record: Record, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
+    def _unread(self, record: Optional[Record], lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """Bytes of a handshake record that cannot be cut into messages."""
         fields: List[Field] = [(self.messages.missing, 0, hi - lo, 0, -1)]
         parts.append(Part(BODY, self.side, record, fields, lo, data or b"", lo, hi, True, True))

@@ -580,7 +580,7 @@ class Collector:
             if part.kind == model.BUFFER:
                 continue
             if part.kind == model.LOST:
-                if part.lo < part.hi:
+                if part.lo < part.hi and not part.buffer:
                     mine.holes.append(Hole(SIDES[part.side], part.lo, part.hi, seen))
             elif part.kind == model.MESSAGE:
                 self._message(part, mine, where, seen)

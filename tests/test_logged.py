@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from conftest import ROOT
-from test_dresses import CLIENT, decrypted, ldap, rows, spread, told
+from support import annotate, strip
+from test_dresses import CLIENT, curl, decrypted, ldap, openssl, rows, spread, told
 
 from hexnote.headless_log import Sayings, messages_of
 
@@ -253,3 +254,168 @@ def test_a_redacted_log_tells_the_same() -> None:
                   for each in (text, out)]
         assert shapes[0] == shapes[1]
         assert FINISHED[4:].hex(" ")[:20] not in out.decode().lower() and b"secret" not in out
+
+
+# ------------------------------------------------------------------ rows that were left out
+
+
+def certificate(size: int) -> bytes:
+    """A Certificate message of TLS 1.3 with one certificate, which is none."""
+    listed = (size - 13).to_bytes(3, "big") + bytes(n * 7 % 251 for n in range(size - 13)) + b"\0\0"
+    return b"\x0b" + (size - 4).to_bytes(3, "big") + b"\0" + (size - 8).to_bytes(3, "big") + listed
+
+
+SHOWN = EXTENSIONS + certificate(150) + LONGER  # 192 bytes: 12 rows
+
+
+def shown_by_curl(way: str, data: bytes) -> bytes:
+    return f"{way} SSL data, {len(data)} bytes (0x{len(data):x})\n".encode() + rows(curl, data)
+
+
+def shown_by_openssl(way: str, data: bytes) -> bytes:
+    made = b"".join(b"    " + data[at : at + 16].hex(" ").encode() + b"\n" for at in range(0, len(data), 16))
+    return f"{way} TLS 1.3, Handshake [length {len(data):04x}], something\n".encode() + made
+
+
+def with_flight(kind: str, data: bytes) -> Tuple[bytes, bytes]:
+    """A log up to an encrypted record of the server; what it shows of that, decrypted."""
+    outer = record(23, len(data) + 17)
+    if kind == "java":
+        text = start(0x1301, new=True) + wire(outer, False)
+        return text, java("Plaintext after DECRYPTION", data, read("application_data", len(outer) - 5))
+    if kind == "mbedtls":
+        back = "input record from network"
+        text = mbedtls("output record sent to network", CLIENT) + mbedtls(back, server(0x1301, new=True))
+        text += mbedtls(back, outer, f"input record: msgtype = 23, version = [3:3], msglen = {len(outer) - 5}")
+        return text, mbedtls("input payload after decrypt", data, "record type after decrypt (before 23): 22")
+    make, ways = (shown_by_curl, ("=> Send", "<= Recv")) if kind == "curl" else (shown_by_openssl, (">>>", "<<<"))
+    hello = server(0x1301, new=True)
+    text = make(ways[0], CLIENT[:5]) + make(ways[0], CLIENT[5:]) + make(ways[1], hello[:5]) + make(ways[1], hello[5:])
+    return text + make(ways[1], outer[:5]) + make(ways[1], b"\x16"), make(ways[1], data)
+
+
+def without(block: bytes, out: Tuple[int, ...]) -> bytes:
+    """A block of a log without some of its rows; the first is number 0."""
+    lines = block.splitlines(True)
+    first = next(n for n, line in enumerate(lines) if SHOWN[:4].hex(" ") in line.decode().lower())
+    return b"".join(line for n, line in enumerate(lines) if n - first not in out)
+
+
+def last_buffer(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """The leaves of what is told of the block that was logged last, without what depends on where it stands."""
+    own = [o for o in found if o["kind"] == "field" and o.get("buffer", "").startswith("logged:")]
+    return [o for o in own if o["buffer"] == own[-1]["buffer"]]
+
+
+@pytest.mark.parametrize("kind", ["curl", "java", "mbedtls"])
+@pytest.mark.parametrize("out", [(4,), (4, 5), (3, 7), (1, 2, 3), (5, 6, 7, 8)], ids=str)
+def test_rows_of_a_block_that_were_left_out(kind: str, out: Tuple[int, ...]) -> None:
+    """What they had is missing, and nothing else: the block's own offsets say how much that is."""
+    before, block = with_flight(kind, SHOWN)
+    whole = last_buffer(told(before + block))
+    text = before + without(block, out)
+    assert strip(annotate(text)) == text
+    found = told(text)
+    own = last_buffer(found)
+    reach = 0
+    for each in own:
+        assert each["offset"] == reach, each
+        reach += each["length"]
+        wanted = [f"{SHOWN[at]:02x}" if at // 16 not in out else ".." for at in range(each["offset"], reach)]
+        assert each["hex"] == "".join(wanted), each
+    assert reach == len(SHOWN)
+    paths = [(o["path"], o["offset"], o["value"]) for o in own if ".." not in o["hex"]]
+    behind = [(o["path"], o["offset"], o["value"]) for o in whole if o["offset"] >= len(SHOWN) - len(LONGER)]
+    assert behind and set(behind) <= set(paths)
+    assert decrypted(found)[-1] == ("server", "finished", 36)
+    gaps = b"".join(annotate(text).splitlines()).count(b"bytes of this block of the log are not in this trace")
+    assert gaps == sum(1 for row in out if row - 1 not in out)
+    assert not [o for o in found if o.get("code") == "unreadable-rows"]
+
+
+@pytest.mark.parametrize("kind", ["curl", "mbedtls"])
+def test_the_last_rows_of_a_block_were_left_out(kind: str) -> None:
+    before, block = with_flight(kind, SHOWN)
+    text = before + without(block, (8, 9, 10, 11)) + b"and so on\n"
+    own = last_buffer(told(text))
+    assert sum(o["length"] for o in own) == len(SHOWN) and own[-1]["path"] == "handshake.missing"
+    assert b"64 bytes of this block of the log are not in this trace" in annotate(text)
+
+
+def test_the_first_rows_of_a_block_were_left_out() -> None:
+    """Without a message's header nothing behind it can be cut into messages; that is all that is lost."""
+    before, block = with_flight("curl", SHOWN)
+    own = last_buffer(told(before + without(block, (0, 1))))
+    assert {o["path"] for o in own} == {"handshake.missing"} and sum(o["length"] for o in own) == len(SHOWN)
+    # On the wire the next record is found.
+    two = CLIENT + record(21, 2)
+    openssl_log = f"write to 0x55744d77adf0 [0x55744d793690] ({len(two)} bytes => {len(two)} (0x{len(two):X}))\n".encode()
+    for lost in (1, 2):
+        text = openssl_log + rows(openssl, two).split(b"\n", lost)[lost]
+        at = {(o["path"], o["offset"]) for o in told(text) if o["kind"] == "field"}
+        assert ("record.type", 74) in at and strip(annotate(text)) == text
+
+
+def test_rows_behind_the_end_of_a_block_are_not_its_own() -> None:
+    before, block = with_flight("curl", SHOWN)
+    text = before + without(block, (10, 11)) + curl(0xC0, bytes(16))
+    assert sum(o["length"] for o in last_buffer(told(text))) == len(SHOWN)
+    assert b"no TLS record in these bytes" in annotate(text)
+    block = padded(FINISHED, 32)
+    text = start(CBC) + java("Padded plaintext before ENCRYPTION", block, "WRITE: TLSv1.2 handshake, length = 32")
+    text += spread(len(block), bytes(16))
+    assert b"do not follow" in annotate(text) and decrypted(told(text)) == [("client", "finished", 16)]
+
+
+@pytest.mark.parametrize("size", [1000, 1023, 1024, 1025, 3000])
+def test_long_blocks_without_offsets(size: int) -> None:
+    """A chain of certificates as OpenSSL logs it has more rows than are told at once: all of them are its own."""
+    message = certificate(size)
+    before, block = with_flight("openssl", message)
+    found = told(before + block + b"closed\n")
+    assert decrypted(found) == [("server", "certificate", size)]
+    assert "".join(o["hex"] for o in last_buffer(found)) == message.hex()
+    clear = shown_by_openssl("<<<", b"\x16\3\3" + size.to_bytes(2, "big")) + shown_by_openssl("<<<", message)
+    made = [o["missing"] for o in told(clear + b"\n") if o["kind"] == "message"]
+    assert made == [0]
+    # A line between ends it.
+    lines = block.splitlines(True)
+    if len(lines) > 70:
+        found = told(before + b"".join(lines[:65]) + b"so far\n" + b"".join(lines[65:]))
+        assert "".join(o["hex"] for o in last_buffer(found)) == message[:1024].hex() + ".." * (size - 1024)
+
+
+@pytest.mark.parametrize("size", [155, 1600])
+def test_rows_without_offsets_that_were_left_out(size: int) -> None:
+    """Where a block ends as it should, and is too short, it cannot be told which bytes its rows have: they are not read."""
+    data = EXTENSIONS + certificate(size) + LONGER
+    assert len(data) % 16
+    before, block = with_flight("openssl", data)
+    lines = block.splitlines(True)
+    end = b"<<< TLS 1.2, RecordHeader [length 0005]\n    17 03 03 00 17\n"
+    whole = last_buffer(told(before + block + end))
+    assert "".join(o["hex"] for o in whole) == data.hex()
+    for row in (1, 2, len(lines) // 2, len(lines) - 2):
+        text = before + b"".join(lines[:row] + lines[row + 1 :]) + end
+        made = annotate(text)
+        assert strip(made) == text and b"unreadable-rows" in made
+        assert b"rows of this block were left out" in made.replace(b"\n;|", b"")
+        if size < 1024:
+            assert not [o for o in told(text) if o["kind"] == "field" and o.get("buffer") and o["length"] > 1]
+    # Where the end is not shown the rows that are may well be the first ones; that is said.
+    text = before + b"".join(lines[:-2]) + end
+    made = annotate(text)
+    assert b"they are taken as the first" in made.replace(b"\n;|", b"")
+    assert decrypted(told(text))[0][1] == "encrypted_extensions"
+
+
+def test_clear_rows_without_offsets_that_were_left_out() -> None:
+    """The same of what stands in clear: the record's bytes are missing, and the next record has its place."""
+    listed = shown_by_openssl(">>>", CLIENT[:5]) + shown_by_openssl(">>>", CLIENT[5:]) + shown_by_openssl(">>>", CHANGE[:5])
+    lines = listed.splitlines(True)
+    text = b"".join(lines[:4] + lines[5:])
+    found = told(text)
+    fields = [o for o in found if o["kind"] == "field"]
+    assert [o["offset"] for o in fields if o["path"] == "record.type"] == [0, 74]
+    assert all(set(o["hex"]) == {"."} for o in fields if 5 <= o["offset"] < 74)
+    assert b"rows of this block were left out" in annotate(text)
