@@ -613,7 +613,7 @@ class Trace(Usual):
         out: List[str] = []
         if "S" in packet.flags:
             out.append(f"{lead} {'accepts the connection (SYN, ACK)' if 'A' in packet.flags else 'opens the connection (SYN)'}")
-        if packet.captured and not read and packet.offset is not None:
+        if packet.captured and not read and packet.offset is not None and not flow.connection.pseudo:
             stream = flow.streams[packet.side]
             if packet.offset > stream.next:
                 out.append(f"these bytes came too early: they begin at offset {packet.offset} of the {side}'s stream, of which "
