@@ -62,3 +62,10 @@ def test_rows_left_out(out: Tuple[int, ...]) -> None:
         there = [f"{shown[field['from'], at]:02x}" for _, start, end in field["at"] for at in range(start, end)]
         assert there == [byte for byte in hexes(field) if byte != ".."], field
     assert fields
+
+
+def test_what_began_in_rows_that_were_left_out_began_in_this_packet() -> None:
+    """No other packet had it."""
+    text = b"".join(line(row) for row in rows() if (row[0], row[1]) != (CLIENT, 16))
+    made = annotate(text)
+    assert b"begun earlier in this packet" in made and b"begun in an earlier packet" not in made

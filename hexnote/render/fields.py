@@ -8,8 +8,20 @@ from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import ARRAY, GROUP, MISSING, Field, Packet, Part
 from hexnote.render.carets import Shape
 from hexnote.render.lines import Lines
-from hexnote.render.places import fields_from, local_of, peek, wire_end
-from hexnote.render.words import LONG, OPAQUE, SINCE, count, endless, list_label, name_of, numbered, opaque_label, unfinished
+from hexnote.render.places import begun_here, fields_from, local_of, peek, wire_end
+from hexnote.render.words import (
+    ABOVE,
+    LONG,
+    OPAQUE,
+    SINCE,
+    count,
+    endless,
+    list_label,
+    name_of,
+    numbered,
+    opaque_label,
+    unfinished,
+)
 
 # Opaque runs over more rows than this are marked at their first and last row only.
 FOLD = 3
@@ -96,7 +108,7 @@ class Fields(Lines):
         buf = part.buf
         name = name_of(node, part)
         size = end - start
-        since = "" if begins else SINCE
+        since = "" if begins else ABOVE if begun_here(part, start, packet) else SINCE
         if node.kind == ARRAY:
             first = list_label(node, name, size, peek(buf, start, end) if full else b"") if begins else f"{name} go on{since}"
         elif full and (not opaque or (begins and len(spans) == 1 and node.show != "opaque" and not blind)):

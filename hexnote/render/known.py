@@ -12,6 +12,7 @@ from hexnote.render.fields import FOLD, WHOLE, Fields
 from hexnote.render.lines import escaped
 from hexnote.render.places import fields_from, peek
 from hexnote.render.words import (
+    ABOVE,
     LONG,
     NAMED,
     OPAQUE,
@@ -38,7 +39,8 @@ ROWS = 16 * FOLD  # what reaches farther, in columns of its first row, is marked
 Notes = Sequence[Tuple[int, bytes]]  # with how many rows below the first one they stand
 _NOTHING: Notes = ()
 # What is said of an encrypted body behind its name, where it does not begin: with gaps for numbers.
-_ENDS, _IN_SIGHT, GOES_ON, _AT = " ends", f" ends{SINCE}", " goes on: bytes %d to %d of %d", " goes on at byte %d of %d"
+_ENDS, GOES_ON, _AT = " ends", " goes on: bytes %d to %d of %d", " goes on at byte %d of %d"
+_IN_SIGHT = (f" ends{SINCE}", f" ends{ABOVE}")
 # For labels of so many characters, the lines with them, with a gap where they stand.
 Lined = Dict[int, bytes]
 # The bytes of a record header, the column where it begins, the table; of an encrypted one, what is known of it, and where its
@@ -147,7 +149,7 @@ class Known(Fields):
             if taught == len(self._taught) and alike is None:
                 self._new_alike(kin, part, words, remarks, notes)
         if body is not None:
-            notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire))
+            notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire, 0))
         made = Head(words, remarks, notes, 0 if self.palette else self.width)
         if taught == len(self._taught):
             if len(self._heads) >= _HEADS:
@@ -350,9 +352,10 @@ class Known(Fields):
         if array:
             lines += self._list(node, buf[start:end], depth)
 
-    def _sealed(self, table: Carets, c0: int, part: Part, record: Record, wire: int) -> Tuple[bytes, Notes]:
+    def _sealed(self, table: Carets, c0: int, part: Part, record: Record, wire: int, offset: int) -> Tuple[bytes, Notes]:
         """What `_long` does, for (a part of) an encrypted body in rows of sixteen, from column `c0` on: the note under the
-        first row, and those under others. `wire`: stream offset where the packet's payload ends, below 0: not known."""
+        first row, and those under others. `wire`: stream offset where the packet's payload ends, below 0: not known; `offset`:
+        where it begins."""
         node, _, size, depth, _ = part.fields[0]
         base = part.base
         told = part.lo - base
@@ -367,7 +370,7 @@ class Known(Fields):
         if not told:
             how, numbers = (record.finished, stop < size, size > 1), size
         elif ends and behind <= 32:  # its end is in sight at its first row
-            how, numbers = _IN_SIGHT, ()
+            how, numbers = _IN_SIGHT[base >= offset], ()
         elif wire >= 0:
             how, numbers = GOES_ON, (told, stop, size)
         else:

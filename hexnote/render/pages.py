@@ -97,7 +97,7 @@ class Pages(Moulds):
                     out += text[done:below], self._long_heading(lead, known)
                 rest = known.rest
             elif kind == BODY and record is not None and record.encrypted and part.fields[0][0].type in SEALED:
-                said, rest = self._sealed(table, at & 15, part, record, wire)
+                said, rest = self._sealed(table, at & 15, part, record, wire, offset)
                 out += text[done:below], said
             else:
                 if hi > behind or part.pieces is not None:

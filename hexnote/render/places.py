@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import islice
 
 from hexnote.hints import Any, Iterable, List
 from hexnote.model import GROUP, Field, Packet, Part
+
+_BEHIND = 1 << 62  # no stream offset is larger
 
 
 def wire_end(part: Part, packet: Packet) -> int:
@@ -14,6 +17,15 @@ def wire_end(part: Part, packet: Packet) -> int:
         return -1
     wire = packet.offset + packet.end - packet.start - part.base
     return wire if wire > 0 else 0
+
+
+def begun_here(part: Part, start: int, packet: Packet) -> bool:
+    """Whether the byte at local offset `start` of a unit is one of the packet that has its new bytes, shown or not."""
+    first = part.base + start
+    if part.pieces is not None:
+        local, stream, _ = part.pieces[max(bisect_right(part.pieces, (start, _BEHIND, 0)) - 1, 0)]
+        first = stream + start - local
+    return first >= (0 if part.buffer else packet.offset or 0)
 
 
 def peek(buf: Any, start: int, end: int) -> bytes:

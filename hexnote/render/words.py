@@ -10,7 +10,7 @@ LONG = (*OPAQUE, "serial")  # and big numbers
 SEALED = ("Encrypted", "ApplicationData")  # types of encrypted bodies
 NAMED = (*SEALED, "Other", "Text", "Unread", "Skipped")  # types with a name for readers
 _HEAD = 8  # bytes of those that are no value which are shown, of longer ones
-SINCE = ", begun in an earlier packet"
+SINCE, ABOVE = ", begun in an earlier packet", ", begun earlier in this packet"
 
 
 def name_of(node: Node, part: Part) -> str:
