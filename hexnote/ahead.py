@@ -25,6 +25,8 @@ from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, block_
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
+_APART = "two processes that share its connections do not agree (HEXNOTE_SLOW=1 has one read it)"
+
 
 class Ahead:
     """The rest of a text, read by a second process: iterate it for lists of items, then see `advice` and `cut`.
@@ -72,6 +74,9 @@ class Ahead:
         os.close(theirs)
         os.close(answers)
         self._pipe, self._back = ours, back
+        os.set_blocking(back, False)
+        self._unsent = b""  # for the other process, which may wait for this one: so this one does not wait for it
+        self._counted = (-1, -1)  # the last clock of `exchange` here, and there
         self._room = memoryview(bytearray(PIPE // 4))  # for one message after the other
 
     def __iter__(self) -> Iterator[Iterator[Item]]:
@@ -98,7 +103,7 @@ class Ahead:
             if self._over:
                 return b""
             for _ in self._rest:
-                raise ChildProcessError("two processes that share its connections do not agree (HEXNOTE_SLOW=1 has one read it)")
+                raise ChildProcessError(_APART)
             for entry in self._message():
                 self._said(entry)
         return pieces.popleft()
@@ -106,6 +111,7 @@ class Ahead:
     def exchange(self, clock: int, weights: Dict[int, int]) -> Dict[int, int]:
         """As `Flows.exchange`."""
         if self._shares and self._errors is None and not self._over:
+            self._counted = clock, self._counted[1]
             self._write({"clock": clock, "weights": weights})
         for each in [each for each in self._weights if each < clock - OFTEN]:
             del self._weights[each]
@@ -120,12 +126,19 @@ class Ahead:
 
     def _said(self, entry: Any) -> None:
         """What the other process says besides the items."""
+        if type(entry) is not dict:
+            raise ChildProcessError(_APART)  # a piece is waited for, and the text goes on
         if "pieces" in entry:
             self._pieces += entry["pieces"]
         elif "ask" in entry:
             self._write({"answer": self.answers(entry["ask"], entry["value"])})
         elif "weights" in entry:
-            self._weights[entry["clock"]] = entry["weights"]
+            clock = entry["clock"]
+            here, there = self._counted
+            if here < there == clock - OFTEN:
+                raise ChildProcessError(_APART)  # all that was said there before came here: it would wait for what never comes
+            self._counted = here, clock
+            self._weights[clock] = entry["weights"]
         elif "error" in entry:
             self._end(entry)
         else:
@@ -134,10 +147,28 @@ class Ahead:
     def _write(self, answer: Dict[str, Any]) -> None:
         """Says something to the other process, if it is still there."""
         data = marshal.dumps(answer)
+        self._unsent += len(data).to_bytes(SIZE, "little") + data
+        self._push()
+
+    def _push(self) -> None:
+        """Sends what the other process has not got, as far as the pipe has room."""
         try:
-            os.write(self._back, len(data).to_bytes(SIZE, "little") + data)
-        except BrokenPipeError:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._back, self._unsent) :]
+        except BlockingIOError:
             pass
+        except BrokenPipeError:
+            self._unsent = b""
+
+    def _wait(self) -> None:
+        """Waits until more can be read, and sends meanwhile what is to be sent."""
+        import select
+
+        readable: List[int] = []
+        while self._unsent and not readable:
+            readable, writable, _ = select.select((self._pipe,), (self._back,), ())
+            if writable:
+                self._push()
 
     def close(self) -> None:
         """Nothing more is wanted: the other process ends."""
@@ -161,6 +192,8 @@ class Ahead:
         whole = self._room[:size]
         rest = whole
         while rest:
+            if self._unsent:
+                self._wait()
             count = os.readv(self._pipe, (rest,))
             if not count:
                 raise ChildProcessError("the process that reads it has come to an end")

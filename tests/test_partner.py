@@ -7,6 +7,7 @@ import glob
 import itertools
 import os
 import random
+import signal
 import subprocess
 import sys
 from typing import Any, Counter, Dict, Iterator, List, Tuple
@@ -60,6 +61,19 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setattr(ahead.Ahead, "piece", watched)
     monkeypatch.setattr(ahead.Ahead, "_said", saying)
     return made
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """Has a test end that would hang."""
+    def over(number: int, frame: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def shares(monkeypatch: pytest.MonkeyPatch, takes: Iterator[bool], most: int = 48) -> None:
@@ -199,6 +213,52 @@ def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, wat
     shared = told("json", text, 0, 3000, True)
     assert shared == told("json", text, 0, 3000, False)
     assert b'"eviction"' in shared[0] and watch.weights
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes of any size are Linux's")
+def test_pipes_that_hold_little(monkeypatch: pytest.MonkeyPatch, watch: Watch, in_time: None) -> None:
+    """Neither process waits for the other while that waits for it: where a user has many pipes, new ones hold a page or two."""
+    import fcntl
+
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    for module in (streams, ahead, reading):
+        monkeypatch.setattr(module, "OFTEN", 16)
+    monkeypatch.setattr(streams, "_weight", lambda flow: 1 << 8000 if flow.connection.story is not None else 0)
+    monkeypatch.setattr(streams.Flows.__init__, "__defaults__", (3072, 8 << 20, 1 << 20, 1 << 9000))
+    monkeypatch.setattr(streams, "_ITSELF", 1 << 9000)  # however few they are, they are counted
+    made = os.pipe
+
+    def small() -> Tuple[int, int]:
+        ends = made()
+        fcntl.fcntl(ends[1], 1031, 4096)  # F_SETPIPE_SZ
+        return ends
+
+    monkeypatch.setattr(os, "pipe", small)
+    monkeypatch.setattr(reading, "_widen", lambda pipe: None)
+    text = many(30)
+    assert told("json", text, 0, 3000, True) == told("json", text, 0, 3000, False)
+    assert watch.weights > 2
+
+
+def test_processes_that_count_otherwise_are_told(monkeypatch: pytest.MonkeyPatch, in_time: None) -> None:
+    """One of them would wait for what the other does not say."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    for module in (streams, ahead, reading):
+        monkeypatch.setattr(module, "OFTEN", 16)
+    monkeypatch.setattr(streams, "_weight", lambda flow: 1)
+    monkeypatch.setattr(streams, "_ITSELF", 1 << 30)  # however few they are, they are counted
+    monkeypatch.setattr(ahead.Ahead, "exchange", lambda self, clock, weights: {})
+    with pytest.raises(ChildProcessError, match="do not agree"):
+        told("json", many(30), 0, 3000, True)
+
+
+def test_processes_of_which_one_explains_less_are_told(monkeypatch: pytest.MonkeyPatch, in_time: None) -> None:
+    """The other would wait for what it has to say."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    said, piece = itertools.count(), Partner._piece
+    monkeypatch.setattr(Partner, "_piece", lambda self: None if next(said) == 9 else piece(self))
+    with pytest.raises(ChildProcessError, match="do not agree"):
+        told("json", many(8), 0, 3000, True)
 
 
 @pytest.mark.parametrize("seed", range(8))
