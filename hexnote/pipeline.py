@@ -436,9 +436,8 @@ class Trace(Usual):
         if block.fresh != len(packet.data) or len(packet.data) > _HEADERS:
             return False
         packet.data += block.data[block.fresh - block.offset :]
-        placed = self.flow is not None and self.flow.connection.pseudo
-        if placed and not layers.strip(Packet(packet.number, packet.line), packet.data):
-            return False  # it has a place without headers, which those of another protocol do not change
+        if self.flow is not None and not layers.strip(Packet(packet.number, packet.line), packet.data):
+            return False  # it has a place by other means, which headers that cannot be read to their end do not change
         if not layers.strip(packet, packet.data):
             return False
         self.flow = self.flows.add(packet)

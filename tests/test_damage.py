@@ -173,6 +173,19 @@ def test_first_rows_left_out_behind_a_summary_line() -> None:
                 assert not wrong, (lines[n - 1], gone, wrong[:5])
 
 
+def test_headers_of_another_protocol_move_no_payload() -> None:
+    """A packet whose first rows hold no whole IP header has its place by its summary line; what more rows say of its headers
+    changes that only where they are TCP's, to their end."""
+    text = (
+        b"12:00:00.000000 IP 10.0.0.1.40000 > 10.0.0.2.443: Flags [P.], seq 1:24, ack 1, win 64, length 23\n"
+        b"\t0x0000:  6677 8899 aabb 0011 2233 4455 0800 4500  fw......\"3DU..E.\n\t0x0010:  003f 0001 4000  .?..@.\n--\n"
+        b"\t0x0016:  4011 26b5 0a00 0001 0a00 0002 9c40 01bb  @.&..........@..\n"
+        b"\t0x0026:  002b 0000 1603 0300 1201 0000 0e03 0300  .+..............\n"
+    )
+    packet = next(each for each in objects(text) if each["kind"] == "packet")
+    assert (packet["payload"], packet["captured"]) == (23, 0)
+
+
 @pytest.mark.parametrize("name", sorted(WRECKS))
 def test_wrecks_are_not_read_wrong_without_a_word(name: str) -> None:
     for seed, (label, source) in enumerate([*SOURCES, ("tls12-rsa.txt", sample("tls12-rsa.txt").decode())]):
