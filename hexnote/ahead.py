@@ -53,7 +53,9 @@ class Ahead:
         self.advice: List[Tuple[int, str]] = []  # as of the Reader
         self.cut = False  # as of the Stripper
         self.layouts: List[Tuple[int, Layout]] = []  # by their numbers
-        self._rest: Iterator[Any] = iter(())  # of the message at hand
+        self._told: Message = []  # the message at hand
+        self._rest: Iterator[Any] = iter(())  # what is left of it
+        self._ended = False  # all of the text has come
         self._pieces: Deque[Any] = deque()
         self._over = False  # nothing more comes
         self._shares = False  # the other process explains connections, or has done so
@@ -80,13 +82,34 @@ class Ahead:
         self._room = memoryview(bytearray(PIPE // 4))  # for one message after the other
 
     def __iter__(self) -> Iterator[Iterator[Item]]:
-        while True:
-            message = self._message()
+        while not self._ended:
+            message = self._told = self._message()
             last = message.pop() if isinstance(message[-1], dict) and ENDS.intersection(message[-1]) else None
             yield self._items(message)
+            self._told, self._rest = [], iter(())
             if last is not None:
                 self._end(last)
+
+    def spare(self) -> Iterator[Tuple[bytes, Any]]:
+        """What is left of the text, from the items on that were told last: text, and what the other process has said of it, where
+        its lines stand there alone. That goes on until it has sent all of the text, and is answered nothing of use."""
+        left = list(self._rest)
+        for entry in self._told[: len(self._told) - len(left)]:
+            yield from _spared(entry)
+        while True:
+            for entry in left:
+                yield from _spared(entry)
+                if type(entry) is not dict or self._over:
+                    continue
+                if "ask" in entry:
+                    self._write({"answer": [] if entry["ask"] == "taught" else None})
+                elif "weights" in entry:
+                    self._write({"clock": entry["clock"], "weights": {}})
+                elif "advice" in entry:
+                    self._end(entry)
+            if self._ended or self._over:
                 return
+            left = self._message()
 
     def _message(self) -> Message:
         message: Message = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
@@ -131,7 +154,11 @@ class Ahead:
         if "pieces" in entry:
             self._pieces += entry["pieces"]
         elif "ask" in entry:
-            self._write({"answer": self.answers(entry["ask"], entry["value"])})
+            answer = None
+            try:
+                answer = self.answers(entry["ask"], entry["value"])
+            finally:  # it is waited for, whatever happens here
+                self._write({"answer": answer})
         elif "weights" in entry:
             clock = entry["clock"]
             here, there = self._counted
@@ -196,6 +223,7 @@ class Ahead:
                 self._wait()
             count = os.readv(self._pipe, (rest,))
             if not count:
+                self.close()
                 raise ChildProcessError("the process that reads it has come to an end")
             rest = rest[count:]
         return whole
@@ -205,6 +233,7 @@ class Ahead:
             import pickle
 
             raise pickle.loads(last["error"])
+        self._ended = True
         self.advice, self.cut = [(line, text) for line, text in last["advice"]], last["cut"]
 
     def _items(self, message: Message) -> Iterator[Item]:
@@ -241,6 +270,22 @@ class Ahead:
                 import pickle
 
                 yield pickle.loads(entry)
+
+
+def _spared(entry: Any) -> Iterator[Tuple[bytes, Any]]:
+    """The lines of an entry of a message, as `Ahead.spare` gives them."""
+    if type(entry) is bytes:
+        import pickle
+
+        yield pickle.loads(entry).text, None
+    elif type(entry) is dict and "kind" in entry:
+        yield entry["text"], None
+    elif type(entry) is tuple and len(entry) == 2:
+        yield entry[0], None
+    elif type(entry) is tuple and len(entry) > 3:
+        text, head = entry[1:3]
+        piece = entry[7] if len(entry) == 8 and len(text) == head else None  # which has the rows, then
+        yield text, piece[0] if type(piece) is list else piece
 
 
 def whole(chunks: Iterator[bytes], begin: Optional[Begin] = None) -> Optional[Ahead]:

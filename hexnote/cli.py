@@ -25,6 +25,8 @@ DONE, FOUND, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 # Bytes per read; a pipe gives what it has.
 _CHUNK = 1 << 18
 AHEAD = 1 << 18  # bytes that a trace has brought before a second process may read it ahead
+# Stands where no more is told of a trace.
+_FROM_HERE = b";| hexnote cannot go on here: what follows stands as it came, and nothing is told of it\n"
 SILENCE = 5.0  # seconds after which a pipe that has brought nothing is spoken of
 _BINARY: int = getattr(os, "O_BINARY", 0)
 # What the ending of the output file asks for.
@@ -169,6 +171,13 @@ def read(fd: int) -> Iterator[bytes]:
         yield chunk
 
 
+def decoded(chunks: Iterator[bytes], coding: Coding) -> Iterator[bytes]:
+    """The text of the chunks to their end."""
+    for chunk in chunks:
+        yield coding.decode(chunk)
+    yield coding.rest()
+
+
 def pays(fd: int) -> bool:
     """Whether more can be had at once from a descriptor that has brought much, and a second processor to read it with."""
     if not QUICK or sys.platform == "win32" or not hasattr(os, "fork"):
@@ -207,29 +216,28 @@ class Run:
         # What is pasted at a terminal would be torn apart by the answer: that waits for the end.
         self._hold = terminal and os.isatty(0)
         self._held: List[bytes] = []
+        self._whole = True  # the next byte of the output begins a line
+        self._last = b""  # what ends the output, where the last trace could not be told to its end
 
     def all(self, traces: List[str]) -> int:
         """Do one trace after the other; the exit status. Raises BrokenPipeError and WriteError."""
         for name in traces:
             try:
                 self._trace(name)
-                self.any = True
             except (BrokenPipeError, ModuleNotFoundError, UsageError, WriteError):
                 raise
-            except OSError as error:
-                self._complain(f"cannot read {shown(name)}: {error.strerror or error}")
             except Exception as error:
-                if STRICT:
-                    raise
-                self._job = None
-                # A format file that somebody is writing may be wrong, too: that says itself where.
-                what = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
-                self._complain(f"cannot go on with {shown(name)}: {what} (HEXNOTE_STRICT=1 tells more; where nobody has changed "
-                               "hexnote, the mistake is its own: please report it)")
+                if not isinstance(error, OSError):
+                    if STRICT:
+                        raise
+                    self._job = None
+                self._fail(name, error)
         if self._job is not None:
             self._emit(self._job.close(), True)
             if not self._chosen:
                 say(f"no field {self._options.field} in what was read: hexnote --to json prints the paths that there are")
+        else:
+            self._emit(self._last, True)
         if self._screen is not None:
             self._output.write(self._screen.close())
         return MISTAKE if self._mistake else FOUND if self.errors else DONE
@@ -267,6 +275,7 @@ class Run:
         if found is not None:
             self._complain(advice(found, name, head))
             self._pass(head, chunks)
+            self.any = True
             return
         coding = Coding()
         text, size = coding.decode(head), len(head)
@@ -286,21 +295,18 @@ class Run:
         if self._name in ("text", "strip", "redact") and not self._output.terminal:
             self._emit(b"", True)
             self._encode = coding.encode
-        if source is None:
-            self._emit(job.feed(text))
-        while True:
-            if source is not None or size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
-                for made in job.ahead(chunks):
-                    self._emit(made)
-                break
-            chunk = next(chunks, b"")
-            if not chunk:
-                break
-            self._emit(job.feed(coding.decode(chunk)))
-            size += len(chunk)
-        self._hold = False
-        self._emit(job.feed(coding.rest()))
-        self._emit(job.end())
+        texts = decoded(chunks, coding)
+        try:
+            self._do(job, fd, text, texts, chunks, source is not None, coding.name == "plain", size)
+        except (BrokenPipeError, ModuleNotFoundError, UsageError, WriteError):
+            raise
+        except Exception as error:
+            if STRICT or isinstance(error, OSError) and not isinstance(error, ChildProcessError):
+                raise
+            self._fail(name, error)
+            self._spare(texts)
+            return
+        self.any = True
         self.errors = job.errors and self._name == "diagnose"
         if not job.found:
             say(
@@ -308,6 +314,59 @@ class Run:
                 "(0x0000:  4500 003c ...); tcpdump -nX -r FILE.pcap prints one"
             )
         self._chosen = self._chosen or job.chosen
+
+    def _do(
+        self, job: Job, fd: int, text: bytes, texts: Iterator[bytes], chunks: Iterator[bytes], ahead: bool, plain: bool, size: int,
+    ) -> None:
+        """A job's output for a trace that was begun: for `text`, its first bytes, and `texts`, the others, which are what `chunks`
+        bring; or, where another process reads it `ahead`, for what that sends. `size`: bytes read so far."""
+        if not ahead:
+            self._emit(job.feed(text))
+        while True:
+            if ahead or size >= AHEAD and not self._hold and plain and pays(fd):
+                for made in job.ahead(chunks):
+                    self._emit(made)
+                break
+            more = next(texts, None)
+            if more is None:
+                break
+            self._emit(job.feed(more))
+            size += len(more)
+        self._hold = False
+        self._emit(job.end())
+
+    def _fail(self, name: str, error: Exception) -> None:
+        """A trace could not be told to its end."""
+        if isinstance(error, OSError):
+            self._complain(f"cannot read {shown(name)}: {error.strerror or error}")
+            return
+        # A format file that somebody is writing may be wrong, too: that says itself where.
+        what = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+        self._complain(f"cannot go on with {shown(name)}: {what} (HEXNOTE_STRICT=1 tells more; where nobody has changed "
+                       "hexnote, the mistake is its own: please report it)")
+
+    def _spare(self, texts: Iterator[bytes]) -> None:
+        """The same: what is left of it stands as it came, where the output has its lines. `texts`: what was not read of it."""
+        job, self._job = self._job, None
+        self._hold, self._last = False, b""
+        if job is None:
+            return
+        try:
+            spare = job.spare(texts)
+            for made in spare:
+                self._emit(made)
+                break
+            else:
+                return
+            if self._whole:
+                self._emit(_FROM_HERE)
+            for made in spare:
+                self._emit(made)
+            self._last = job.last()
+        except (BrokenPipeError, WriteError):
+            raise
+        except Exception:  # that something is wrong has been told
+            pass
 
     def _pass(self, head: bytes, chunks: Iterator[bytes]) -> None:
         """Binary input goes through as it came, but not to a terminal and not among another job's output."""
@@ -318,6 +377,8 @@ class Run:
             self._output.write(chunk)
 
     def _emit(self, made: bytes, last: bool = False) -> None:
+        if made:
+            self._whole = made[-1] == 10
         if self._encode is not None:
             made = self._encode(made, last)
         if self._hold:

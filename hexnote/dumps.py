@@ -11,9 +11,10 @@ input is cut.
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from hexnote.drafts import LONG, Past
-from hexnote.hints import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from hexnote.hints import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from hexnote.language import Language, Machine, Made
 from hexnote.lexer import Found, Lexer, Token
 from hexnote.model import Item, Packets, Prose, Summary
@@ -89,6 +90,9 @@ class Reader:
         self._tail: List[bytes] = []  # a line that has no LF yet
         self._size = 0
         self._endless: Optional[Endless] = None  # a line that is too long to be held
+        self._fed: Deque[bytes] = deque()  # the chunks that have what is `left`
+        self._size_fed = self._unsure = 0  # bytes of them, and of that
+        self.first = 1  # the number of its first line
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Takes the next bytes of the text; gives the items that are now certain."""
@@ -96,6 +100,7 @@ class Reader:
 
     def together(self, chunk: bytes) -> Iterator[Found]:
         """The same, but for packets that follow each other and are read at once: they come together."""
+        self._keep(chunk)
         while chunk:
             if self._endless is not None:
                 end = chunk.find(b"\n") + 1
@@ -137,11 +142,28 @@ class Reader:
             pos, room = end + 1, LONG
         return -1
 
+    @property
+    def left(self) -> bytes:
+        """The text of which no items may have been taken: what was fed last, and what was in no item before that."""
+        return b"".join(self._fed)[self._size_fed - self._unsure :]
+
+    def _keep(self, chunk: bytes) -> None:
+        """More of the text comes: it is kept until its items were taken, which is so when still more comes, or the end."""
+        fed, endless = self._fed, self._endless
+        pending = self._size + self._lexer.pending + (endless.pending if endless is not None else 0)
+        while fed and self._size_fed - len(fed[0]) >= pending:
+            self._size_fed -= len(fed.popleft())
+        fed.append(chunk)
+        self._size_fed += len(chunk)
+        self._unsure = pending + len(chunk)
+        self.first = self._lexer.line
+
     def close(self) -> Iterator[Item]:
         """The rest, at the end of the text."""
         return _singly(self._close())
 
     def _close(self) -> Iterator[Found]:
+        self._keep(b"")
         if self._endless is not None:
             yield from self._endless.feed(b"", True)
             self._endless = None

@@ -73,6 +73,11 @@ class Endless:
             self._report(f"more than {LONG} characters stand in a line (fold -w 64 breaks it)")
         past.prose(self._begin)
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of the line are in no item yet."""
+        return self._size
+
     def feed(self, text: bytes, last: bool) -> Iterator[Item]:
         """Takes more of the line; where `last` says so all the rest, with its LF if it has one."""
         self._parts.append(text)

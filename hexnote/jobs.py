@@ -82,6 +82,15 @@ class Job:
         for chunk in chunks:
             yield self.feed(chunk)
 
+    def spare(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+        """Instead of the rest of the trace's output, where that cannot be made: what was made of it, and then the rest of the
+        trace; nothing where the output does not have its lines. `last` then ends the output. `texts`: the chunks that were not fed,
+        where another process does not read them."""
+        return iter(())
+
+    def last(self) -> bytes:
+        return b""
+
     def end(self) -> bytes:
         return self._stripper.close()
 
@@ -97,6 +106,7 @@ class Annotate(Job):
 
         self.found = self.errors = False
         self._shared = name in _SHARED and not options.keylog
+        self._spares = name == "text"
         settings = {
             "headers": options.headers, "at": moment(options.at) if options.at is not None else None,
             "thorough": name in ("summary", "diagnose"),
@@ -127,6 +137,15 @@ class Annotate(Job):
         from hexnote.partner import Partner
 
         return self._annotator.ahead(chunks, Partner)
+
+    def spare(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+        if self._spares:
+            return self._annotator.spare(texts)
+        self._annotator.drop()
+        return iter(())
+
+    def last(self) -> bytes:
+        return self._annotator.last() if self._spares else b""
 
     def end(self) -> bytes:
         made = self._annotator.end()

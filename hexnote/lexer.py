@@ -75,6 +75,7 @@ class Lexer:
         self._pos = 0  # those before it are taken
         self._begin = 0  # where the draft's text begins in the buffer
         self._draft: Optional[Draft] = None
+        self._drafted = 0  # bytes of its text that stood before the buffer
         self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
         self._heads = frozenset([name for name, kind in vocabulary.kinds.items() if kind == "head"])
@@ -88,6 +89,11 @@ class Lexer:
         """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
         self._buf = b"".join([self._buf[self._pos :], *lines])
         self._pos = self._begin = self._singly = 0
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of the lines fed so far are in no item yet, when the tokens were taken."""
+        return self._drafted + len(self._buf) - self._pos
 
     def tokens(self) -> Iterator[Token]:
         """The tokens of the lines in the buffer: of all, when closing; else of those that are certain."""
@@ -185,6 +191,7 @@ class Lexer:
                 yield _END
             else:
                 self._draft.text.append(buf[self._begin : self._pos])
+                self._drafted += self._pos - self._begin
                 self._begin = self._pos
 
     def _washed(self, pos: int, last: int) -> Optional[Tuple[str, Optional[Piece], int]]:
@@ -291,7 +298,7 @@ class Lexer:
 
     def _finish(self, draft: Draft) -> Iterator[Token]:
         """Ends the draft: its tokens."""
-        self._draft = None
+        self._draft, self._drafted = None, 0
         draft.text.append(self._buf[self._begin : self._pos])
         self._begin = self._pos
         if draft.weak and draft.next < 0:

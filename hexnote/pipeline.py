@@ -149,14 +149,36 @@ class Annotator:
         made: bytes = self.renderer.take()
         return made
 
+    def spare(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+        """The input cannot be told to its end: what was told, then what is left of it, as it came; `last` ends the output then, and
+        not `close`. `texts`: the chunks that were not fed."""
+        trace = self.trace
+        if trace is None:
+            return
+        try:
+            yield from trace.spare(texts)
+            self._cut = trace.strip.cut or self.renderer.unfinished
+        finally:
+            self.drop()
+
+    def last(self) -> bytes:
+        """What ends the output of all inputs. Where the last one has no final LF and annotations stand behind it, that is an
+        empty annotation without LF: stripped, the text lacks its final LF again."""
+        return MARK if self._cut else b""
+
+    def drop(self) -> None:
+        """The input begun last is not told to its end."""
+        trace, self.trace = self.trace, None
+        if trace is not None:
+            trace.drop()
+
     def close(self) -> bytes:
-        """All inputs are done. Where the last one has no final LF and annotations stand behind it, an
-        empty annotation without LF ends the output: stripped, the text lacks its final LF again."""
+        """All inputs are done."""
         made = self.end()
         closing = getattr(self.renderer, "close", None)  # a document of all inputs comes now
         if closing is not None:
             made += closing()
-        return made + MARK if self._cut else made
+        return made + self.last()
 
     def _finish(self) -> None:
         if self.trace is not None:
@@ -208,6 +230,31 @@ class Trace(Usual):
             for item in self.dumps.feed(chunk):
                 self._item(item)
 
+    def spare(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+        """Instead of all that was to come: what was told, then what is left of the text, as it came. `texts`: the chunks that were
+        not fed, where this process reads them."""
+        strip = Stripper(hold=False)
+        if self.source is not None:
+            self.renderer.drop()
+            yield b""
+            for text, piece in self.source.spare():
+                self.renderer.spare(text, piece)
+                yield strip.feed(self.renderer.take())
+            yield strip.close()
+            self.strip.cut = self.source.cut
+            return
+        echoed = strip.feed(b"".join(self.renderer.out)) + strip.close()
+        left = self.dumps.left
+        if left.startswith(echoed):
+            left = left[len(echoed) :]
+            yield self.renderer.take()
+        else:
+            self.renderer.drop()
+            yield b""
+        yield left
+        yield from map(self.strip.feed, texts)
+        yield self.strip.close()
+
     def ahead(self, chunks: Iterator[bytes], partner: Optional[Callable[[Trace, Any], Any]] = None) -> Iterator[None]:
         """The rest of the input: read by a second process, where one can be had. Raises what `chunks` raises."""
         source = self.source
@@ -231,8 +278,9 @@ class Trace(Usual):
                 for item in items:
                     self._item(item)
                 yield
-        except BaseException:
-            source.close()
+        except BaseException as error:
+            if not (self.renderer.echoes and isinstance(error, Exception)):
+                source.close()  # else `spare` may have more of it
             raise
         self._recall()
         self.strip.cut = source.cut
@@ -244,8 +292,12 @@ class Trace(Usual):
             if self.source is not None and self.source.errors():
                 self.owner.errors = True
         finally:
-            if self.source is not None:
-                self.source.close()
+            self.drop()
+
+    def drop(self) -> None:
+        """Nothing more is wanted of a process that reads ahead."""
+        if self.source is not None:
+            self.source.close()
 
     def _finish(self) -> None:
         if self.source is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import marshal
 import os
+from itertools import chain
 
 from hexnote import layers
 from hexnote.dumps import Reader
@@ -175,6 +176,7 @@ class Sender:
         self._partner: Any = None
         self._part = self._due = 0.3  # the share of connections that are explained here, and what is due of them
         self._passes: Optional[Callable[[Entry], bool]] = None  # of the partner
+        self._line = 0  # the number of the line behind those that were sent
 
     def all(self, strip: Stripper, chunks: Iterator[bytes]) -> None:
         """Read the text to its end."""
@@ -201,7 +203,19 @@ class Sender:
         except Exception as error:
             import pickle
 
-            self._message.append({"error": pickle.dumps(error)})
+            self._message[:] = [{"error": pickle.dumps(error)}]
+        self.send()
+        self._spare(strip, chunks)
+
+    def _spare(self, strip: Stripper, chunks: Iterator[bytes]) -> None:
+        """Send what is left of the text, as it came, for `Ahead.spare`."""
+        left, at = self._dumps.left, 0
+        for _ in range(self._line - self._dumps.first):
+            at = left.find(b"\n", at) + 1 or len(left)
+        for text in chain((left[at:],), map(strip.feed, chunks)):
+            self._message.append((text, 0))
+            self.send()
+        self._message += [(strip.close(), 0), {"advice": [], "cut": strip.cut}]
         self.send()
 
     def _pass(self, items: Iterator[Union[Item, Packets]]) -> None:
@@ -305,6 +319,11 @@ class Sender:
         """Sends what is in the message."""
         message = self._message
         self._send(message)
+        for entry in reversed(message):
+            line = _behind(entry)
+            if line:
+                self._line = line
+                break
         message.clear()
 
     def _send(self, message: Message) -> None:
@@ -382,6 +401,24 @@ class Sender:
             message.append({"pieces": pieces[:]})
             pieces.clear()
         message.append(entry)
+
+
+def _behind(entry: Any) -> int:
+    """The number of the line behind those of an entry; 0 where it has none."""
+    if type(entry) is tuple and len(entry) > 3:
+        line, text, head = entry[:3]
+        rows = len(entry[5]) + 15 >> 4 if len(text) == head else 0  # where they are in its piece
+        return int(line) + bytes(text).count(b"\n") + rows
+    if type(entry) is tuple and len(entry) == 2:
+        return int(entry[1]) + bytes(entry[0]).count(b"\n")
+    if type(entry) is dict and "kind" in entry:
+        return int(entry["line"]) + bytes(entry["text"]).count(b"\n")
+    if type(entry) is bytes:
+        import pickle
+
+        item = pickle.loads(entry)
+        return int(item.line) + bytes(item.text).count(b"\n")
+    return 0
 
 
 def _seen(entry: Any) -> Optional[Seen]:

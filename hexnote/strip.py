@@ -86,7 +86,9 @@ class Stripper:
         if self._inside:
             self.cut = self._newline and not self.hold
             return b""
-        return (b"\n" if self._newline and self.hold else b"") + self._part
+        rest = (b"\n" if self._newline and self.hold else b"") + self._part
+        self._newline, self._part = False, b""
+        return rest
 
 
 def strip(text: bytes) -> bytes:

@@ -280,6 +280,81 @@ def test_a_packet_whose_explanation_fails_costs_no_other(monkeypatch: pytest.Mon
     assert set(lines) - set(whole.splitlines()) == {line for line in lines if module.FAILED.encode() in line}
 
 
+# Where a mistake is made, and after how many calls; the last ones where another process reads, or explains connections too.
+_ALONE = [("pipeline", "Trace._tell", 0), ("pipeline", "Trace._tell", 7), ("lexer", "Lexer._packet", 1),
+          ("pipeline", "Trace._end_flow", 0), ("dumps", "Reader.close", 0), ("render.text", "Text.finish", 0)]
+_SHARED = [("pipeline", "Trace._tell", 300), ("streams", "Flows.passes", 300), ("lexer", "Lexer._together", 7),
+           ("partner", "Partner._tell", 7), ("partner", "Partner._end_flow", 0), ("pipeline", "Trace._answers", 0)]
+
+_BROKEN = """
+import itertools, sys
+from importlib import import_module
+module, name, after, *rest = sys.argv[1:]
+holder, name = getattr(import_module("hexnote." + module), name.split(".")[0]), name.split(".")[1]
+real, calls = getattr(holder, name), itertools.count()
+def failing(*what, **more):
+    if next(calls) >= int(after):
+        raise ValueError("broken")
+    return real(*what, **more)
+setattr(holder, name, failing)
+from hexnote.cli import main
+sys.exit(main(rest))
+"""
+
+
+@pytest.mark.parametrize("piped", (False, True), ids=("file", "pipe"))
+@pytest.mark.parametrize("place", [*_ALONE, *_SHARED], ids=lambda place: f"{place[1]}-{place[2]}")
+def test_what_follows_a_mistake_stands_as_it_came(place: Tuple[str, str, int], piped: bool, tmp_path: Any) -> None:
+    """No line of the input is lost, whichever process made the mistake, and the output says from where on nothing is told."""
+    module, name, after = place
+    shared = place in _SHARED
+    if shared and not hasattr(os, "fork"):
+        pytest.skip("no second process can be had here")
+    text = sample("tls12-rsa.txt") + b";| an old note\n; none\n" + sample("openssl-msg.txt") + b";"
+    if shared:
+        text = many_connections() + text
+    path = os.path.join(str(tmp_path), "trace.txt")
+    with open(path, "wb") as file:
+        file.write(text)
+    command = [sys.executable, "-c", _BROKEN, module, name, str(after), *([] if piped else [path])]
+    env = environment(HEXNOTE_STRICT="")
+    done = subprocess.run(command, input=text if piped else b"", capture_output=True, env=env, timeout=60)
+    assert strip(done.stdout) == strip(text)
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr
+    told, said, rest = done.stdout.partition(b";| hexnote cannot go on here")
+    assert said and b";|" not in rest.partition(b"\n")[2].replace(b"\n;| an old note\n", b"\n")
+    assert after < 7 or told.count(b";|") > 100
+
+
+_many: List[bytes] = []
+
+
+def many_connections() -> bytes:
+    """More than a megabyte, of connections that two processes share."""
+    from test_partner import many
+
+    if not _many:
+        some = many(60)
+        _many.append(some * (1_500_000 // len(some) + 1))
+    return _many[0]
+
+
+def test_several_traces_of_which_some_cannot_be_told(tmp_path: Any) -> None:
+    """Each stands in its place, with its last line as it was."""
+    whole = sample("tls12-rsa.txt")
+    paths = []
+    for number, text in enumerate((whole, whole[:-1], whole, whole[:-1])):
+        paths.append(os.path.join(str(tmp_path), f"{number}.txt"))
+        with open(paths[-1], "wb") as file:
+            file.write(text)
+    for count in (1, 2, 3, 4):
+        command = [sys.executable, "-c", _BROKEN, "pipeline", "Trace._tell", "9", *paths[:count]]
+        done = subprocess.run(command, capture_output=True, env=environment(HEXNOTE_STRICT=""))
+        texts = [load(path) for path in paths[:count]]
+        assert strip(done.stdout).replace(b"\n", b"") == b"".join(texts).replace(b"\n", b"")
+        assert strip(done.stdout).endswith(texts[-1][-40:]) and done.stderr.count(b"cannot go on") == count
+
+
 def test_a_mistake_elsewhere_is_a_line(tmp_path: Any) -> None:
     """What was made until then stands, the status says that it is not all, and nobody sees Python's own words."""
     path = os.path.join(SAMPLES, "tls12-rsa.txt")

@@ -68,6 +68,7 @@ class Text(Pages):
         self._held: List[bytes] = []  # those notes
         self._room = _HELD  # bytes that more of them may have
         self.unfinished = False  # annotations were written behind such a line
+        self._taken = (False, False)  # `_open` and `unfinished`, when the output was taken last
         self._lost: List[Part] = []  # holes not told yet
         self._reviews: Dict[Any, Notes] = {}  # on headers
 
@@ -222,7 +223,20 @@ class Text(Pages):
         """What was written since the last call."""
         made = b"".join(self.out)
         self.out = []
+        self._taken = self._open, self.unfinished
         return made
+
+    def drop(self) -> None:
+        """Forgets what was written since `take`: it is told otherwise, or not at all."""
+        self.out, self._held, self._torn = [], [], False
+        self._open, self.unfinished = self._taken
+
+    def spare(self, text: bytes, piece: Any) -> None:
+        """Lines of which nothing is told; those that another process has written are its `piece`."""
+        if piece is None:
+            self._echo(text)
+        else:
+            self.given(text, None, piece)
 
     # ---------------------------------------------------------------- two processes that write one text
 
