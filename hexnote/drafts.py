@@ -35,7 +35,9 @@ _TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x0
 class Known:
     """What was shown of one packet: pieces of bytes in rising order of their dump offsets."""
 
-    __slots__ = ("starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began")
+    __slots__ = (
+        "starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began", "labelled",
+    )  # fmt: skip
 
     def __init__(self, head: bool, base: int = 0) -> None:
         self.starts: List[int] = []
@@ -47,7 +49,8 @@ class Known:
         self.probe: Optional[bytes] = None if base else b""
         self.bare = False  # a summary line without rows
         self.stream = False  # its bytes are a stream's: no headers
-        self.side: Optional[int] = None  # who sent them, where the rows say so
+        self.side: Optional[int] = None  # who sent them, where the rows or a label say so
+        self.labelled = False  # a label says whose rows follow, whatever they look like
         self.row = "row"  # the kind of the rows shown last
         self.began = ""  # the kind of those shown first
         self.open = b""  # the bytes of the last row, if the rest of it may stand on a line of its own
@@ -407,6 +410,11 @@ class Past:
             return b"", 0, ""
         return current.parts[-1][-ROW:], current.next, current.row
 
+    def listing(self) -> bool:
+        """Whether rows without offsets go on here: those of a stream, the last of which was a whole one."""
+        current = self.current
+        return current is not None and current.stream and current.row == "bare" and not self._apart and not current.next % ROW
+
     def lacks(self, name: str) -> bool:
         """Whether a line of `advice` stands where bytes should: for -A that is directly below a head."""
         current = self.current
@@ -417,12 +425,6 @@ class Past:
         if current is None:
             return False
         return current.stream and self._joins(current, 0) if current.bare else current.row == "whole" and not self._apart
-
-    @property
-    def unplaced(self) -> bool:
-        """Whether a row without an offset that comes now goes on with such rows."""
-        current = self.current
-        return current is not None and current.unplaced and not (self._apart or current.whole or current.next % ROW)
 
     def place(self, piece: Piece) -> int:
         """The dump offset of a line that has none and begins a block: it may go on with the last one."""
@@ -438,7 +440,7 @@ class Past:
     def _same(self, draft: Draft, piece: Piece) -> bool:
         """Whether the rows are of the same end as the draft's."""
         known = draft.known
-        return piece.side is None or draft.label is not None or known is None or known.side in (None, piece.side)
+        return piece.side is None or known is None or known.labelled or known.side in (None, piece.side)
 
     def _joins(self, current: Known, offset: int) -> bool:
         """Whether rows at `offset` surely go on with the current packet."""
@@ -468,7 +470,7 @@ class Past:
         draft.fresh = offset
         joins = False
         if not draft.head and current is not None and not piece.begins and (
-            piece.side is None or current.side is None or piece.side == current.side
+            piece.side is None or current.side is None or current.labelled or piece.side == current.side
         ):
             draft.filling = self._fills(piece)
             joins = draft.filling or self._joins(current, offset) or self._beheaded(current, piece)

@@ -225,7 +225,7 @@ class Lexer:
         size = int(groups.get("size") or b"0") or int(groups.get("xsize") or b"0", 16)
         draft.label = Label(side, size, groups.get("logged") is not None)
         known = draft.known = Known(True)
-        known.stream, known.side, known.total, known.probe = True, side, size, None
+        known.stream, known.labelled, known.side, known.total, known.probe = True, True, side, size, None
 
     def _star(self, draft: Optional[Draft], stop: int) -> Optional[bool]:
         """Whether a star stands for rows like the last one: the offset behind it says how many.
@@ -429,10 +429,12 @@ class Lexer:
             if draft is not None:
                 return None if draft.weak else self._bare(draft, groups, dress)
             current = past.current
-            if current is None or current.whole or not (current.open or past.unplaced):
+            if current is None or current.whole:
                 return None
             expected = current.total - current.next if current.total else 0
-            return read_bare(groups, dress, current.next, current.open, expected)
+            if past.listing():
+                return read_bare(groups, dress, current.next, b"", expected)
+            return read_bare(groups, dress, current.next, current.open, expected) if current.open else None
         sure = "off" in names
         skewed = bool(groups["skew"]) if "skew" in names else False
         if sure or "hint" in names:

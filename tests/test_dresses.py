@@ -342,10 +342,10 @@ def apache(at: int, data: bytes) -> bytes:
 STAMP = "[Tue Jul 09 16:13:53 2013] [debug] ssl_engine_io.c"
 
 
-def log(kind: str) -> bytes:
+def log(kind: str, server: bytes = SERVER) -> bytes:
     """The two records as a library logs them."""
     out = b""
-    for data, write in ((CLIENT, True), (SERVER, False)):
+    for data, write in ((CLIENT, True), (server, False)):
         n = len(data)
         if kind == "openssl":
             way = "write to" if write else "read from"
@@ -355,7 +355,7 @@ def log(kind: str) -> bytes:
             out += f"javax.net.ssl|DEBUG|10|main|2026-11-20 15:29:04.455 UTC|SSLSocket{way}\n".encode()
             out += rows(spread, data) + b")\n"
         elif kind == "java8":
-            out += f"[Raw {'write' if write else 'read'}]: length = {n}\n".encode() + rows(spread, data).replace(b"  0", b"0")
+            out += f"[Raw {'write' if write else 'read'}]: length = {n}\n".encode() + rows(lambda at, row: spread(at, row)[2:], data)
         elif kind == "ldap":
             way = f"tls_write: want={n}, written={n}" if write else f"tls_read: want={n}, got={n}"
             out += way.encode() + b"\n" + rows(ldap, data)
@@ -411,6 +411,22 @@ def test_bytes_of_a_log(kind: str) -> None:
         if kind != "escaped":
             assert {block.side for block in got} == {0, 1}
         assert all(block.message == (kind in ("msg", "curl")) for block in got)
+
+
+def ngrep_log(server: bytes) -> bytes:
+    return b"".join(
+        f"T {ends} [AP] #3\n".encode() + rows(lambda at, row: f"  {row[:8].hex(' '):<23}   {row[8:].hex(' '):<23}   {text_of(row)}\n".encode(), data)
+        for data, ends in ((CLIENT, "10.0.0.1:43690 -> 10.0.0.2:443"), (server, "10.0.0.2:443 -> 10.0.0.1:43690")))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "ngrep"])
+def test_a_label_holds_for_all_that_stands_below_it(kind: str) -> None:
+    """A stream's rows are told in blocks of a kilobyte: the later ones have the same sender, and none is left out."""
+    server = b"\x16\3\3\x0b\xb8" + bytes(i * 7 % 251 for i in range(3000))
+    text = ngrep_log(server) if kind == "ngrep" else log(kind, server)
+    got = blocks_of(check(text))
+    assert b"".join(block.data for block in got if block.side == 0) == CLIENT
+    assert b"".join(block.data for block in got if block.side == 1) == server
 
 
 def flow_rows(make: Any, head: Any, tail: bytes = b"\n") -> bytes:
