@@ -23,7 +23,8 @@ PACKAGE = os.path.join(ROOT, "hexnote")
 # The stages, by how the names of the modules begin; the first that fits.
 STAGES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("text to packets", (
-        "lexer", "lane", "vocabulary", "patterns", "geometry", "rows", "drafts", "dumps", "language", "washing", "strip", "coding",
+        "lexer", "lane", "vocabulary", "patterns", "geometry", "rows", "drafts", "dumps", "language", "washing", "peeling",
+        "sides", "strip", "coding",
     )),
     ("headers, streams", ("layers", "streams", "stitch", "fragments", "headless", "datagrams", "spans")),
     ("checks", ("look", "verify", "checksums")),

@@ -25,11 +25,17 @@ _KEPT = 128  # pieces of one packet that are remembered
 
 # What authors write in the place of rows that they leave out.
 _ELISION = Late(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
+# A summary line of tcpdump's, and how it ends; one that was wrapped goes on for so many lines at most.
+_FLAGS = Late(rb": Flags \[| > [^\s:]{1,300}:?(?: F?l?a?g?s?)?\s*\Z")
+_LAST = Late(rb"length \d{1,7}(?![\d\n]{0,2}\d)")
+_LINES = 4
 # A line that looks as a row does, whatever its digits have become.
 _ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
+# How a packet begins whose first row has too few bytes to tell its length: Ethernet and IP, IP and TCP.
+_PACKET = Late(rb".{12}(?:\x08\x00\x45|\x86\xdd\x60)|\x45[\x00-\xfc]..[^\n]{4}[\x01-\xff]\x06", 16)
 
 
 class Known:
@@ -37,6 +43,7 @@ class Known:
 
     __slots__ = (
         "starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began", "labelled",
+        "unfinished", "whole_row",
     )  # fmt: skip
 
     def __init__(self, head: bool, base: int = 0) -> None:
@@ -48,8 +55,10 @@ class Known:
         # its first bytes, while its length is still asked for; they must be there from the first on
         self.probe: Optional[bytes] = None if base else b""
         self.bare = False  # a summary line without rows
+        self.unfinished = 0  # lines that the rest of a summary line that was wrapped may still have
         self.stream = False  # its bytes are a stream's: no headers
         self.side: Optional[int] = None  # who sent them, where the rows or a label say so
+        self.whole_row = False  # behind the last row another one may stand that has no offset
         self.labelled = False  # a label says whose rows follow, whatever they look like
         self.row = "row"  # the kind of the rows shown last
         self.began = ""  # the kind of those shown first
@@ -170,6 +179,12 @@ class Draft:
         """Whether enough of a stream is here to be told. Not where the last byte may be but a filler: see `trim`."""
         return self.stream and self.next - self.offset >= PIECE and (self.row != "word" or self.data[-1][-1] != 0)
 
+    @property
+    def whole_row(self) -> bool:
+        """Whether the last row has all of its bytes: 16 of them, or up to a line feed, where a program breaks rows."""
+        size = self.rows[-1].size if self.rows else ROW - (-self.next % ROW)
+        return size == ROW or self.data[-1][-1:] == b"\n"
+
     def trim(self) -> None:
         """Takes the last byte off: a last number of which only the low byte is there."""
         if self.rows and self.data[-1][-1] == 0:
@@ -265,11 +280,15 @@ class Past:
         self._strange = 0  # lines of it that are neither blank nor indented
         self._spoilt = 0  # lines of it that look as a row does
         self._elided = False  # one of them says that rows were left out
+        self.lacking = False  # the lines of digits above end in the midst of a TLS record
+        self._spaced = False  # between its rows there were blank lines
 
     def prose(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""
         self._apart = True
-        if text[0] not in BLANKS:
+        if self._current is not None and self._current.unfinished and text.strip():
+            self._current.unfinished = 0 if _LAST.search(text) else self._current.unfinished - 1
+        elif text[0] not in BLANKS:
             self._strange += 1
         if len(text) < 200 and _ELISION.match(text):
             self._elided = True
@@ -327,6 +346,8 @@ class Past:
             draft.kind = PACKET
             head = draft.known if draft.known is not None else Known(True)
             head.bare = True
+            text = b"".join(draft.text)
+            head.unfinished = _LINES if _FLAGS.search(text) and not _LAST.search(text) else 0
             self.current = head
             self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
             return
@@ -342,7 +363,9 @@ class Past:
         data = b"".join(draft.data)
         if draft.stream and not known.total:
             known.stream = True
-        known.row, known.open = draft.row, draft.ended()
+        if len(data) > ROW or draft.kind == MORE:
+            self._spaced = draft.kind == MORE and len(data) <= ROW and self._apart and not self._strange
+        known.row, known.open, known.whole_row = draft.row, draft.ended(), draft.whole_row
         known.began = known.began or draft.row
         known.add(draft.fresh, data[draft.fresh - draft.offset :])
         if draft.kind == PACKET or known.bare:
@@ -373,7 +396,9 @@ class Past:
                 not offset or (not draft.weak and draft.label is None and (piece.sure or offset % ROW == 0))
             )
         if piece.kind in ("whole", "word", "memory"):
-            return bool(offset) or self._under_way(current) or self.begins(piece.data)
+            headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
+            goes_on = self.lacking and piece.kind == "whole" and not self._strange
+            return bool(offset) or headed or goes_on or self._under_way(current) or self.begins(piece.data)
         if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
             return True
         if not piece.sound:
@@ -413,7 +438,7 @@ class Past:
     def listing(self) -> bool:
         """Whether rows without offsets go on here: those of a stream, the last of which was a whole one."""
         current = self.current
-        return current is not None and current.stream and current.row == "bare" and not self._apart and not current.next % ROW
+        return current is not None and current.stream and current.row == "bare" and not self._apart and current.whole_row
 
     def lacks(self, name: str) -> bool:
         """Whether a line of `advice` stands where bytes should: for -A that is directly below a head."""
@@ -435,7 +460,7 @@ class Past:
 
     def begins(self, data: bytes) -> bool:
         """Whether bytes of which nothing else is known begin a packet or a TLS stream."""
-        return _TLS.match(data) is not None or self.measure(data[:PROBE]) > 0
+        return _TLS.match(data) is not None or _PACKET.match(data) is not None or self.measure(data[:PROBE]) > 0
 
     def _same(self, draft: Draft, piece: Piece) -> bool:
         """Whether the rows are of the same end as the draft's."""
@@ -478,7 +503,7 @@ class Past:
                 # A short row is likely to have been shown elsewhere too; here it ends the packet.
                 at_end = offset + len(piece.data) == current.total or self._strange <= 1
                 joins = at_end and not (current.bare or current.whole) and _within(current, offset)
-            if not joins:
+            if not joins and not (self._spaced and not offset and current.whole and not self._strange):
                 draft.rivals = self._shown(piece)
                 joins = not (draft.rivals or current.bare) and offset > current.next and _within(current, offset)
         if joins:
@@ -496,7 +521,8 @@ class Past:
         Rows beyond the packet's length are left.
         """
         if draft.next < 0:
-            draft.stream = piece.kind not in ("row", "memory") and not (draft.head and draft.label is None)
+            stream = piece.kind not in ("row", "memory") or (piece.kind == "memory" and _TLS.match(piece.data) is not None)
+            draft.stream = stream and not (draft.head and draft.label is None)
             self._decide(draft, piece)
         if draft.known is not None:
             if draft.filling:

@@ -34,6 +34,8 @@ _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A"
 # A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
 _TIME = Late(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
 _TIME_WITHIN = 200
+# One that was wrapped behind a digit, before it says how much the packet carries.
+_CUT = Late(rb": Flags \[(?![^\n]{0,2000}, length \d)[^\n]{0,2000}\d\s*\Z")
 # The summary line that most traces have: no other format begins so.
 _PLAIN = re.compile(rb"(\d\d:\d\d:\d\d\.\d{6}) IP6? [^ \n]{1,80} > [^ \n]{1,80}: Flags \[")
 
@@ -209,7 +211,12 @@ class Reader:
             if terminal.kind == "summary" and (not plain or terminal.name.startswith("TCPDUMP")):
                 match = self._vocabulary.pattern(terminal.name).match(header)
                 if match:
-                    summary = _summary(match.groupdict())
+                    groups = match.groupdict()
+                    if _CUT.search(header):
+                        # The line was wrapped in the midst of it: the number at its end may be but the beginning of one.
+                        last = len(header.rstrip())
+                        groups.update((name, None) for name in ("seq", "end", "ack") if match.end(name) == last)
+                    summary = _summary(groups)
                     return summary if summary.time else summary._replace(time=_time(header))
         return None
 

@@ -29,7 +29,7 @@ class _Way(NamedTuple):
 
 
 _HEX = _Way(
-    Late(rb"(?P<stamp>(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6} )?(?P<other>\t| {4})?(?=(?:[0-9A-Fa-f]{2}){32})"),
+    Late(rb"(?P<stamp>(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6} )?(?P<other>\t| {4}(?: {4})?)?(?=(?:[0-9A-Fa-f]{2}){32})"),
     Late(rb"(?:[0-9A-Fa-f]{2}){1,%d}" % PIECE), 2 * PIECE, None)
 _CODED = _Way(
     Late(rb"[^\n]{0,200}?(?=(?:(?:0x|\\x)[0-9A-Fa-f]{2}[, \t]{0,2}){16})"),

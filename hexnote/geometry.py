@@ -43,6 +43,7 @@ class Piece(NamedTuple):
     kind: str = "row"  # of its terminal
     side: Optional[int] = None  # the end that sent the bytes, where rows tell
     begins: bool = False  # it says itself that a packet begins
+    margin: int = -1  # columns before a row whose indentation tells its end; -1: it tells nothing
 
 
 class Geometry:

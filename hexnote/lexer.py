@@ -14,7 +14,9 @@ from hexnote.hints import Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.lane import Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late
+from hexnote.peeling import carried, headed, peeled, unframed
 from hexnote.rows import more_rows, moved, read_bare, read_plain, read_row, read_whole
+from hexnote.sides import Sides
 from hexnote.vocabulary import Scan, Vocabulary
 from hexnote.washing import dirty, wash
 
@@ -29,6 +31,8 @@ Found = Union[Item, Packets]
 
 _ROWS = ("row", "data", "bare", "whole")
 _HEADS = ("head", "lead", "label")
+# Lines that may carry others: prose, groups that have no offset, and lines that begin with a time.
+_OPEN = ("line", "bare", "lead")
 
 
 class Token:
@@ -84,6 +88,7 @@ class Lexer:
         self._base = 0  # the address that counts as offset 0
         self._radix = 16  # of the offsets of `free` rows
         self._singly = 0  # up to there in the buffer each row is read on its own
+        self._sides = Sides()
 
     def feed(self, lines: List[bytes]) -> None:
         """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
@@ -125,14 +130,17 @@ class Lexer:
                     continue
             if kind not in ("run", "head"):
                 last = buf.find(b"\n", pos) + 1 or end
-                if last - pos < _WASHED and dirty(buf, pos, last) and not self._plain(match, kind):
+                washed: Optional[Tuple[str, Optional[Piece], int]] = None
+                if kind != "whole" and last - pos < _WASHED and dirty(buf, pos, last) and not self._plain(match, kind):
                     washed = self._washed(pos, last)
-                    if washed is not None:
-                        name, piece, stop = washed
-                        kind = kinds[name]
-                        match = None
-                        if draft is not None and piece is None:
-                            kind = "line"
+                elif kind in _OPEN and last - pos < LONG:
+                    washed = self._freed(buf[pos:last], None, last)
+                if washed is not None:
+                    name, piece, stop = washed
+                    kind = kinds[name]
+                    match = None
+                    if draft is not None and piece is None:
+                        kind = "line"
             elif stop - pos > LONG:
                 kind = "line"
             if kind == "star" and match is not None:
@@ -149,6 +157,8 @@ class Lexer:
                     if draft is None:
                         self._begin = pos
                         draft = self._draft = Draft(self.line)
+                    if piece.margin >= 0 or piece.kind == "whole":
+                        self._sides.take(piece, piece.stop - pos)
                     self._pos = self._past.take(draft, piece, pos)
                     if draft.done or draft.full:
                         yield from self._finish(draft)
@@ -207,19 +217,57 @@ class Lexer:
         scanner = self._vocabulary.scanner(*_ROWS, *_HEADS, "aside", "note", "line")
         match = scanner.match(text)
         name = match.lastgroup if match is not None else None
-        if match is None or name is None or name == "LINE":
+        if match is None or name is None:
             return None
         kind = self._vocabulary.kinds[name]
+        if kind in _OPEN:
+            end = text.find(b"\n") + 1 or len(text)
+            freed = self._freed(text[:end], places, last)
+            if freed is not None:
+                return freed
+        if name == "LINE":
+            return None
         if kind in _ROWS:
             piece = self._single(match, name)
             return (name, moved(piece, places, last), last) if piece is not None else None
         two = match.end() > 0 and places[match.end() - 1] >= last - pos
         return name, None, second if two else last
 
+    def _freed(self, text: bytes, places: Optional[List[int]], last: int) -> Optional[Tuple[str, Optional[Piece], int]]:
+        """What a line is behind what carries it, as `_washed` gives it; None where that is nothing that fits here.
+
+        `places`: of each byte of the text, where it stands in the line; `last`: where the line ends.
+        """
+        if not carried(text):
+            return None
+        rows = self._vocabulary.scanner("row", "data", "whole")
+        heads = self._vocabulary.scanner("head", "label", "aside")
+        above = self._draft is None and len(text) < _WASHED and headed(text)
+        for inner, at, row in peeled(text, above):
+            bare = unframed(inner)
+            forms = (inner,) if bare == inner else (inner, bare)
+            for form in forms if row else ():
+                match = rows.match(form)
+                name = match.lastgroup if match is not None else None
+                if match is not None and name is not None:
+                    piece = self._single(match, name)
+                    if piece is None or self._aside and not piece.sure or not self._past.fits(self._draft, piece):
+                        return None
+                    return name, moved(piece, at if places is None else [places[i] for i in at], last), last
+            for form in forms if above else ():
+                match = heads.match(form)
+                if match is not None and match.lastgroup is not None:
+                    return match.lastgroup, None, last
+        return None
+
     def _labelled(self, draft: Draft, name: str) -> None:
         """Takes what the label says that the draft begins with."""
         text = self._buf[self._begin : self._pos]
-        match = self._vocabulary.pattern(name).match(text) or self._vocabulary.pattern(name).match(wash(text)[0])
+        read = self._vocabulary.pattern(name).match
+        match = read(text) or read(wash(text)[0])
+        if match is None:
+            inner = [each for each, _, _ in peeled(wash(text)[0], True)]
+            match = next((m for each in inner for m in (read(each), read(unframed(each))) if m is not None), None)
         groups = match.groupdict() if match is not None else {}
         side = 0 if groups.get("out") else 1 if groups.get("in") else None
         size = int(groups.get("size") or b"0") or int(groups.get("xsize") or b"0", 16)
@@ -293,6 +341,7 @@ class Lexer:
     def _prose(self, text: bytes) -> Iterator[Token]:
         """The tokens of a line of prose."""
         self._past.prose(text)
+        self._sides.prose(text)
         yield Token("LINE", Prose(text, self.line), self.out)
         self.line += 1
 
@@ -423,7 +472,8 @@ class Lexer:
         known = draft.known if draft is not None and draft.known is not None else past.current
         ahead = draft.next if draft is not None else -1
         if kind == "whole":
-            piece: Optional[Piece] = read_whole(groups, dress, max(ahead, 0))
+            past.lacking = self._sides.lacking
+            piece: Optional[Piece] = self._sides.tell(read_whole(groups, dress, max(ahead, 0)))
             return piece if piece is None or ahead >= 0 or draft is not None else piece._replace(offset=past.place(piece))
         if kind == "bare":
             if draft is not None:
@@ -439,6 +489,8 @@ class Lexer:
         skewed = bool(groups["skew"]) if "skew" in names else False
         if sure or "hint" in names:
             offset = int(groups["off" if sure else "hint"], 16)
+            if draft is not None and draft.row == "bare" and groups["off" if sure else "hint"] == b"%d" % ahead:
+                offset = ahead  # decimal, as those before it, which were taken for line numbers
         elif "dec" in names:
             offset = int(groups["dec"])
         elif "free" in names:
@@ -459,6 +511,7 @@ class Lexer:
             piece = piece._replace(kind="memory")
         if kind != "row" and piece.kind == "row":
             piece = piece._replace(kind=kind)
+        piece = self._sides.tell(piece)
         geometry = Geometry.of(piece, groups) if rows is not None else None
         if geometry is not None and rows is not None:
             self._geometries[run] = geometry
@@ -472,11 +525,12 @@ class Lexer:
             piece = read_bare(groups, dress, 0, b"", known.total if known is not None else 0)
             return piece if piece is not None and (draft.label is not None or len(piece.data) == ROW) else None
         expected = known.total - draft.next if known is not None and known.total else 0
-        if draft.row == "bare" and (draft.head or known is not None and known.unplaced) and draft.next % ROW == 0:
+        if draft.row == "bare" and (draft.head or known is not None and known.unplaced) and draft.whole_row:
             return read_bare(groups, dress, draft.next, b"", expected)
-        if draft.row == "whole" and draft.label is None:
+        if draft.row == "whole":
             piece = read_bare(groups, dress, draft.next, b"", 0)
-            return piece._replace(kind="whole") if piece is not None and piece.layout.text < 0 and len(piece.data) > 1 else None
+            return piece._replace(kind="whole") if piece is not None and piece.layout.text < 0 and (
+                len(piece.data) > 1 or len(piece.data) == expected) else None
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None
 

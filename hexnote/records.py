@@ -624,12 +624,15 @@ class Reader(Assembly):
 def locate(data: bytes) -> Tuple[int, int]:
     """Where TLS begins in bytes of which nothing is known, and which side sends it; (-1, 0): nowhere.
 
-    A hello tells its sender; a chain of record headers does not, and is taken for the server's.
+    A hello tells its sender, and so does a ClientKeyExchange; a chain of record headers does not, and is taken for the
+    server's.
     """
     if len(data) >= 5 and plausible_ssl2(data[:5]):
         return 0, 0
     at = hello_at(data, 0)
     if at < 0:
         at = chain_at(data, 0)
-        return at, 1
+        size = int.from_bytes(data[at + 3 : at + 5], "big") - 4
+        keys = at >= 0 and data[at] == 22 and size >= 0 and data[at + 5 : at + 9] == b"\x10" + size.to_bytes(3, "big")
+        return at, 0 if keys else 1
     return at, 0 if data[at + 5] == 1 else 1

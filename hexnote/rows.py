@@ -11,7 +11,7 @@ from re import Match
 from re import compile as regex
 
 from hexnote.geometry import BLANKS, GRAPHIC, PRINTED, ROW, Piece
-from hexnote.hints import List, Optional, Tuple
+from hexnote.hints import List, Optional, Sequence, Tuple
 from hexnote.model import Layout
 from hexnote.patterns import Late
 
@@ -67,8 +67,8 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
         unit = 2 * ends[0]
         offset += len(skew) // (unit + 1) * unit // 2
     layout = Layout(tuple(cols[:size]), text)
-    side = None if "other" not in names else 0 if match["other"] is None else 1
-    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound, side=side)
+    side, margin = _side(match)
+    return Piece(offset, data[:size], stop, dress, None, layout, bool(skew), sure, sound, side=side, margin=margin)
 
 
 def read_plain(match: Match[bytes]) -> bool:
@@ -171,14 +171,23 @@ def read_whole(match: Match[bytes], dress: str, offset: int) -> Piece:
         codes = list(_CODE.finditer(match["coded"]))
         data = unhexlify(b"".join(code[1] for code in codes))
         cols = tuple(at + code.start(1) for code in codes)
-    side = None if "other" not in names else 0 if match["other"] is None else 1
+    side, margin = _side(match)
     begins = "stamp" in names and match["stamp"] is not None
     return Piece(
-        offset, data, match.end(), dress, None, Layout(cols), False, False, kind="whole", side=side, begins=begins
+        offset, data, match.end(), dress, None, Layout(cols), False, False, kind="whole", side=side, begins=begins, margin=margin
     )
 
 
-def moved(piece: Piece, places: List[int], stop: int) -> Piece:
+def _side(match: Match[bytes]) -> Tuple[Optional[int], int]:
+    """Which end sent a row, as far as its indentation tells that: and the columns before it. (None, -1) where it does not."""
+    names = match.re.groupindex
+    if "other" not in names:
+        return None, -1
+    lead = match[0][: match.start("off" if "off" in names else "hex") - match.start()].expandtabs(8)
+    return (0 if match["other"] is None else 1), len(lead) - len(lead.rstrip(b" "))
+
+
+def moved(piece: Piece, places: Sequence[int], stop: int) -> Piece:
     """A row of a washed line, its columns those of the raw line (a colour may stand between a byte's two digits)."""
     at = tuple([places[c] for c in piece.layout.cols])
     text = piece.layout.text
@@ -210,6 +219,8 @@ def _divide(line: bytes, ends: List[int], cols: List[int], data: bytes, expected
         gap = len(after) - len(text)
         if _CLOSED.fullmatch(text.translate(None, BLANKS)):
             text = b""
+        if size == 8 and gap < 4 and len(ends) == len(cols) > 8 and bare == ends[-1]:
+            text = b""  # the second half of a row of single bytes, whose text was wrapped or cut away
         gaps.append((4 if b"\t" in after[:gap] else gap) if text else 0)
         if gaps[-1] > 1 and len(text) == size:
             return size, True
@@ -248,6 +259,8 @@ def agrees(text: bytes, data: bytes) -> bool:
         if text == wanted or (text[-1] == 124 and (text == wanted + b"|" or text == b"|" + wanted + b"|")):
             return True
         if text[0] == 62 and text == b">" + wanted + b"<":
+            return True
+        if text[0] == 124 and text.startswith(b"|" + wanted + b"|") and _CLOSED.fullmatch(text, len(wanted) + 2):
             return True
         if wanted and text.startswith(wanted) and _CLOSED.fullmatch(text, len(wanted)):
             return True

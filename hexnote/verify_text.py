@@ -128,6 +128,8 @@ def _slips(block: Block) -> List[Slip]:
                 beside += [(place + i, raw[i], c, row) for i, c in enumerate(shown) if c]
         place += row.size
     wrong = [item for item in beside if not _agrees(item[1], item[2], strict)]
+    if block.dress == "cisco":
+        wrong = [item for item in wrong if item[2] != _seven(item[1])]  # IOS shows the low seven bits of each byte
     if not strict and len(wrong) * 2 > len(beside) and _other(beside):
         wrong = []
     found = _runs(wrong, {item[0]: item[2] for item in beside} if wrong else {}, block.offset)

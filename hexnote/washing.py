@@ -15,7 +15,7 @@ from hexnote.patterns import Late
 _TAG = rb"</?(?:br|p|pre|code|div|span|font|td|tr|li|tt|[bi])(?: [^<>\n]{0,200})?/?>"
 # Every branch begins with a character of its own, which makes the search quick.
 _DIRT = Late(
-    rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4});|\r(?!\r*\n|\r*\Z)"
+    rb"[\x08\x1b]|\xc2[\xa0\xad]|\xe2[\x80\x81]|\xef\xbb\xbf|&(?:amp|lt|gt|quot|nbsp|#\d{2,4}|#x[0-9a-f]{2});|\r(?!\r*\n|\r*\Z)"
     # blanks of an older coding; quoted-printable; a page's source
     rb"|\xa0(?<![\x80-\xf4]\xa0)|=(?:20|09|3D|C2=A0)|\\(?:u00|u20|x1b|xa0|033|e\[)|\^\[\["
 )
@@ -28,8 +28,9 @@ _SIGN = Late(
     rb"|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\r\n]{0,500}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Za-z]"
     rb"|\x1b[^\r\n]?"
     rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|" + _TAG +
-    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20|=09"
+    rb")|(?P<blank>(?:\xc3\x82)?\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|&nbsp;|\\u00a0|\\xa0|\\u202f|=C2=A0|=20"
     rb"|\xa0(?<![\x80-\xf4]\xa0))"
+    rb"|(?P<tab>=09)"
     rb"|(?P<equals>=3D)"
     rb"|(?P<dots>\xe2\x80\xa6)"
     rb"|(?P<dash>\xe2\x80[\x90-\x95])"
@@ -41,7 +42,7 @@ _SIGN = Late(
 )
 _PLAIN: Dict[str, bytes] = {
     "blank": b" ", "dots": b"...", "dash": b"-", "quote": b"'", "quotes": b'"', "amp": b"&", "lt": b"<", "gt": b">",
-    "equals": b"=",
+    "equals": b"=", "tab": b"\t",
 }
 
 

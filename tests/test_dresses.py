@@ -355,7 +355,8 @@ def log(kind: str, server: bytes = SERVER) -> bytes:
             out += f"javax.net.ssl|DEBUG|10|main|2026-11-20 15:29:04.455 UTC|SSLSocket{way}\n".encode()
             out += rows(spread, data) + b")\n"
         elif kind == "java8":
-            out += f"[Raw {'write' if write else 'read'}]: length = {n}\n".encode() + rows(lambda at, row: spread(at, row)[2:], data)
+            out += f"[Raw {'write' if write else 'read'}]: length = {n}\n".encode()
+            out += rows(lambda at, row: spread(at, row)[2:], data)
         elif kind == "ldap":
             way = f"tls_write: want={n}, written={n}" if write else f"tls_read: want={n}, got={n}"
             out += way.encode() + b"\n" + rows(ldap, data)
@@ -413,10 +414,13 @@ def test_bytes_of_a_log(kind: str) -> None:
         assert all(block.message == (kind in ("msg", "curl")) for block in got)
 
 
+def apart(at: int, row: bytes) -> bytes:
+    return f"  {row[:8].hex(' '):<23}   {row[8:].hex(' '):<23}   {text_of(row)}\n".encode()
+
+
 def ngrep_log(server: bytes) -> bytes:
-    return b"".join(
-        f"T {ends} [AP] #3\n".encode() + rows(lambda at, row: f"  {row[:8].hex(' '):<23}   {row[8:].hex(' '):<23}   {text_of(row)}\n".encode(), data)
-        for data, ends in ((CLIENT, "10.0.0.1:43690 -> 10.0.0.2:443"), (server, "10.0.0.2:443 -> 10.0.0.1:43690")))
+    ends = "10.0.0.1:43690 -> 10.0.0.2:443", "10.0.0.2:443 -> 10.0.0.1:43690"
+    return b"".join(f"T {end} [AP] #3\n".encode() + rows(apart, data) for data, end in zip((CLIENT, server), ends))
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "ngrep"])

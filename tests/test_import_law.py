@@ -16,7 +16,7 @@ NOUNS = {"model", "spans", "quick", "patterns"}
 # What stands for `typing`: anybody may say what types things have.
 TYPES = {"hints", "tuples"}
 PARTS: Dict[str, Tuple[str, ...]] = {
-    "dumps": ("drafts", "endless", "geometry", "lane", "language", "lexer", "rows", "vocabulary", "washing"),
+    "dumps": ("drafts", "endless", "geometry", "lane", "language", "lexer", "peeling", "rows", "sides", "vocabulary", "washing"),
     "streams": ("stitch",),
     "keys": ("keys_",),
     "headless": ("headless_",),

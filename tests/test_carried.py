@@ -1,0 +1,275 @@
+"""Dumps of all dresses as they come in mails, lists, logs and programs: what carries a line is taken off it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from typing import Any, Callable, Dict, List
+
+import pytest
+from support import annotate, strip
+from test_dresses import (
+    CLIENT,
+    FORMATS,
+    SERVER,
+    bare,
+    corpus,
+    file,
+    flow_rows,
+    fortimail,
+    ios_xe,
+    log,
+    rows,
+    scapy,
+    text_of,
+    told,
+)
+from test_dumps import blocks_of, check
+
+Change = Callable[[str, int], str]
+CARRIERS: Dict[str, Change] = {
+    "quoted": lambda line, n: "> " + line,
+    "quoted tight": lambda line, n: ">>" + line,
+    "quoted by name": lambda line, n: "JS> " + line,
+    "cat -n": lambda line, n: f"{n + 1:6}\t{line}",
+    "grep -n": lambda line, n: f"trace.txt:{n + 1}:{line}",
+    "diff": lambda line, n: "+" + line,
+    "syslog": lambda line, n: f"Nov 20 15:29:{n % 60:02} host app[4711]: {line}",
+    "iso": lambda line, n: f"2026-11-20T15:29:{n % 60:02}.123456+0100 {line}",
+    "log4j": lambda line, n: f"2026-11-20 15:29:{n % 60:02},123 DEBUG [main] c.e.Dump - {line}",
+    "kubectl": lambda line, n: f"2026-11-20T15:29:{n % 60:02}.123456789Z stderr F {line}",
+    "compose": lambda line, n: f"app-1  | {line}",
+    "docker json": lambda line, n: json.dumps({"log": line + "\n", "stream": "stderr"}),
+    "python": lambda line, n: repr(line),
+    "csv": lambda line, n: '"' + line.replace('"', '""') + '"',
+    "cell": lambda line, n: f"| {line} |",
+    "page": lambda line, n: html.escape(line, quote=False).expandtabs(8).replace(" ", "&nbsp;") + "<br>",
+}
+
+
+def carry(text: bytes, change: Change) -> bytes:
+    return "".join(change(line, n) + "\n" for n, line in enumerate(text.decode().split("\n")[:-1])).encode()
+
+
+def tshark() -> bytes:
+    return flow_rows(lambda at, row: f"{at:04x}  {row.hex(' '):<47}   {text_of(row)}\n".encode(), lambda n, frame: b"")
+
+
+def snoop() -> bytes:
+    words = lambda row: " ".join(row.hex()[i : i + 4] for i in range(0, 2 * len(row), 4))  # noqa: E731
+    return flow_rows(
+        lambda at, row: f"\t{at:4d}: {words(row):<39}    {text_of(row)}\n".encode(),
+        lambda n, frame: f"{n + 1:3}   0.0000{n} 192.168.1.103 -> 93.184.216.34 HTTPS C port=43690\n\n".encode())
+
+
+PACKETS: List[Callable[[], bytes]] = [tshark, snoop, scapy, fortimail, ios_xe]
+LOGS = ["openssl", "java", "java8", "ldap", "mbedtls", "go"]
+
+
+def same(text: bytes) -> None:
+    assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")))
+    assert strip(annotate(text)) == text
+
+
+@corpus
+@pytest.mark.parametrize("carrier", sorted(CARRIERS))
+@pytest.mark.parametrize("make", PACKETS, ids=lambda make: make.__name__)
+def test_packets(make: Any, carrier: str) -> None:
+    same(carry(make(), CARRIERS[carrier]))
+
+
+@corpus
+@pytest.mark.parametrize("carrier", sorted(CARRIERS))
+@pytest.mark.parametrize("kind", LOGS)
+def test_logs(kind: str, carrier: str) -> None:
+    same(carry(log(kind), CARRIERS[carrier]))
+
+
+@pytest.mark.parametrize("carrier", sorted({*CARRIERS} - {"python", "csv"}))
+def test_lines_of_digits(carrier: str) -> None:
+    """Of both ends, told apart by a tab."""
+    server = b"\x17\3\3\x03\xe8" + bytes(i % 256 for i in range(1000))
+    text = carry((CLIENT.hex() + "\n\t" + server.hex() + "\n").encode(), CARRIERS[carrier])
+    got = blocks_of(check(text))
+    assert [b"".join(block.data for block in got if block.side == side) for side in (0, 1)] == [CLIENT, server]
+
+
+BLANKS: Dict[str, Change] = {
+    "indented": lambda line, n: "    " + line,
+    "by a tab": lambda line, n: "\t" + line,
+    "expanded": lambda line, n: line.expandtabs(8),
+    "collapsed": lambda line, n: re.sub(r"[ \t]+", " ", line),
+    "stripped": lambda line, n: line.strip(),
+    "double spaced": lambda line, n: line + "\n",
+}
+
+
+@corpus
+@pytest.mark.parametrize("name", sorted(BLANKS))
+@pytest.mark.parametrize("make", [tshark, snoop, scapy], ids=lambda make: make.__name__)
+def test_blanks(make: Any, name: str) -> None:
+    same(carry(make(), BLANKS[name]))
+
+
+FOLLOW = ["indented", "by a tab", "expanded"]
+
+
+@corpus
+@pytest.mark.parametrize("name", FOLLOW)
+def test_a_followed_stream_whose_rows_were_all_indented(name: str) -> None:
+    """The end is told by how rows are indented among each other."""
+    same(carry(file(FORMATS, "follow.txt"), BLANKS[name]))
+
+
+@corpus
+@pytest.mark.parametrize("name", ["stripped", "expanded"])
+@pytest.mark.parametrize("kind", ["follow", "raw"])
+def test_hellos_tell_their_sender_where_indentation_does_not(kind: str, name: str) -> None:
+    server = bytes.fromhex("160303002a020000260303") + bytes(32) + b"\x00\x00\x2f\x00"
+    if kind == "raw":
+        text = CLIENT.hex() + "\n\t" + server.hex() + "\n"
+    else:
+        text = "".join(
+            f"{lead}{at:08x}  {data[at : at + 16].hex(' ')}\n"
+            for lead, data in (("", CLIENT), ("\t", server)) for at in range(0, len(data), 16))
+    found = told(carry(text.encode(), BLANKS[name]))
+    assert [(o["from"], o["name"]) for o in found if o["kind"] == "message"] == [
+        ("client", "client_hello"), ("server", "server_hello")]
+
+
+@corpus
+@pytest.mark.parametrize("width", [66, 72, 76])
+def test_summary_lines_broken_twice(width: int) -> None:
+    """The rows below are their packet's; a number that was cut is none."""
+    text = file(FORMATS, "X.txt").decode().expandtabs(8)
+    lines = [line if line.startswith("        0x") else "\n".join(line[i : i + width] for i in range(0, len(line), width))
+             for line in text.split("\n")]
+    assert "\n".join(lines).count("\n") > text.count("\n") + 5
+    found, wanted = told("\n".join(lines).encode()), told(text.encode())
+    assert bare(found) == bare(wanted)
+    assert [o["stream"] for o in found if o["kind"] == "packet"] == [o["stream"] for o in wanted if o["kind"] == "packet"]
+
+
+def test_a_row_in_two_halves_whose_text_was_wrapped_away() -> None:
+    """Eleven bytes, three of them behind the gap in the midst: they are no text of eight bytes."""
+    data = CLIENT[:75]
+    text = log("java").split(b")\n")[0].splitlines(True)
+    made = [line for row in text for line in textwrap.wrap(row.decode(), 58, drop_whitespace=True)]
+    got = b"".join(block.data for block in blocks_of(check(("\n".join(made) + "\n").encode())))
+    assert got == CLIENT
+    row = b"[Raw write]: length = 11\n0000: 16 03 01 00 06 01 00 00   02 03 03\n"
+    assert blocks_of(check(row))[-1].data == data[:4] + b"\x06\x01\0\0\2\3\3"
+
+
+def test_a_program_s_string_says_a0_and_no_blank() -> None:
+    data = b"\x16\3\1\0\5\xa0\x1b\xa0\xa0\xa0"
+    text = '"' + "".join(f"\\x{c:02x}" for c in data) + '"\n'
+    assert b"".join(block.data for block in blocks_of(check(text.encode()))) == data
+
+
+def test_the_low_seven_bits_are_no_other_text() -> None:
+    """IOS shows them; a column that differs by nothing else does not disagree."""
+    data = bytes.fromhex("45000040abcd40004006f1c2c0a80167c0d5ff81") + bytes(range(0xC1, 0xD1)) + b"plain text, plain text, " * 3
+    seven = bytes(c & 127 for c in data)
+    words = lambda row: " ".join(row.hex().upper()[i : i + 8] for i in range(0, 2 * len(row), 8))  # noqa: E731
+    text = b"12:35:21.717 EET Apr 24 2015 : IPv4 LES CEF    : Ce0 None\n\n" + rows(
+        lambda at, row: f"{0x87526540 + at:08X}: {words(row):<35}  {text_of(seven[at : at + 16])}\n".encode(), data)
+    assert not [o for o in told(text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+    typed = text.replace(b" text,", b" toxt,", 1)
+    assert [o for o in told(typed) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+
+
+def listed(data: bytes, form: str) -> str:
+    return {
+        "node": f"-> <Buffer {data.hex(' ')}>",
+        "list": f"read [{', '.join(f'{c:02x}' for c in data)}]",
+        "net": f"RECV: {data.hex('-').upper()}",
+        "signs": f"<<< {data.hex()}",
+    }[form] + "\n"
+
+
+@pytest.mark.parametrize("form", ["node", "list", "net", "signs"])
+def test_bytes_as_programs_print_them(form: str) -> None:
+    data = CLIENT + b"\x17\3\3\x07\xd0" + bytes(i % 256 for i in range(2000))
+    assert b"".join(block.data for block in blocks_of(check(listed(data, form).encode()))) == data
+
+
+def netty() -> bytes:
+    line = "15:29:04.455 [nio-1] DEBUG LoggingHandler - [id: 0x9ca6d97c, L:/10.0.0.1:1 - R:/10.0.0.2:443] "
+    numbers = "".join(f"{n:3x}" for n in range(16))
+    frame = f"         +{'-' * 49}+\n         |{numbers} |\n+{'-' * 8}+{'-' * 49}+{'-' * 16}+\n"
+    return b"".join(
+        f"{line}{way}: {len(data)}B\n{frame}".encode()
+        + rows(lambda at, row: f"|{at:08x}| {row.hex(' '):<47} |{text_of(row):<16}|\n".encode(), data)
+        + frame.splitlines(True)[2].encode()
+        for way, data in (("WRITE", CLIENT), ("READ", SERVER)))
+
+
+def strace() -> bytes:
+    return b"".join(
+        f'{way}(3, "\\26\\3\\1\\0"..., {len(data)}) = {len(data)}\n'.encode()
+        + rows(lambda at, row: f" | {at:05x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {text_of(row)} |\n".encode(), data)
+        for way, data in (("write", CLIENT), ("read", SERVER)))
+
+
+def socat(row: bool) -> bytes:
+    out = ""
+    for sign, data in ((">", CLIENT), ("<", SERVER)):
+        out += f"{sign} 2026/11/20 15:29:04.000455455  length={len(data)} from=0 to={len(data) - 1}\n"
+        at = 0
+        while row and at < len(data):  # a row ends behind a line feed
+            part = data[at : at + 16]
+            part = part[: part.find(b"\n") + 1 or 16]
+            out += "".join(f" {c:02x}" for c in part).ljust(48) + "  " + text_of(part) + "\n"
+            at += len(part)
+        out += "--\n" if row else "".join(f" {c:02x}" for c in data) + "\n"
+    return out.encode()
+
+
+@corpus
+@pytest.mark.parametrize("text", [netty(), strace(), socat(False), socat(True)], ids=["netty", "strace", "socat", "socat -v"])
+def test_programs_that_bytes_pass_through(text: bytes) -> None:
+    same(text)
+
+
+def test_rows_that_end_at_a_line_feed() -> None:
+    data = b"\x16\3\3\0\x30\n" + bytes(range(47)) + b"\n" + CLIENT[:60]
+    text = socat(True).split(b"\n<")[0]
+    head = text.split(b"\n")[0].replace(b"length=74", b"length=%d" % len(data)) + b"\n"
+    out, at = head.decode(), 0
+    while at < len(data):
+        part = data[at : at + 16]
+        part = part[: part.find(b"\n") + 1 or 16]
+        out += "".join(f" {c:02x}" for c in part).ljust(48) + "  " + text_of(part) + "\n"
+        at += len(part)
+    assert b"".join(block.data for block in blocks_of(check(out.encode()))) == data
+
+
+def test_memory_of_a_debugger() -> None:
+    def row(at: int, data: bytes) -> bytes:
+        half = data[:8].hex(" ") + ("-" if len(data) > 8 else " ") + data[8:].hex(" ")
+        return f"{0x00A3F2C0 + at:08x}  {half:<47}  {text_of(data)}\n".encode()
+
+    for lead in ("", "000000d2`"):
+        made = rows(row, CLIENT).replace(b"00a3f", lead.encode() + b"00a3f")
+        text = b"0:000> db 0x00a3f2c0 L4a\n" + made
+        assert b"".join(block.data for block in blocks_of(check(text))) == CLIENT
+
+
+PROSE = [
+    "See RFC 8446: 0010 16 03 01 is how a record begins - at 12:30 16 03 2026 we met.",
+    "commit 1603030145010000410303404142434445464748 fixes: 16 03 01 02 00",
+    "[12:30:01] call to 0x7fff: length = 16, want=5; 10.0.0.1 -> 10.0.0.2 #3",
+    '{"sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "took": "0010 ms"}',
+    "| 2026 | 11 | 20 | 30 | 40 | 50 | 60 | 70 | 80 | 90 |",
+    "2026-11-20 15:29:04,123 DEBUG - read 4096 bytes: 00 11 22 33",
+    "mac: 00-11-22-33-44-55, serial: 12:34:56:78:9a:bc:de:f0:12:34:56:78:9a:bc:de:f0",
+]
+
+
+def test_prose_that_looks_a_little_like_rows() -> None:
+    text = "".join(line + "\n" for line in PROSE * 3).encode()
+    assert not blocks_of(check(text))
+    assert not [o for o in told(text) if o["kind"] in ("packet", "record")]
