@@ -12,9 +12,11 @@ from hexnote.drafts import ENOUGH, LONG
 from hexnote.geometry import BATCH, CLASS, GRAPHIC, PRINTED, ROW, Geometry, Unpack
 from hexnote.hints import Any, Callable, Container, Dict, List, Optional, Tuple
 from hexnote.model import Whole
+from hexnote.rows import more_rows
 from hexnote.tuples import NamedTuple
 from hexnote.vocabulary import Scan
 
+CROWDED = 180  # a longer head may have rows in its line
 _TOGETHER = 24  # packets that are told at once
 _PLANS = 1024  # lengths of packets whose plans are remembered
 
@@ -108,6 +110,8 @@ class Lane:
                 break
             stop = match.end()
             if stop - pos > LONG or (stop == size and not closing):
+                break
+            if stop - pos > CROWDED and more_rows(buf, pos):
                 break
         return each, pos, line
 

@@ -11,7 +11,7 @@ from re import Match
 from hexnote.drafts import LONG, Draft, Known, Label, Past
 from hexnote.geometry import ROW, Geometry, Piece
 from hexnote.hints import Dict, Iterator, List, Optional, Tuple, Union
-from hexnote.lane import Lane
+from hexnote.lane import CROWDED, Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late
 from hexnote.peeling import carried, headed, peeled, unframed
@@ -21,7 +21,7 @@ from hexnote.vocabulary import Scan, Vocabulary
 from hexnote.washing import dirty, wash
 
 _WASHED = 4096  # a longer line is not washed
-_CROWDED = 120  # a longer line may have more than one row
+_CROWDED = 120  # a longer line, which is no head, may have more than one row
 _STARS = 65536  # bytes that one star may stand for
 _REPORTS = 1000  # rows that could not be read are told of so often
 
@@ -122,9 +122,9 @@ class Lexer:
                     kind = kinds[name] if name else "line"
                     stop = match.end() if match is not None else pos
             if kind == "head" and draft is None and stop - pos <= LONG and (stop < end or self.closing):
-                usual: Optional[Found] = self._together(self._lane, stop) if self._lane is not None else None
-                if usual is None:
-                    usual = self._packet(pos, stop)
+                usual: Optional[Found] = None
+                if stop - pos <= CROWDED or not more_rows(buf, pos):
+                    usual = (self._together(self._lane, stop) if self._lane is not None else None) or self._packet(pos, stop)
                 if usual is not None:
                     yield Token("PACKET", usual, self.out)
                     continue
@@ -170,7 +170,7 @@ class Lexer:
                 kind = "line"
             elif kind == "line" and draft is None and not self._aside and self._past.misses(buf, pos):
                 self.report(self.line, self.line, "they have no offset, or digits that are none")
-            elif draft is None and stop - pos > _CROWDED and more_rows(buf, pos):
+            elif draft is None and stop - pos > (CROWDED if kind == "head" else _CROWDED) and more_rows(buf, pos):
                 self.report(self.line, self.line, "more than one row stands in a line")
             elif draft is None and (kind != "line" or (self._aside and buf[pos:stop].strip())):
                 self._aside = kind == "aside"

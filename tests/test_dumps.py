@@ -473,6 +473,11 @@ def test_rows_that_cannot_be_read_are_told_with_the_reason() -> None:
     assert unread(text.replace(b"\n", b"\\n")) == [(1, 1, "more than one row stands in a line")]
     assert [(first, last) for first, last, _ in unread(b"words\n" + b"cafe0100" * 20000 + b"\nwords\n")] == [(2, 2)]
     assert unread(b"words\n" + b"lorem ipsum " * 20000) == []
+    # A packet whose line ends were lost, before others: the quick ways, which take the last of its heads, say it too.
+    joined = text.rstrip(b"\n").replace(b"\n", b"\r") + b"\r"
+    for before in (b"", text, text * 30):
+        line = before.count(b"\n") + 1
+        assert unread(before + joined + text * 2) == [(line, line, "more than one row stands in a line")]
     # Offsets cut off; a letter for a digit in the first group.
     short = b"".join(line[12:] if line[:1] == b"\t" else line for line in lines)
     assert [(first, last) for first, last, _ in unread(short)] == [(2, len(lines))]
