@@ -310,6 +310,7 @@ class Past:
         """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
         self._recent.append((data, total))
         self._current = None
+        self._spaced = self._spaced and len(data) <= ROW
         self._apart, self._strange, self._spoilt, self._elided = False, 0, 0, False
 
     def packets(self, shown: List[Whole]) -> None:

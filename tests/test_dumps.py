@@ -458,6 +458,15 @@ def test_a_byte_changed_anywhere_in_a_usual_packet(byte: bytes) -> None:
         assert quick == slow, at
 
 
+def test_a_packet_shown_again_behind_usual_ones() -> None:
+    """What stood between the rows of a packet long ago tells nothing of it, whichever way those since then were read."""
+    one, two = (HEAD + dump(packet(b"one two three %d" % i, i)) for i in range(2))
+    again = two[len(HEAD) :]
+    for text in (b"\n".join(one.splitlines(True)) + two * 3 + again + one, one + b"\n" + two + again):
+        quick, slow = ([value[:9] for value in told(read(text, slow=slow), layouts=False)] for slow in (False, True))
+        assert quick == slow
+
+
 def unread(text: bytes) -> List[Tuple[int, int, str]]:
     """What a reader says that it could not read."""
     reader = Reader(GRAMMARS, measure)
