@@ -418,6 +418,15 @@ class Headless:
         packet.start, packet.end = begins, begins + packet.end
         return True
 
+    def headed(self, packet: Packet, flow: Any, begun: Packet) -> None:
+        """Of a packet that was known by its summary line alone, and whose rows begin with headers that are not whole yet:
+        payload begins behind them, where IP's length says so, or where that is known later. `begun`: what they say."""
+        if packet.summary is None or packet.start or begun.link is None or flow.connection.pseudo:
+            return
+        packet.link = begun.link
+        if packet.end and 40 <= begun.end - packet.end <= _HEADERS:
+            packet.start, packet.end = begun.end - packet.end, begun.end
+
     def _absolute(self, flow: Any, key: Tuple[bytes, bytes], number: Optional[int], syn: bool, length: int) -> Optional[int]:
         """A printed sequence number as an absolute one: tcpdump prints both kinds."""
         stream = flow.stream_of(key) if flow is not None else None

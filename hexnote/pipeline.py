@@ -446,7 +446,8 @@ class Trace(Usual):
         if flow is not None and block.offset and not self.headless.settles(packet, flow, block):
             return self._misfit(block, packet, flow, UNSETTLED)
         deliveries: List[Delivery] = []
-        if flow is not None:
+        headed = packet.tcp is None and packet.link is not None and not packet.start  # where its headers end is not known yet
+        if flow is not None and not headed:
             lo, hi = max(block.fresh, packet.start), block.offset + len(block.data)
             if not flow.connection.pseudo:
                 hi = min(hi, packet.end)
@@ -485,11 +486,15 @@ class Trace(Usual):
 
     def _complete_headers(self, packet: Packet, block: Block) -> bool:
         """Headers that the packet's first rows did not hold whole, now that more rows have come."""
-        if block.fresh != len(packet.data) or len(packet.data) > _HEADERS:
+        if block.fresh != len(packet.data) or len(packet.data) > _HEADERS or packet.captured:
             return False
         packet.data += block.data[block.fresh - block.offset :]
-        if self.flow is not None and not layers.strip(Packet(packet.number, packet.line), packet.data):
-            return False  # it has a place by other means, which headers that cannot be read to their end do not change
+        if self.flow is not None:
+            begun = Packet(packet.number, packet.line)
+            if not layers.strip(begun, packet.data):
+                # It has a place by other means, which headers that cannot be read to their end do not change.
+                self.headless.headed(packet, self.flow, begun)
+                return False
         if not layers.strip(packet, packet.data):
             return False
         self.flow = self.flows.add(packet)

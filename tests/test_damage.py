@@ -173,6 +173,17 @@ def test_first_rows_left_out_behind_a_summary_line() -> None:
                 assert not wrong, (lines[n - 1], gone, wrong[:5])
 
 
+def test_blank_lines_between_all_lines_move_no_payload() -> None:
+    """A packet that is known by its summary line alone, when its first row comes, begins with its headers: they are no payload,
+    whether the other rows come or not."""
+    lines = (HEAD + dump(packet(PAYLOADS[1], 1))).replace(b"length 74", b"length 85").splitlines(True)
+    for given, captured in ((lines[:2], 0), (lines[:3], 0), (lines[:4], 8), (lines, 85), (lines[:2] + lines[4:], 77)):
+        found = objects(b"\n".join(given))
+        (told,) = (each for each in found if each["kind"] == "packet")
+        assert told["captured"] == captured, len(given)
+        assert all(lo >= 40 for each in found if each["kind"] == "field" for _, lo, _ in each["at"]), len(given)
+
+
 def test_headers_of_another_protocol_move_no_payload() -> None:
     """A packet whose first rows hold no whole IP header has its place by its summary line; what more rows say of its headers
     changes that only where they are TCP's, to their end."""
