@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from handshakes import CLIENT, SERVER, message, vector
+from handshakes import CLIENT, SERVER, client_hello, dump, message, record, vector
+from hostile import carried
 from support import annotator, sample
 from talks import CKE, DONE, SKE, Talk, cert, chain, full, hello, hs, server
 
@@ -54,3 +55,11 @@ def test_what_hellos_offer_and_choose() -> None:
     listed = {16: vector(2, vector(1, b"h2")), 13172: vector(1, b"http/1.1")}
     text = told(Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(extensions=listed))).text(), 240)
     assert "offers TLS 1.2, 3 cipher suites" in text and ", ALPN h2, NPN http/1.1" in text
+
+
+def test_names_cannot_harm_a_terminal() -> None:
+    """A server's name and a protocol's are printed with their control characters written out, whatever shows the summary."""
+    name = b"a\x1b[2J\x07\r\nb\x7f\xc2\x9b\xe2\x80\xae"
+    hello = client_hello(name).replace(b"http/1.1", b"\x1b]0;no\x07c")
+    text = told(dump(list(carried(record(22, hello)))))
+    assert text.replace("\n", "").isprintable() and "\\x1b[2J" in text

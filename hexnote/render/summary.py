@@ -349,7 +349,8 @@ class Summary:
                     if raw is None:
                         break
                     lead = "NPN " if extension == "next_protocol_negotiation" else LEADS.get(node.name, "")
-                    said.append(lead + (node.title(raw) or str(node.value(raw))))
+                    told = node.title(raw) or str(node.value(raw))
+                    said.append(lead + (told if told.isprintable() else node.say(raw).partition(" = ")[2]))
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
         if name == "certificate" and message is not None:
