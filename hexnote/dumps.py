@@ -215,7 +215,8 @@ class Reader:
                     if _CUT.search(header):
                         # The line was wrapped in the midst of it: the number at its end may be but the beginning of one.
                         last = len(header.rstrip())
-                        groups.update((name, None) for name in ("seq", "end", "ack") if match.end(name) == last)
+                        numbers = {"seq", "end", "ack"} & groups.keys()
+                        groups.update((name, None) for name in numbers if match.end(name) == last)
                     summary = _summary(groups)
                     return summary if summary.time else summary._replace(time=_time(header))
         return None

@@ -626,3 +626,11 @@ def test_a_row_of_letters_for_digits_is_told_between_rows() -> None:
     text = (HEAD + b"".join(rows)) * 2 + HEAD + b"".join([*rows[:4], spoilt, *rows[5:]])
     line = 2 * (1 + len(rows)) + 1 + 5
     assert unread(text) == [(line, line, "they have no offset, or digits that are none")]
+
+
+def test_a_summary_line_that_ends_in_its_flags_is_read_as_far_as_it_goes() -> None:
+    """What stands behind the ends may be anything, a row among them; a line of these ends alone has no numbers to cut."""
+    for behind in (b"[\t0x0020:  5010 822b 4195 0000 dead beef 5566", b"[S 1", b"["):
+        text = b"22:13:20.163856 IP 93.184.216.34.443 > 192.168.1.103.43690: Flags " + behind + b"\n"
+        summary = Reader(GRAMMARS, measure).summary(text)
+        assert summary is not None and (summary.src, summary.sport, summary.seq) == ("93.184.216.34", "443", None)
