@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -30,6 +31,8 @@ class Output:
         try:
             if path is None or path == "-":
                 self._fd = 1
+                if sys.stdout is None:  # closed from the beginning: another file will have its number
+                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 if sys.platform == "win32":
                     import msvcrt
 
@@ -60,12 +63,12 @@ class Output:
             except FileExistsError:
                 number += 1
         self._target, self._part = target, part
-        self._on_sigterm()
+        self._on_signals()
         if mode is not None:
             os.chmod(part, mode)
 
-    def _on_sigterm(self) -> None:
-        """SIGTERM takes the unfinished file away before it ends the process as it always does."""
+    def _on_signals(self) -> None:
+        """SIGTERM, and SIGHUP where it would end the process too, take the unfinished file away before they do."""
         import signal
 
         def leave(number: int, frame: Any) -> None:
@@ -75,6 +78,9 @@ class Output:
 
         try:
             signal.signal(signal.SIGTERM, leave)
+            hangup = getattr(signal, "SIGHUP", None)
+            if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # nohup has it ignored
+                signal.signal(hangup, leave)
         except ValueError:  # not the main thread: no handler can be set
             pass
 

@@ -323,7 +323,18 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize("arguments", [["--summary"], ["--redact"], []])
+def test_no_standard_output_is_one_line(arguments: List[str]) -> None:
+    """Its number would be the next file's that is opened: the trace's, or a pipe's between two processes."""
+    command = [sys.executable, "-m", "hexnote", *arguments, os.path.join(SAMPLES, "tls12-ecdhe.txt")]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (2, "hexnote: cannot write standard output: Bad file descriptor\n")
+
+
+@posix
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, -15), (getattr(signal, "SIGHUP", 1), -1)])
 def test_interruptions_are_quiet_and_leave_nothing(tmp_path: Path, number: int, status: int) -> None:
     target = tmp_path / "out.txt"
     target.write_bytes(b"before")
