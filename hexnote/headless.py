@@ -36,6 +36,7 @@ UNSETTLED = "no headers here, and where the payload begins cannot be told"
 _LEAST = 40
 # Link, IP and TCP headers have no more bytes.
 _HEADERS = 200
+OPEN = 3072  # fragments that are remembered; only the last ones can go on
 # How far apart two readings of a sequence number must lie to be told apart.
 _NEAR = 1 << 28
 # What labels have in them of bytes that are logged beside the record on the wire.
@@ -330,8 +331,18 @@ class Headless:
             self._sayings = self._sayings or Sayings()
             self._sayings.line(text)
 
+    def over(self) -> List[Any]:
+        """Fragments that are told before the input ends, for there are too many: those begun first, with which no bytes can go
+        on any more."""
+        if len(self.fragments) <= OPEN:
+            return []
+        leaving = [each for each in self.fragments[: OPEN // 8] if each is not self.fragment and each is not self.conversation]
+        for each in leaving:
+            self.fragments.remove(each)
+        return leaving
+
     def finish(self) -> List[Any]:
-        """All fragments, at the end of the input."""
+        """All fragments that are left, at the end of the input."""
         return self.fragments
 
     def place(self, block: Block, packet: Packet) -> Placed:

@@ -413,6 +413,8 @@ class Trace(Usual):
                 self._tell(block, packet, placed.flow, placed.deliveries, placed.remark)
             else:
                 self._logged(block, packet, placed)
+            for fragment in self.headless.over():
+                self._end_flow(fragment, [])
         if self.flows.over:
             self._end_flows()
 

@@ -10,10 +10,12 @@ from typing import Callable, Dict, Tuple
 
 import pytest
 from conftest import ROOT
+from handshakes import client_hello, record
+from support import annotator
 from test_dresses import CLIENT, bare, told
 from test_dumps import GRAMMARS, blocks_of, measure, read
 
-from hexnote import api
+from hexnote import api, headless
 from hexnote.drafts import LONG
 from hexnote.dumps import Reader
 from hexnote.pipeline import Annotator
@@ -155,3 +157,15 @@ def test_redaction_replaces_what_a_long_line_shows() -> None:
     out = subprocess.run(command, input=line + b"\n", capture_output=True, check=True, cwd=ROOT).stdout
     assert len(out) == len(line) + 1 and b"beef cafe.x".hex().encode() in line
     assert b"beef cafe.x".hex().encode() not in out and line[100_000:] not in out
+
+
+def test_streams_without_headers_are_told_before_the_end_where_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hello of another random begins a stream of its own, and no bytes can go on with those before the last one."""
+    monkeypatch.setattr(headless, "OPEN", 16)
+    reader = annotator(Text())
+    said = b""
+    for number in range(60):
+        hello = record(22, client_hello().replace(bytes(range(32)), bytes((number,)) * 32))
+        said += reader.feed(b"so:\n" + hello.hex().encode() + b"\n")
+        assert len(reader.trace.headless.fragments) <= 16
+    assert said.count(b"verdict on connection") >= 40 and (said + reader.close()).count(b"verdict on connection") == 60
