@@ -238,12 +238,13 @@ class Lexer:
 
         `places`: of each byte of the text, where it stands in the line; `last`: where the line ends.
         """
-        if not carried(text):
+        mark = headed(text) if self._draft is None and len(text) < _WASHED else -1
+        above, inside = mark >= 0, carried(text)
+        if not (above or inside):
             return None
         rows = self._vocabulary.scanner("row", "data", "whole")
         heads = self._vocabulary.scanner("head", "label", "aside")
-        above = self._draft is None and len(text) < _WASHED and headed(text)
-        for inner, at, row in peeled(text, above):
+        for inner, at, row in peeled(text, mark, inside):
             bare = unframed(inner)
             forms = (inner,) if bare == inner else (inner, bare)
             for form in forms if row else ():
@@ -266,7 +267,8 @@ class Lexer:
         read = self._vocabulary.pattern(name).match
         match = read(text) or read(wash(text)[0])
         if match is None:
-            inner = [each for each, _, _ in peeled(wash(text)[0], True)]
+            washed = wash(text)[0]
+            inner = [each for each, _, _ in peeled(washed, headed(washed), False)]
             match = next((m for each in inner for m in (read(each), read(unframed(each))) if m is not None), None)
         groups = match.groupdict() if match is not None else {}
         side = 0 if groups.get("out") else 1 if groups.get("in") else None
@@ -322,7 +324,7 @@ class Lexer:
         elif piece is None:
             if more_rows(self._buf, pos):
                 self.report(self.line, self.line, "more than one row stands in a line")
-        elif len(piece.data) >= 8:
+        elif len(piece.data) >= 8 and piece.offset and (self._past.any_rows or piece.offset % ROW == 0):
             self.report(self.line, self.line, "its offset fits no packet" if piece.sound else "hex and text cannot be told apart")
         elif self._past.misses(self._buf, pos):
             self.report(self.line, self.line, "they have no offset, or digits that are none")

@@ -19,20 +19,31 @@ _EDGE = Late(
     rb"|(?:[<>|+*#:\])}Z-]|//|\xe2\x94\x82|\xe2\x80\xa2|[ \t]F(?= )) ?|(?P<quote>[\"'])|\t|^ {0,8}\d{1,7}[.)]? "
 )
 _PAIR = rb"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2}|(?![^\s\-|\"',;\\<>]))"
+_DIGITS = (
+    rb"[0-9A-Fa-f]{32}|(?P<run>(?:[0-9A-Fa-f]{2}[:\-]){8,21845})|0[xX][0-9A-Fa-f]{2}, ?0[xX]|(?:<|\\u003c)Buffer "
+    rb"|\[(?:[0-9A-Fa-f]{2}, ){3}"
+)
+_OFFSET = rb"(?:0[xX])?[0-9A-Fa-f`]{1,17}[:|h]?(?: -)?"
 # How a row begins: an offset and digits, or digits alone; or a frame before them.
-_ROW = Late(
-    rb"[ \t|>]{0,20}(?:(?:0[xX])?[0-9A-Fa-f`]{1,17}[:|h]?(?: -)?[ \t|]{1,40}" + _PAIR +
-    rb"|[0-9A-Fa-f]{32}|(?:[0-9A-Fa-f]{2}[:\-]){8}|0[xX][0-9A-Fa-f]{2}, ?0[xX]|<Buffer |\[[0-9A-Fa-f]{2}, )"
-)
-# What a line must hold to have a row somewhere, or the line above rows.
+_ROW = Late(rb"[ \t|>]{0,20}(?:" + _OFFSET + rb"[ \t|]{1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+# The same where it is a program's string.
+_SAID = Late(
+    rb"(?:[ \t|>]|\\t|\\u00[0-9a-f]{2}){0,20}(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+# What a line must hold to have one at all; and to have one behind what may be an edge.
+_PAIRS = Late(rb"[0-9A-Fa-f]{1,2}[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS)
+_BEFORE = 24  # no more characters of an offset stand before what that pattern finds
 _ROWS = Late(
-    rb"[0-9A-Fa-f]{1,2}[:|h]?(?: -)?(?:[ \t|,]|\\t){1,40}(?:0x)?" + _PAIR + rb"|[0-9A-Fa-f]{32}|(?:[0-9A-Fa-f]{2}[:\-]){8}"
-)
+    rb"(?:^|(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-]))(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+# The mark of each line that stands above rows: what no other line is likely to have. Such a line begins before it.
 _HEAD = Late(
-    rb"->|\xe2\x86\x92|\d bytes|\[length |want=|len(?:gth)?(?: ?=|: )|Raw |Plaintext|plaintext|\] #|Flow \d|session ticket:"
-    rb"|\d\.\d{1,5} > \d")
+    rb"\.\d{5,9} +(?:\S{1,40} (?:in|out|--) )?\S{1,255} (?:->|\xe2\x86\x92) |:\d{1,5} -> \S{2,64}:\d{1,5} \["
+    rb"|\d\.\d{1,5} > \d|\d bytes(?: => |\)|:? \(0x|[ ,]on wire| (?:from|to) BIO)|\[length |want=\d|length ?= ?\d|length=\d+ from="
+    rb"|\blen ?= ?\d+(?::|\s*\Z)|Raw (?:write|read)|laintext (?:before|after)|\(\d{1,6}(?:<[^>\n]{0,120}>)?, \""
+    rb"|(?:WRITE|READ|RECEIVED): \d|\] #|Flow \d|session ticket:")
 # What a program's string says for a character; where it ends.
 _ESCAPE = Late(rb"\\(?:(?P<sign>[\"'\\/])|(?P<tab>t)|(?P<end>[rn])|u00(?P<code>26|27|3[ce]))|(?P<twice>\"\")(?![,;}\])\s]|\Z)")
+# What may stand behind a string: more of the program; in a sentence it was a word in quotation marks.
+_AFTER = Late(rb"[\"'][ \t]*(?:[,;:.+#&|)}\]<\\\r\n]|\Z)")
 _CODES = {b"26": b"&", b"27": b"'", b"3c": b"<", b"3e": b">"}
 # What may stand behind a line in a table or a page.
 _TAG = Late(rb"</?[a-z]{1,9} ?/?>\Z")
@@ -40,13 +51,15 @@ _CLOSINGS = 8  # of them
 
 
 def carried(text: bytes) -> bool:
-    """Whether a line, which is no row as it stands, may carry one, or a line that stands above rows."""
-    return _ROWS.search(text) is not None or _HEAD.search(text) is not None
+    """Whether a line, which is no row as it stands, may carry one."""
+    pairs = _PAIRS.search(text)
+    return pairs is not None and _ROWS.search(text, max(pairs.start() - _BEFORE, 0)) is not None
 
 
-def headed(text: bytes) -> bool:
-    """Whether it may be a line that stands above rows."""
-    return _HEAD.search(text) is not None
+def headed(text: bytes) -> int:
+    """Where the mark stands of a line that stands above rows; -1 where there is none."""
+    mark = _HEAD.search(text)
+    return mark.start() if mark is not None else -1
 
 
 def unframed(text: bytes) -> bytes:
@@ -65,29 +78,39 @@ def unframed(text: bytes) -> bytes:
     return body + end
 
 
-def peeled(text: bytes, heads: bool) -> Iterator[Tuple[bytes, Sequence[int], bool]]:
+def peeled(text: bytes, mark: int, rows: bool = True) -> Iterator[Tuple[bytes, Sequence[int], bool]]:
     """What the line may be behind each of its edges, the first one first: text, the index of each of its bytes in the
-    line, and whether it begins as a row does. What does not is given only where `heads` are looked for."""
+    line, and whether it begins as a row does. What does not is given only up to the `mark` of a line above rows, -1: none."""
     places: Sequence[int]
     inner = unframed(text)
     if inner != text:
-        yield inner, range(len(text)), _ROW.match(inner) is not None
+        row = rows and _ROW.match(inner) is not None
+        if row or mark >= 0:
+            yield inner, range(len(text)), row
+    passed = 0  # a run of pairs goes up to there, whose other edges begin nothing
     for count, match in enumerate(_EDGE.finditer(text, 0, _REACH)):
         if count >= _EDGES:
             return
         at = match.end()
-        if at >= len(text):
+        if at >= len(text) or not (rows or at <= mark):
             return
+        said = match["quote"] is not None
+        begun = (_SAID if said else _ROW).match(text, at) if rows and at >= passed else None
+        row = begun is not None
+        if begun is not None:
+            passed = begun.end("run")
+        elif at > mark:
+            continue
         inner, places = text[at:], range(at, len(text))
-        if match["quote"]:
+        if said:
             inner, places = _said(text, at, match[0])
-        row = _ROW.match(inner) is not None
-        if row or heads:
+            row = row and _ROW.match(inner) is not None
+        if inner and (row or at <= mark):
             yield inner, places, row
 
 
 def _said(text: bytes, at: int, quote: bytes) -> Tuple[bytes, List[int]]:
-    """What a program's string says that begins at `at`, behind the quotation mark."""
+    """What a program's string says that begins at `at`, behind the quotation mark; nothing, where it is none."""
     out = bytearray()
     places: List[int] = []
     pos = at
@@ -95,6 +118,8 @@ def _said(text: bytes, at: int, quote: bytes) -> Tuple[bytes, List[int]]:
         escape = _ESCAPE.search(text, pos)
         stop = text.find(quote, pos)
         if escape is None or 0 <= stop < escape.start():
+            if stop >= 0 and not _AFTER.match(text, stop):
+                return b"", []
             stop = len(text) if stop < 0 else stop
             out += text[pos:stop]
             places.extend(range(pos, stop))

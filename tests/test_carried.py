@@ -28,6 +28,8 @@ from test_dresses import (
 )
 from test_dumps import blocks_of, check
 
+from hexnote.peeling import carried, headed
+
 Change = Callable[[str, int], str]
 CARRIERS: Dict[str, Change] = {
     "quoted": lambda line, n: "> " + line,
@@ -267,6 +269,34 @@ PROSE = [
     "2026-11-20 15:29:04,123 DEBUG - read 4096 bytes: 00 11 22 33",
     "mac: 00-11-22-33-44-55, serial: 12:34:56:78:9a:bc:de:f0:12:34:56:78:9a:bc:de:f0",
 ]
+
+
+STRANGE = [
+    "Rows below '>>> Flow 2 (server to client)' went to the client, and those of 'hexdump' stayed.",
+    '"42","4af19c686aecc203d9328b27d12f628137eb8070","4543"',  # a SHA-1 whose bytes say IPv4, a header of 40 bytes, proto 6
+    "1603 25 03 01 00 61 12 33 44 55",
+    "r1              0x3b1b0d95d492fc09  380902683357381365",
+    "ber_dump: len=14",
+    "  0000:  30 0c 02 01 01 60 07 02  01 03 04 00 80 00        0....`........",
+    "            00:bf:1c:c9:0a:95:0a:6f:64:12:02:3d:25:0b:97:f1:58:",
+    ":10010000214601360121470136007EFE09D2190140",
+    "R1: fe80::1603:301 dev eth0 lladdr 16:03:01:00:45:01 REACHABLE",
+]
+
+
+def test_what_other_programs_print() -> None:
+    text = "".join(line + "\n" for line in STRANGE * 3).encode()
+    assert not [o for o in told(text) if o["kind"] in ("packet", "record", "finding")]
+
+
+@pytest.mark.parametrize("line", [
+    b"2026-11-20 15:29:04,123 DEBUG [main] c.e.Foo - len=4 -> value[4] took 4 bytes, length: 4\n",
+    b"    def rows(self, text: bytes) -> List[int]:  # {at: 0x40}, [12, 13]\n",
+    b'{"time": "15:29:04.123", "span": "9f86d081884c7d65", "msg": "len=3 -> 12 bytes", "n": [16, 17]}\n',
+])
+def test_lines_that_carry_nothing_are_not_taken_apart(line: bytes) -> None:
+    """They are asked for the mark of a head, and for the beginning of a row, and for no more."""
+    assert not carried(line) and headed(line) < 0
 
 
 def test_prose_that_looks_a_little_like_rows() -> None:
