@@ -43,6 +43,7 @@ _NEAR = 1 << 28
 _BESIDE = (b"CRYPTION", b"dumping '")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
+_HEADER = 5  # bytes of a record's
 
 
 class Placed(NamedTuple):
@@ -550,6 +551,10 @@ class Headless:
                 talk.sides = (block.side, 1 - block.side)  # nobody else begins so: this end is the client
         talk.hello = hello or talk.hello
         side = block.side
+        if talk.sides is None and side == 1 and not block.message and block.head and not any(talk.next) and (
+            len(block.data) == block.declared == _HEADER and block.data[:3] == b"\x16\3\1"
+        ):
+            talk.sides = (1, 0)  # a ClientHello's header was read alone, before this end sent anything: it is the server
         if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
             talk.sides = (found, 1 - found) if side == 0 else (1 - found, found)
         if talk.sides is None and side is not None and block.message and block.data[:1] in (b"\1", b"\2") and content_of(

@@ -378,7 +378,9 @@ class Trace(Usual):
             if self.timed:
                 packet.time = self.dumps.stamp(packet.header)
         data = packet.data = block.data
-        readable = bool(data) and block.offset == 0 and layers.strip(packet, data)
+        # Below a label there is no header, though the bytes may look like one: "HTTP/1.1 200" does.
+        labelled = block.payload and block.head > 0
+        readable = bool(data) and block.offset == 0 and not labelled and layers.strip(packet, data)
         if packet.note and packet.protocol == layers.TCP and packet.note.startswith("fragment"):
             self._fragment(block, packet)
         elif readable:

@@ -60,8 +60,10 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
         or size == ROW and said == data.translate(PRINTED).translate(None, BLANKS)
     ):
         text = -1  # what stands there closes a quotation or a table
-    if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size:
-        text += 1
+    if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size and not (
+        data[0] == 124 and line[text : text + size] in (data[:size].translate(GRAPHIC), data[:size].translate(PRINTED))
+    ):
+        text += 1  # a fence, and not the first byte's sign
     skew = match["skew"] if "skew" in names else None
     if skew:
         unit = 2 * ends[0]

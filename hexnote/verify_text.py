@@ -174,6 +174,8 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
     """
     size = len(raw)
     told = tail.decode("utf-8", "replace").rstrip("\r\n").translate(_TYPOGRAPHY)
+    if len(told) > size and all(_agrees(byte, c, strict) for byte, c in zip(raw, told)):
+        return list(told[:size])  # what else may be a fence, or a blank between two halves, is a byte's sign
     if "&" in told and len(told.rstrip()) > size:
         told = _ENTITY.sub(lambda match: _ENTITIES[match[0]], told)
     if told[:1] == "|" and "|" in told[1:]:
@@ -185,13 +187,17 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
     if len(told) > size and told[size] not in " |":
         return None
     shown = list(told[:size])
+    fenced = told.rstrip()
+    # A fence may stand behind a text that begins with blanks, or where one ends.
+    forms = [shown, list(fenced[:-1].rstrip()[:size])] if fenced.endswith("|") and blanks else [shown]
     best, least = None, size // 2 + 1
-    for shift in range(min(blanks, size - len(shown)) + 1):
-        laid = [" "] * shift + shown
-        laid += [""] * (size - len(laid))
-        count = sum(1 for byte, c in zip(raw, laid) if c and not _agrees(byte, c, strict))
-        if count < least:
-            best, least = laid, count
+    for form in forms:
+        for shift in range(min(blanks, size - len(form)) + 1):
+            laid = [" "] * shift + form
+            laid += [""] * (size - len(laid))
+            count = sum(1 for byte, c in zip(raw, laid) if c and not _agrees(byte, c, strict))
+            if count < least:
+                best, least = laid, count
     if best is None and len(shown) == size:
         return shown
     return best

@@ -236,6 +236,53 @@ def test_programs_that_bytes_pass_through(text: bytes) -> None:
     same(text)
 
 
+@pytest.mark.parametrize("first", [b"|", b" ", b"  ", b"| "])
+def test_a_byte_that_looks_like_a_fence_or_a_gap(first: bytes) -> None:
+    """strace's text has a fence behind it alone, hexdump's on both sides; a blank in the midst of it is a byte."""
+    body = first + b"N.2...." + b" k" + bytes(10) + b" " + bytes(70)
+    data = b"\x16\3\1\0" + bytes([len(body) + 11]) + b"\1\0\0" + bytes([len(body) + 7]) + b"\3\3" + b"-----" + body
+    made = [
+        f'write(3, "\\26"..., {len(data)}) = {len(data)}\n'.encode() + rows(
+            lambda at, row: f" | {at:05x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {printed(row):<16} |\n".encode(), data),
+        rows(lambda at, row: f"{at:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  |{printed(row)}|\n".encode(), data),
+    ]
+    for text in made:
+        assert b"".join(block.data for block in blocks_of(check(text))) == data
+        assert not [o for o in told(text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+
+
+def printed(data: bytes) -> str:
+    return "".join(chr(c) if 32 <= c < 127 else "." for c in data)
+
+
+def server_log(data: bytes) -> bytes:
+    """OpenSSL's log of a server: each record's header is read alone."""
+    def block(label: str, part: bytes) -> bytes:
+        head = f"{label} 0x55744d77adf0 [0x55744d793690] ({len(part)} bytes => {len(part)} (0x{len(part):X}))\n".encode()
+        return head + rows(lambda at, row: f"{at:04x} - {row.hex(' '):<47}   {text_of(row)}\n".encode(), part)
+
+    return block("read from", data[:5]) + block("read from", data[5:]) + block("write to", SERVER)
+
+
+@corpus
+def test_who_reads_a_header_first_is_the_server() -> None:
+    same(server_log(CLIENT))
+
+
+def test_a_client_s_log_that_begins_with_the_answer() -> None:
+    server = bytes.fromhex("160303002a020000260303") + bytes(32) + b"\x00\x00\x2f\x00"
+    text = server_log(server).split(b"write to")[0]
+    assert [(o["from"], o["name"]) for o in told(text) if o["kind"] == "message"] == [("server", "server_hello")]
+
+
+def test_below_a_label_there_is_no_packet() -> None:
+    """"HTTP/1.1 200" begins as an IPv4 header does, of 32 bytes and of protocol 50."""
+    text = log("java") + b"javax.net.ssl|DEBUG|10|main|2026-11-26 15:26:47.953 UTC|SSLCipher.java:1675|Plaintext after DECRYPTION (\n"
+    text += rows(
+        lambda at, row: f"  {at:04X}: {row.hex(' ').upper():<49}  {text_of(row)}\n".encode(), b"HTTP/1.1 200 OK\r\n" * 4) + b")\n"
+    assert not [o for o in told(text) if (o["kind"] == "packet" and o["src"]) or o.get("code") == "checksum"]
+
+
 def test_rows_that_end_at_a_line_feed() -> None:
     data = b"\x16\3\3\0\x30\n" + bytes(range(47)) + b"\n" + CLIENT[:60]
     text = socat(True).split(b"\n<")[0]
