@@ -13,7 +13,7 @@ Four kinds of packet have no headers to read:
 
 from __future__ import annotations
 
-from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
+from hexnote.hints import Any, Callable, Dict, List, Optional, Set, Tuple
 from hexnote.model import Block, Connection, Delivery, Packet, Summary
 from hexnote.tuples import NamedTuple
 
@@ -43,6 +43,8 @@ _NEAR = 1 << 28
 _BESIDE = (b"CRYPTION", b"dumping '")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
+# Messages that one end alone sends: both hellos, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange.
+_TELLING = (b"\1", b"\2", b"\x0c", b"\x0d", b"\x0e", b"\x10")
 _HEADER = 5  # bytes of a record's
 
 
@@ -121,6 +123,8 @@ class Conversation:
         self.inner = [0, 0]  # the content type under its encryption, as far as it is known
         self.sealed = [False, False]  # a ChangeCipherSpec stands before it
         self.hello = b""  # the client's random
+        self.ends: Set[int] = set()  # the dump's two ends, as far as rows or labels have shown them
+        self.guessed = False  # it was said that nothing tells which end sent some bytes
         self.wire = False  # a label said that bytes are those on the wire
         self.logged = False  # a label said that they are what the library sees
         self.before = [True, True]  # of what was encrypted no Finished was shown yet, by side, nor anything unread
@@ -569,12 +573,18 @@ class Headless:
             side = talk.last
         if block.message:
             return Placed(talk, *talk.log(packet, block, side), bare=not any(talk.type))
+        if block.side is not None:
+            talk.ends.add(block.side)
+        remark = ""
+        if at == 0 and not block.head and len(talk.ends) < 2 and not talk.guessed and kind[:1] not in _TELLING:
+            talk.guessed = True
+            remark = f"nothing says which end sent this, and what follows: taken as the {'server' if side else 'client'}'s"
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)
         if block.dress == "hexdump" and not block.head and ahead > 0 and talk.rows[side]:
             talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out
-        return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], "")
+        return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], remark)
 
     def _beside(self, block: Block, packet: Packet) -> Placed:
         """Bytes that a log shows beside those on the wire, as they are without encryption."""

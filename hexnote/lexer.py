@@ -10,7 +10,7 @@ from re import Match
 
 from hexnote.drafts import LONG, Draft, Known, Label, Past
 from hexnote.geometry import ROW, Geometry, Piece
-from hexnote.hints import Dict, Iterator, List, Optional, Tuple, Union
+from hexnote.hints import Dict, Iterator, List, Optional, Set, Tuple, Union
 from hexnote.lane import CROWDED, Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late
@@ -23,6 +23,7 @@ from hexnote.washing import dirty, wash
 _WASHED = 4096  # a longer line is not washed
 _CROWDED = 120  # a longer line, which is no head, may have more than one row
 _STARS = 65536  # bytes that one star may stand for
+_ENDS = 256  # pairs of them are remembered
 _REPORTS = 1000  # rows that could not be read are told of so often
 
 _LINKS = (0, 14, 16, 18, 20, 4, 8, 2)  # usual lengths of link headers
@@ -89,6 +90,7 @@ class Lexer:
         self._radix = 16  # of the offsets of `free` rows
         self._singly = 0  # up to there in the buffer each row is read on its own
         self._sides = Sides()
+        self._ends: Set[Tuple[bytes, bytes]] = set()  # of labels that name both: who sent first, and to whom
 
     def feed(self, lines: List[bytes]) -> None:
         """Takes text, to the end of a line; all of the tokens that were certain before must have been taken."""
@@ -272,10 +274,22 @@ class Lexer:
             match = next((m for each in inner for m in (read(each), read(unframed(each))) if m is not None), None)
         groups = match.groupdict() if match is not None else {}
         side = 0 if groups.get("out") else 1 if groups.get("in") else None
+        if side is None and groups.get("src"):
+            side = self._end(groups["src"], groups["dst"])
         size = int(groups.get("size") or b"0") or int(groups.get("xsize") or b"0", 16)
         draft.label = Label(side, size, groups.get("logged") is not None)
         known = draft.known = Known(True)
         known.stream, known.labelled, known.side, known.total, known.probe = True, True, side, size, None
+
+    def _end(self, src: bytes, dst: bytes) -> int:
+        """Which end sent what a label says of two: 0 where it was the first to send."""
+        ends = self._ends
+        if (dst, src) in ends:
+            return 1
+        if len(ends) >= _ENDS:
+            ends.clear()
+        ends.add((src, dst))
+        return 0
 
     def _star(self, draft: Optional[Draft], stop: int) -> Optional[bool]:
         """Whether a star stands for rows like the last one: the offset behind it says how many.

@@ -275,9 +275,32 @@ def test_a_client_s_log_that_begins_with_the_answer() -> None:
     assert [(o["from"], o["name"]) for o in told(text) if o["kind"] == "message"] == [("server", "server_hello")]
 
 
+def test_nothing_says_whose_an_alert_is() -> None:
+    """Lines of digits, a record in each, that nothing tells apart: it is said, once, where bytes do not tell their sender."""
+    text = (CLIENT.hex() + "\n\n140303000101\n\n15030300020228\n").encode()
+    out = annotate(text)
+    assert out.count(b"nothing says which end sent this") == 1
+    assert out.index(b"nothing says") > out.index(b"140303000101\n")
+    two = CLIENT.hex() + "\n\n\t160303002a020000260303" + bytes(32).hex() + "00002f00\n\n15030300020228\n"
+    assert b"nothing says" not in annotate(two.encode())
+
+
+def test_ports_that_are_none_of_tls_tell_the_ends_apart() -> None:
+    """ngrep says who sent to whom."""
+    def packet(ends: str, data: bytes) -> bytes:
+        row = lambda at, row: f"  {row[:8].hex(' '):<23}    {row[8:].hex(' '):<23}    {text_of(row)}\n".encode()  # noqa: E731
+        return f"T {ends} [AP] #4\n".encode() + rows(row, data) + b"\n"
+
+    one, other = "127.0.0.1:35480 -> 127.0.0.1:5444", "127.0.0.1:5444 -> 127.0.0.1:35480"
+    server = bytes.fromhex("160303002a020000260303") + bytes(32) + b"\x00\x00\x2f\x00"
+    text = packet(one, CLIENT) + packet(other, server) + packet(one, b"\x14\3\3\0\1\1") + packet(other, b"\x14\3\3\0\1\1")
+    assert [o["from"] for o in told(text) if o["kind"] == "record"] == ["client", "server", "client", "server"]
+
+
 def test_below_a_label_there_is_no_packet() -> None:
     """"HTTP/1.1 200" begins as an IPv4 header does, of 32 bytes and of protocol 50."""
-    text = log("java") + b"javax.net.ssl|DEBUG|10|main|2026-11-26 15:26:47.953 UTC|SSLCipher.java:1675|Plaintext after DECRYPTION (\n"
+    text = log("java") + b"javax.net.ssl|DEBUG|10|main|2026-11-26 15:26:47.953 UTC|SSLCipher.java:1675|Plaintext after "
+    text += b"DECRYPTION (\n"
     text += rows(
         lambda at, row: f"  {at:04X}: {row.hex(' ').upper():<49}  {text_of(row)}\n".encode(), b"HTTP/1.1 200 OK\r\n" * 4) + b")\n"
     assert not [o for o in told(text) if (o["kind"] == "packet" and o["src"]) or o.get("code") == "checksum"]
