@@ -255,7 +255,9 @@ class Lexer:
                 if match is not None and name is not None:
                     piece = self._single(match, name)
                     if piece is None or self._aside and not piece.sure or not self._past.fits(self._draft, piece):
-                        return None
+                        # Digits of the other end are no rest of a line that was wrapped.
+                        apart = piece is not None and piece.kind == "whole" and self._draft is not None
+                        return ("LINE", None, last) if apart else None
                     return name, moved(piece, at if places is None else [places[i] for i in at], last), last
             for form in forms if above else ():
                 match = heads.match(form)

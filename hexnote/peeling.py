@@ -21,7 +21,7 @@ _EDGE = Late(
 _PAIR = rb"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2}|(?![^\s\-|\"',;\\<>]))"
 _DIGITS = (
     rb"[0-9A-Fa-f]{32}|(?P<run>(?:[0-9A-Fa-f]{2}[:\-]){8,21845})|0[xX][0-9A-Fa-f]{2}, ?0[xX]|(?:<|\\u003c)Buffer "
-    rb"|\[(?:[0-9A-Fa-f]{2}, ){3}"
+    rb"|\[(?:[0-9A-Fa-f]{2}, ){3}|1[4-7]030[0-4]00[0-9A-Fa-f]{2}"
 )
 _OFFSET = rb"(?:0[xX])?[0-9A-Fa-f`]{1,17}[:|h]?(?: -)?"
 # How a row begins: an offset and digits, or digits alone; or a frame before them.
