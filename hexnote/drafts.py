@@ -398,7 +398,7 @@ class Past:
             )
         if piece.kind in ("whole", "word", "memory"):
             headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
-            goes_on = self.lacking and piece.kind == "whole" and not self._strange
+            goes_on = piece.kind == "whole" and ((self.lacking and not self._strange) or (piece.begins and piece.margin < 0))
             return bool(offset) or headed or goes_on or self._under_way(current) or self.begins(piece.data)
         if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
             return True

@@ -555,8 +555,8 @@ class Headless:
                 talk.sides = (block.side, 1 - block.side)  # nobody else begins so: this end is the client
         talk.hello = hello or talk.hello
         side = block.side
-        if talk.sides is None and side == 1 and not block.message and block.head and not any(talk.next) and (
-            len(block.data) == block.declared == _HEADER and block.data[:3] == b"\x16\3\1"
+        if talk.sides is None and side == 1 and not block.message and not any(talk.next) and (
+            len(block.data) == _HEADER == (block.declared or _HEADER) and block.data[:3] == b"\x16\3\1"
         ):
             talk.sides = (1, 0)  # a ClientHello's header was read alone, before this end sent anything: it is the server
         if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
@@ -576,7 +576,9 @@ class Headless:
         if block.side is not None:
             talk.ends.add(block.side)
         remark = ""
-        if at == 0 and not block.head and len(talk.ends) < 2 and not talk.guessed and kind[:1] not in _TELLING:
+        if at == 0 and not block.head and len(talk.ends) < 2 and not talk.guessed and (
+            kind not in _TELLING if kind else block.data[0] != _HANDSHAKE
+        ):
             talk.guessed = True
             remark = f"nothing says which end sent this, and what follows: taken as the {'server' if side else 'client'}'s"
         talk.wire = talk.wire or block.head > 0

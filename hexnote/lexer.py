@@ -53,6 +53,8 @@ class Token:
 # The last line of a dump that ends with its length.
 _TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
 
+_CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")
+
 _HEAD = Token("HEAD")
 _END = Token("END")
 
@@ -90,6 +92,7 @@ class Lexer:
         self._radix = 16  # of the offsets of `free` rows
         self._singly = 0  # up to there in the buffer each row is read on its own
         self._sides = Sides()
+        self._handles: Set[bytes] = set()  # of a program's files in which TLS began and that were not closed
         self._ends: Set[Tuple[bytes, bytes]] = set()  # of labels that name both: who sent first, and to whom
 
     def feed(self, lines: List[bytes]) -> None:
@@ -159,7 +162,7 @@ class Lexer:
                     if draft is None:
                         self._begin = pos
                         draft = self._draft = Draft(self.line)
-                    if piece.margin >= 0 or piece.kind == "whole":
+                    if piece.margin >= 0 or (piece.kind == "whole" and piece.side is None):
                         self._sides.take(piece, piece.stop - pos)
                     self._pos = self._past.take(draft, piece, pos)
                     if draft.done or draft.full:
@@ -283,6 +286,14 @@ class Lexer:
         known = draft.known = Known(True)
         known.stream, known.labelled, known.side, known.total, known.probe = True, True, side, size, None
 
+    def _handled(self, handle: bytes, piece: Piece) -> bool:
+        """Whether TLS has begun in a program's file, by the bytes that it sends or receives now, or has before."""
+        if self._past.begins(piece.data):
+            if len(self._handles) >= _ENDS:
+                self._handles.clear()
+            self._handles.add(handle)
+        return handle in self._handles
+
     def _end(self, src: bytes, dst: bytes) -> int:
         """Which end sent what a label says of two: 0 where it was the first to send."""
         ends = self._ends
@@ -360,6 +371,10 @@ class Lexer:
         """The tokens of a line of prose."""
         self._past.prose(text)
         self._sides.prose(text)
+        if self._handles:
+            closed = _CLOSE.search(text)
+            if closed is not None:
+                self._handles.discard(closed[1])
         yield Token("LINE", Prose(text, self.line), self.out)
         self.line += 1
 
@@ -492,6 +507,8 @@ class Lexer:
         if kind == "whole":
             past.lacking = self._sides.lacking
             piece: Optional[Piece] = self._sides.tell(read_whole(groups, dress, max(ahead, 0)))
+            if piece is not None and "handle" in names and not self._handled(groups["handle"], piece):
+                return None
             return piece if piece is None or ahead >= 0 or draft is not None else piece._replace(offset=past.place(piece))
         if kind == "bare":
             if draft is not None:

@@ -175,6 +175,8 @@ def read_whole(match: Match[bytes], dress: str, offset: int) -> Piece:
         cols = tuple(at + code.start(1) for code in codes)
     side, margin = _side(match)
     begins = "stamp" in names and match["stamp"] is not None
+    if "handle" in names:
+        side, begins = 0 if match["out"] else 1, True
     return Piece(
         offset, data, match.end(), dress, None, Layout(cols), False, False, kind="whole", side=side, begins=begins, margin=margin
     )

@@ -33,7 +33,7 @@ class Sides:
         again, or the other end must have sent them, indentation tells nothing.
         """
         whole = piece.kind == "whole"
-        if piece.margin < 0 and not whole:
+        if piece.margin < 0 and (not whole or piece.side is not None):
             return piece
         seen, side = self._seen, piece.side
         if whole:

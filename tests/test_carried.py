@@ -27,6 +27,7 @@ from test_dresses import (
     told,
 )
 from test_dumps import blocks_of, check
+from test_redact import redact
 
 from hexnote.peeling import carried, headed
 
@@ -302,6 +303,23 @@ def test_ports_that_are_none_of_tls_tell_the_ends_apart() -> None:
     server = bytes.fromhex("160303002a020000260303") + bytes(32) + b"\x00\x00\x2f\x00"
     text = packet(one, CLIENT) + packet(other, server) + packet(one, b"\x14\3\3\0\1\1") + packet(other, b"\x14\3\3\0\1\1")
     assert [o["from"] for o in told(text) if o["kind"] == "record"] == ["client", "server", "client", "server"]
+
+
+def calls(pairs: List[Any]) -> bytes:
+    """strace -f -xx -s 9999, with a library read before and a file read in between."""
+    out = '17086 read(5, "\\x7f\\x45\\x4c\\x46\\x02\\x01", 832) = 6\n'
+    for call, data in pairs:
+        coded = "".join(f"\\x{c:02x}" for c in data)
+        out += f'17086 {call}(5, "{coded}", {len(data)}, 0, NULL, NULL) = {len(data)}\n'
+        out += '17086 poll([{fd=5, events=POLLIN}], 1, 1000) = 1\n17086 read(3, "\\x2d\\x2d\\x2d\\x2d\\x2d\\x42", 4096) = 6\n'
+    return (out + '17086 close(5) = 0\n17086 read(5, "\\x23\\x20\\x16\\x03\\x01", 4096) = 5\n').encode()
+
+
+@corpus
+def test_what_a_program_sends_and_receives() -> None:
+    same(calls([("sendto", CLIENT), ("recvfrom", SERVER[:5]), ("recvfrom", SERVER[5:])]))
+    same(calls([("read", CLIENT[:5]), ("read", CLIENT[5:]), ("write", SERVER)]))
+    same(redact(calls([("sendto", CLIENT), ("recvfrom", SERVER)]), ("randoms", "names")))
 
 
 def test_below_a_label_there_is_no_packet() -> None:

@@ -17,7 +17,7 @@ LINES = frozenset(
     reassembled pdu previous not retransmission dup order window update zero full keep alive spurious fast
     follow node hex tcp stream frame wire bits interface eth0 eth1 lo on
     write read to the want got written tls_write tls_read bio dump follows mem openssl error debug info trace javax net
-    send recv sslsocketoutputrecord sslsocketinputrecord java main raw plaintext before encryption padded cipher
+    send recv sendto recvfrom sslsocketoutputrecord sslsocketinputrecord java main raw plaintext before encryption padded cipher
     sslengineoutputrecord sslengineinputrecord sslcipher application_data change_cipher_spec close_notify pool thread after
     decryption ssl_engine_io ssl_tls.c ssl_tls ssl_msg msg dumping sent network input 'output payload msgtype msglen
     ether etherheader d tstamp port drops encap https http smtp imap ldap pop3 interfaces filters nosyn more
