@@ -245,7 +245,7 @@ class Lexer:
         """
         mark = headed(text) if self._draft is None and len(text) < _WASHED else -1
         above, inside = mark >= 0, carried(text)
-        if not (above or inside):
+        if not (above or inside) or (inside and len(text) > _CROWDED and more_rows(text, 0)):
             return None
         rows = self._vocabulary.scanner("row", "data", "whole")
         heads = self._vocabulary.scanner("head", "label", "aside")
@@ -343,14 +343,15 @@ class Lexer:
 
     def _report(self, name: str, piece: Optional[Piece], pos: int) -> None:
         """Notes a line that looks like a row and is not read as one."""
-        if self._vocabulary.kinds.get(name) == "bare":
+        if piece is None and self._vocabulary.kinds.get(name) != "run" and more_rows(self._buf, pos):
+            self.report(self.line, self.line, "more than one row stands in a line")
+        elif self._vocabulary.kinds.get(name) == "bare":
             if self._past.misses(self._buf, pos):
                 self.report(self.line, self.line, "they have no offset, or digits that are none")
         elif self._vocabulary.kinds.get(name) not in ("row", "run"):
             return
         elif piece is None:
-            if more_rows(self._buf, pos):
-                self.report(self.line, self.line, "more than one row stands in a line")
+            return
         elif len(piece.data) >= 8 and piece.offset and (self._past.any_rows or piece.offset % ROW == 0):
             self.report(self.line, self.line, "its offset fits no packet" if piece.sound else "hex and text cannot be told apart")
         elif self._past.misses(self._buf, pos):

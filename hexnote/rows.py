@@ -31,6 +31,10 @@ _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
 
+# A row behind a line end that is written out, as in a string of JSON.
+_WRITTEN = Late(rb"\\n(?:[ |>]|\\t){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? )[ ]{0,4}(?:[0-9A-Fa-f]{2}[ \-]?){6}")
+
+
 def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: bool) -> Optional[Piece]:
     """Reads the row at dump offset `offset` that `match` (of a terminal of `row` or `data`) has found; or None.
 
@@ -92,10 +96,12 @@ def more_rows(text: bytes, pos: int) -> bool:
     end = text.find(b"\n", pos)
     if end < 0:
         end = len(text)
-    if text.count(b"0x", pos, end) < 2:
-        return False
-    first = _AGAIN.search(text, pos, end)
-    return first is not None and _AGAIN.search(text, first.end(), end) is not None
+    for mark, row in ((b"0x", _AGAIN), (b"\\n", _WRITTEN)):
+        if text.count(mark, pos, end) >= 2:
+            first = row.search(text, pos, end)
+            if first is not None and row.search(text, first.end(), end) is not None:
+                return True
+    return False
 
 
 def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], List[int]]:

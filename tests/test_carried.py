@@ -366,6 +366,16 @@ PROSE = [
 ]
 
 
+@corpus
+@pytest.mark.parametrize("make", [lambda: log("openssl"), tshark, lambda: log("java"), lambda: file(FORMATS, "hd.txt")])
+def test_a_dump_in_one_string_is_told(make: Any) -> None:
+    text = json.dumps({"level": "info", "message": make().decode()}).encode() + b"\n"
+    found = [o for o in told(text) if o["kind"] == "finding" and o["code"] == "unreadable-rows"]
+    assert [o["lines"] for o in found] == [[1, 1]] and "more than one row stands in a line" in found[0]["text"]
+    quiet = json.dumps({"message": "1. first\n2. second\n0000: zero\n" * 20}).encode() + b"\n"
+    assert not [o for o in told(quiet) if o["kind"] == "finding"]
+
+
 STRANGE = [
     "Rows below '>>> Flow 2 (server to client)' went to the client, and those of 'hexdump' stayed.",
     '"42","4af19c686aecc203d9328b27d12f628137eb8070","4543"',  # a SHA-1 whose bytes say IPv4, a header of 40 bytes, proto 6
