@@ -926,6 +926,20 @@ def inside(record: Record) -> str:
     return f", plaintext at most {most}{usual}"
 
 
+# Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
+PADDED = 16
+
+
+def like_alert(version: Optional[int], step: Step) -> str:
+    """How the last record of a run of TLS 1.3 may be an alert, by its length: "" where it may not. An alert is 2 bytes, the
+    content type and the tag (RFC 8446 section 5.2)."""
+    if version != 0x0304 or step.kind != "data":
+        return ""
+    if step.last in (19, 11):
+        return "as long as an alert"
+    return f"as long as an alert with the {PADDED} bytes of padding that Java adds" if step.last == 19 + PADDED else ""
+
+
 def _like(record: Record) -> str:
     """What a record of TLS 1.3 is as long as, whose type is hidden: an alert, a KeyUpdate, a Finished (RFC 8446 section 4)."""
     if len(record.protection) != 1 or not record.protection[0].inner:

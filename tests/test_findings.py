@@ -270,6 +270,8 @@ def test_an_empty_certificate_of_tls13_is_seen_by_its_length() -> None:
         return talk.say(CLIENT, *(sealed(DATA, n) for n in sizes)).say(SERVER, sealed(DATA, 19)).codes()
 
     assert "client-certificate-empty" in first(25, 53)
+    assert "client-certificate-empty" in first(41, 69)  # as Java pads
+    assert "client-certificate-empty" not in first(41, 53)
     assert "client-certificate-empty" not in first(53)
     assert "client-certificate-empty" not in first(1200, 53)
 
@@ -311,6 +313,24 @@ def test_an_end_before_the_handshake_is_done() -> None:
     told = newest.say(CLIENT, sealed(DATA, 19)).rst(CLIENT).findings()
     assert "as long as an alert" in next(f["text"] for f in told if f["code"] == "handshake-incomplete")
     assert "reset-mid-handshake" not in {f["code"] for f in told}
+
+
+def test_alerts_in_the_padding_of_java() -> None:
+    """JSSE pads every record of TLS 1.3 by 16 bytes: an alert is 35 long."""
+    def begun(*sizes: int) -> Talk:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        return talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), *(sealed(DATA, n) for n in sizes))
+
+    def closed(size: int) -> Set[str]:
+        talk = begun(60, 1200, 69).say(CLIENT, sealed(DATA, 69)).say(SERVER, sealed(DATA, 900))
+        return talk.say(CLIENT, sealed(DATA, size)).fin(0, 1).codes()
+
+    assert "no-close-notify" in closed(36) and "no-close-notify" not in closed(35)
+    refused = begun(60, 1200, 69).say(CLIENT, sealed(DATA, 35)).fin(0, 1).findings()
+    assert "the client sent a record of 35 bytes, as long as an alert with" in \
+        next(f["text"] for f in refused if f["code"] == "handshake-incomplete")
+    unable = begun(65, 35).fin(1, 0).findings()
+    assert "the server sent a record of 35 bytes" in next(f["text"] for f in unable if f["code"] == "handshake-incomplete")
 
 
 def test_ends() -> None:

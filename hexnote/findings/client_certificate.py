@@ -96,7 +96,20 @@ ca-list-large (note)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional, Set
-from hexnote.model import SEALED_CHANGE, Chain, Course, Finding, Request, Step, Story, finding, plural, title, try_client
+from hexnote.model import (
+    PADDED,
+    SEALED_CHANGE,
+    Chain,
+    Course,
+    Finding,
+    Request,
+    Step,
+    Story,
+    finding,
+    plural,
+    title,
+    try_client,
+)  # fmt: skip
 
 LARGE = 12228
 _SIGNING = ("RSA", "EC", "DSA", "Ed25519", "Ed448", "id-ecPublicKey", "rsaEncryption")
@@ -246,7 +259,8 @@ def _empty13(story: Story, course: Course) -> Iterator[Finding]:
     if seen[:1] == [4 + over]:
         del seen[0]
     empty = 4 + 1 + 3
-    if first is not None and (seen[:2] == [empty + over, last] or seen[:1] == [empty + last]):
+    alike = [empty + over, last]
+    if first is not None and (seen[:2] in (alike, [size + PADDED for size in alike]) or seen[:1] == [empty + last]):
         yield finding(story, "client-certificate-empty", "warning", "client", "likely",
                       f"the client's first encrypted record is as long as an empty Certificate ({seen[0]} bytes), and a "
                       "Finished follows: "

@@ -4,8 +4,8 @@ no-close-notify (warning)
     meaning: The end that closed first did not say so in TLS: the other one cannot tell a finished transfer from one
         that was cut off.
     known by: A FIN, or a RST, of the first side to close, the last record before it no alert, and no alert of the peer that it
-        merely answers. In TLS 1.3 an alert looks like data: said where the last record is too long for one, and
-        likely at most, since padding can hide an alert.
+        merely answers. In TLS 1.3 an alert looks like data: said where the last record is not as long as one, bare
+        or padded as Java pads, and likely at most, since other padding can hide an alert.
     causes: A program that closes the socket without shutting TLS down; a crash; a timeout; a middlebox that closes.
     try: Have the program call SSL_shutdown (or its like) before it closes; OpenSSL 3 reports "unexpected eof".
     source: RFC 5246 section 7.2.1, RFC 8446 section 6.1
@@ -43,7 +43,7 @@ injected-reset (warning)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, plural
+from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, like_alert, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # TTLs of one sender differ by a little where its packets take several ways.
@@ -114,9 +114,8 @@ def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
 
 
 def _alert13(story: Story, step: Step) -> bool:
-    """Whether a run of records of TLS 1.3 ends with one as long as an alert: 2 bytes, content type, tag."""
-    version = story.version or (story.courses[0].version if story.courses else None)
-    return version == 0x0304 and step.last in (19, 11)
+    """Whether a run of records of TLS 1.3 ends with one as long as an alert."""
+    return bool(like_alert(story.version or (story.courses[0].version if story.courses else None), step))
 
 
 def _own(story: Story, reset: Step) -> bool:
@@ -181,7 +180,7 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
     if last is None or last.kind not in ("data", "sealed") or last.missing or last.type == 21:
         return
     version = story.courses[0].version
-    if version == 0x0304 and (last.last in (19, 11) or last.kind != "data"):
+    if version == 0x0304 and (like_alert(version, last) or last.kind != "data"):
         return
     if "alert" in story.trail and any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
         return  # a key log shows it

@@ -35,7 +35,7 @@ client-hello-segmented (note)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, Optional, Tuple
-from hexnote.model import SIDES, Course, Finding, Step, Story, finding, plural, try_client
+from hexnote.model import SIDES, Course, Finding, Step, Story, finding, like_alert, plural, try_client
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -97,8 +97,10 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
         return  # another protocol's answer
     ended: Optional[Step] = None
     hidden: Optional[Step] = None  # in TLS 1.3, a record as long as an alert where a Finished should be
+    newest = {step.side: step for step in story.steps if step.kind == "data"}
     for step in story.steps:
-        if course.version == 0x0304 and step.kind == "data" and course.finished[step.side] is None and step.last in (19, 11):
+        # What the client sends before its Finished, and what the server sends last behind its own, before the client's.
+        if (step.side or course.finished[0] is None) and newest.get(step.side) is step and like_alert(course.version, step):
             hidden = ended = ended or step
         if ended is None and (step.kind == "FIN" or step.kind == "alert" and not step.description):
             ended = step
@@ -110,7 +112,8 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     seen = f"the last message was the {SIDES[last.side]}'s {_name(last)}" if last is not None else "no message was whole"
     what, side = awaited(course)
     if hidden is not None:
-        how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, as long as an alert, and the connection ended"
+        how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, {like_alert(course.version, hidden)}, " \
+            "and the connection ended"
     else:
         how = f"the {SIDES[ended.side]} {'sent close_notify' if ended.kind == 'alert' else 'closed the connection'}" \
             if ended is not None else \

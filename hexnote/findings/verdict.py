@@ -14,7 +14,7 @@ external-psk (note)
 from __future__ import annotations
 
 from hexnote.hints import Dict, List, Optional, Tuple
-from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, plural, title
+from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, like_alert, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -201,9 +201,9 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
             events.append((_when(step), i, title(story, "alert_descriptions", step.description, 2), step))
         elif kind == "sealed" and step.type == 21:
             events.append((_when(step), i, "an encrypted alert, by its place probably close_notify", step))
-        elif kind == "data" and course.version == 0x0304 and step.last in (19, 11):
+        elif kind == "data" and like_alert(course.version, step):
             what = _OR_REFUSAL if _first_answer(story, course, i) else "probably close_notify"
-            events.append((_when(step), i, f"a record as long as an alert, {what}", step))
+            events.append((_when(step), i, f"a record {like_alert(course.version, step)}, {what}", step))
         if True not in missed:
             break
     return events
