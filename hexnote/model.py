@@ -926,6 +926,22 @@ def inside(record: Record) -> str:
     return f", plaintext at most {most}{usual}"
 
 
+def cut_short(step: Step) -> bool:
+    """Whether a message is not all there."""
+    return bool(step.missing) or step.facts is not None and not step.facts.complete
+
+
+def message_name(step: Step) -> str:
+    """What the last step of a handshake is called in a sentence."""
+    if step.kind == "data":
+        return f"encrypted data ({plural(step.count, 'record')})"
+    if step.finished:
+        return "Finished"
+    if step.kind == "sealed":
+        return "encrypted handshake record"
+    return ("incomplete " if cut_short(step) else "") + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
+
+
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
 PADDED = 16
 

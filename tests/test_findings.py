@@ -343,7 +343,30 @@ def test_ends() -> None:
     assert "no-close-notify" not in answered
 
 
+def test_a_close_behind_a_proxy_header() -> None:
+    header = b"PROXY TCP4 10.1.1.1 10.2.2.2 40000 443\r\n"
+
+    def told(*first: bytes) -> Dict[str, Any]:
+        found = Talk().say(CLIENT, *first, hs(hello())).fin(1, 0).findings()
+        return next(f for f in found if f["code"] == "client-hello-unanswered")
+
+    assert "header of the PROXY protocol" in told(header)["text"] and told(header)["by"] == "unknown"
+    assert "PROXY" not in told()["text"] and told()["by"] == "server"
+    old = Talk().say(CLIENT, hs(hello(version=0x0302))).fin(1, 0).findings()
+    assert "nothing newer than TLS 1.1" in next(f["text"] for f in old if f["code"] == "client-hello-unanswered")
+    assert "nothing newer" not in told()["text"]
+
+
+def test_signalling_values_are_no_cipher_suites() -> None:
+    told = Talk().say(CLIENT, hs(hello((0xC02F, 0x00FF, 0x5600)))).say(SERVER, alert(2, 40)).findings()
+    text = next(f["text"] for f in told if "accepts nothing" in f["text"])
+    assert "1 cipher suite (TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);" in text
+
+
 def test_resets() -> None:
+    inside = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())[:50]).rst(SERVER).findings()
+    text = next(f["text"] for f in inside if f["code"] == "reset-mid-handshake")
+    assert text.endswith("behind the server's incomplete ServerHello")
     assert "reset-mid-handshake" in full(finish=False).rst(SERVER).codes()
     assert "reset-mid-handshake" not in full().say(CLIENT, sealed(DATA, 60)).rst(SERVER).codes()
     assert "reset-mid-handshake" not in full(finish=False).fin(1).rst(SERVER).codes()

@@ -92,7 +92,8 @@ from __future__ import annotations
 from hexnote.hints import Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
 
-FALLBACK = 0x5600
+# Signalling values: they stand among the suites and are none (RFC 5746 section 3.3, RFC 7507 section 2).
+RENEGOTIATION, FALLBACK = 0x00FF, 0x5600
 _PRIME = 2048  # bits of a Diffie-Hellman prime that RFC 9325 section 4.1 asks for
 _SENTINEL = b"DOWNGRD"
 _REQUESTED = frozenset((0xFF01, 44))  # extensions that a server may send unasked: by the SCSV, and a cookie
@@ -329,7 +330,8 @@ def _versions(story: Story, course: Course, step: Step, hello: Hello) -> Finding
 
 
 def _offers(story: Story, hello: Hello) -> str:
-    said = [f"{plural(len(hello.suites), 'cipher suite')} ({_some(story, 'cipher_suites', hello.suites)})"]
+    suites = [suite for suite in hello.suites if suite not in (RENEGOTIATION, FALLBACK)]
+    said = [f"{plural(len(suites), 'cipher suite')} ({_some(story, 'cipher_suites', suites)})"]
     said.append(f"versions {', '.join(map(_version, hello.versions))}" if hello.versions else "versions up to "
                                                                                               f"{_version(hello.version)}")
     if hello.groups is not None:

@@ -43,7 +43,7 @@ injected-reset (warning)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, like_alert, plural
+from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, like_alert, message_name, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # TTLs of one sender differ by a little where its packets take several ways.
@@ -130,8 +130,7 @@ def _own(story: Story, reset: Step) -> bool:
 def _mid(story: Story, course: Course, reset: Step) -> Finding:
     side = SIDES[reset.side]
     last = course.last
-    what = "".join(word.capitalize() for word in (last.name or last.kind).split("_")) if last is not None else ""
-    behind = f" behind the {SIDES[last.side]}'s {'Finished' if last.finished else what}" if last is not None else ""
+    behind = f" behind the {SIDES[last.side]}'s {message_name(last)}" if last is not None else ""
     return finding(story, "reset-mid-handshake", "error", side, "proven",
                    f"the {side} resets the connection in the midst of the handshake{behind}",
                    "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",

@@ -35,7 +35,7 @@ client-hello-segmented (note)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, Optional, Tuple
-from hexnote.model import SIDES, Course, Finding, Step, Story, finding, like_alert, plural, try_client
+from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, like_alert, message_name, try_client
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -66,9 +66,16 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     # A FIN of the server's that only answers the client's is no answer to the hello.
     left = closed if closed is not None and closed.side else next((s for s in story.steps if s.kind == "RST" and s.side), None)
     again = any(f.code == "retransmission" for f in story.told)
+    version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
     if left is not None:
         how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead"
         by, what = "server", "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
+        if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
+            how += f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it close so"
+            by, what = "unknown", "does the server expect that header: switch it on there, or off where it is sent"
+        elif version is not None and 0x0300 <= version < 0x0303:
+            how += f"; it offers nothing newer than {VERSIONS[version]}, which servers may refuse so"
+            what = f"does the server still speak {VERSIONS[version]}? To test: {try_client(story, '-tls1_2')}"
     elif story.acked[0] >= behind:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
         by, what = "server", ""
@@ -109,7 +116,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
                 return
             break
     last = course.last
-    seen = f"the last message was the {SIDES[last.side]}'s {_name(last)}" if last is not None else "no message was whole"
+    seen = f"the last message was the {SIDES[last.side]}'s {message_name(last)}" if last is not None else "no message was whole"
     what, side = awaited(course)
     if hidden is not None:
         how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, {like_alert(course.version, hidden)}, " \
@@ -118,28 +125,14 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
         how = f"the {SIDES[ended.side]} {'sent close_notify' if ended.kind == 'alert' else 'closed the connection'}" \
             if ended is not None else \
             "hexnote let the connection go (eviction)" if story.evicted else "the trace ends"
-    broken = last is not None and ended is not None and last.side == ended.side and _cut(last)  # in the midst of its own message
+    # In the midst of its own message.
+    broken = last is not None and ended is not None and last.side == ended.side and cut_short(last)
     by = SIDES[ended.side] if ended is not None and (ended.side == side or broken) else "unknown"
     yield finding(story, "handshake-incomplete", "warning", by, "possible" if ended is None and story.evicted else "proven",
                   f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
                   f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else ())
-
-
-def _cut(step: Step) -> bool:
-    """Whether a message is not all there."""
-    return bool(step.missing) or step.facts is not None and not step.facts.complete
-
-
-def _name(step: Step) -> str:
-    if step.kind == "data":
-        return f"encrypted data ({plural(step.count, 'record')})"
-    if step.finished:
-        return "Finished"
-    if step.kind == "sealed":
-        return "encrypted handshake record"
-    return ("incomplete " if _cut(step) else "") + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
 
 
 def awaited(course: Course) -> Tuple[str, int]:
