@@ -385,6 +385,7 @@ class Connection:
         self.suite: Optional[int] = None  # the cipher suite that it chose
         self.key_exchange = "unknown"
         self.verdict = ""  # how it ended and why, in one sentence
+        self.by = ""  # who must act, as the verdict says: "client", "server", "middlebox", "unknown" or "nobody"
         self.certificate_line = ""  # whose certificate was shown, in one line
         self.preface = ""  # what stands before TLS
         self.told: List[str] = []  # what is said of it where the trace shows no bytes, but tells in words
@@ -522,7 +523,8 @@ class Collector:
         session = connection.session
         if session is not None:
             mine.version, mine.suite, mine.key_exchange = session.version, session.suite, session.key_exchange
-        mine.verdict = connection.verdict.text if connection.verdict is not None else ""
+        if connection.verdict is not None:
+            mine.verdict, mine.by = connection.verdict.text, connection.verdict.by
         mine.certificate_line = connection.certificate_line
         mine.preface = str(getattr(connection, "preface", "") or "")
         self._findings(findings, mine)

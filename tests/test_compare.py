@@ -7,7 +7,9 @@ from typing import Any, List
 
 import pytest
 from conftest import SAMPLES
+from handshakes import vector
 from support import collected, load, sample
+from talks import CKE, DONE, Talk, alert, cert, chain, hello, hs, server
 
 from hexnote.render.compare import compared
 
@@ -48,6 +50,25 @@ def test_pairs(good: str, bad: str, what: str, shared: str) -> None:
     text = "\n".join(lines)
     for apart in ("random", "gmt_unix_time", "serialNumber", "signatureValue", "encrypted_pre_master_secret", "10.1.7.20 "):
         assert apart not in text.replace("randoms", "")
+
+
+def test_the_certificate_is_what_its_alert_is_about() -> None:
+    def talk(name: str, end: str) -> bytes:
+        names = {0: vector(2, b"\0" + vector(2, name.encode()))} if name else {}
+        made = Talk().say(0, hs(hello(extensions=names, random=bytes((len(name),)) * 32)))
+        made.segments(1, hs(server(), chain(cert("www.a.example", "A CA", "www.a.example", end=end)), DONE))
+        return made.say(0, alert(2, 45) if end < "2024" else hs(CKE)).text()
+
+    assert "notAfter" in first(told(talk("www.a.example", "2034-01-01"), talk("", "2021-01-01")))
+    assert "server_name" in first(told(talk("www.a.example", "2021-01-01"), talk("", "2021-01-01")))
+
+
+def test_a_suite_that_is_not_offered() -> None:
+    good = Talk().say(0, hs(hello((0xC02F, 0xC030), {43: b"\4\3\4\3\3"}))).say(1, hs(server(0xC02F))).text()
+    bad = Talk().say(0, hs(hello((0xC030,), {43: b"\2\3\3"}, random=bytes(32)))).say(1, alert(2, 40)).text()
+    assert "cipher_suites" in first(told(good, bad))
+    same = Talk().say(0, hs(hello((0xC02F, 0xC030), {43: b"\2\3\3"}, random=bytes(32)))).say(1, alert(2, 40)).text()
+    assert "supported_versions" in first(told(good, same))
 
 
 def test_a_trace_with_itself() -> None:

@@ -10,6 +10,7 @@ from typing import Any, List
 import pytest
 from conftest import SAMPLES
 from support import collected, sample
+from talks import Talk, alert, hello, hs
 
 from hexnote.render.questions import NUMBER, ORDER, RANGE, TEXT, Question, questions
 from hexnote.render.worksheet import filled, marked, right, sheet
@@ -143,3 +144,12 @@ def test_a_sheet_as_a_page(hexnote: Any, tmp_path: Any) -> None:
     evil = sample("tls12-ecdhe.txt").replace(b"7777 2e68 6172 626f 7572", b"<b>\"x'](_".hex(" ", 2).encode(), 1)
     assert "<b>" not in hexnote("--answers", "--to", "html", "-", stdin=evil).out.decode()
     assert hexnote("--worksheet", "--to", "json", trace).status == 2
+
+
+def test_who_must_act_is_asked_as_the_verdict_says() -> None:
+    """A close behind a PROXY header: the alert that follows is the server's doing, and the verdict knows of no one."""
+    def asked(*first: bytes) -> bool:
+        talk = Talk().say(0, *first, hs(hello())).fin(1).say(0, alert(2, 50)).fin(0)
+        return any("Who must act" in q.ask for q in questions(collected(talk.text(), "a.txt"), 3, 1))
+
+    assert asked() and not asked(b"PROXY TCP4 10.1.1.1 10.2.2.2 40000 443\r\n")

@@ -159,7 +159,7 @@ def _handshakes(good: Connection, bad: Connection) -> List[str]:
         parted = parted or f"good: {there}; bad: {here}"
         found.append(("the order of messages", [Difference(0, "there", there, here)]))
     lines: List[str] = []
-    first = _first(found, _alert(one, other))
+    first = _first(found, _alert(one, other), _unoffered(good, bad))
     if first is None:
         return ["the two handshakes differ in nothing but addresses, randoms, keys and times", *_outcome(good, bad)]
     lines += ["first difference that matters", *_wrapped(first)]
@@ -199,20 +199,31 @@ def _alert(good: List[_Step], bad: List[_Step]) -> str:
     return next((name for name in names[1] if name not in names[0]), "")
 
 
-def _first(found: List[Tuple[str, List[Difference]]], alert: str) -> Optional[List[str]]:
+def _unoffered(good: Connection, bad: Connection) -> bool:
+    """Whether the bad one's ClientHello lacks the suite that the good one's server chose."""
+    hello = next((m for m in bad.messages if m.name == "client_hello" and not m.missing), None)
+    offered = [f.value for f in hello.fields if f.path.startswith("client_hello.cipher_suites[")] if hello is not None else []
+    return good.suite is not None and bool(offered) and good.suite not in offered
+
+
+def _first(found: List[Tuple[str, List[Difference]]], alert: str, unoffered: bool = False) -> Optional[List[str]]:
     """The first difference of those that weigh most: a cause stands before what it leads to.
 
     Where an alert says what it is about, only that can be its cause; if that does not differ, the alert itself is the
-    first difference: the other end decided otherwise about the same thing.
+    first difference: the other end decided otherwise about the same thing. A name that was asked for leads to a certificate:
+    where both differ, what the alert is about is the certificate. A handshake_failure is about the suites where the one that was
+    chosen in the good one is not offered.
     """
-    about = _ABOUT.get(alert)
-    for weight in (0, 1, 2):
+    about = ("cipher_suites",) if alert == "handshake_failure" and unoffered else _ABOUT.get(alert)
+    for subject, weight in [(_CERTIFICATE[:-1], 0), (_CERTIFICATE[:-1], 1)] * (about is _CERTIFICATE) + [
+        (about, weight) for weight in (0, 1, 2)
+    ]:
         for title, differences in found:
             chosen = [d for d in differences if d.weight == weight]
-            if about is not None:
-                chosen = [d for d in chosen if d.what == "there" or set(_parts(d.what)) & set(about)]
+            if subject is not None:
+                chosen = [d for d in chosen if d.what == "there" and subject is about or set(_parts(d.what)) & set(subject)]
             if chosen:
-                best = min(chosen, key=lambda d: _rank(d.what))
+                best = min(chosen, key=lambda d: (_rank(d.what), d.what.endswith(".name_type")))
                 return [f"{title}: {_said(best)}"]
     return None
 

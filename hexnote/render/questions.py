@@ -485,8 +485,12 @@ def planted(report: Report, dice: Dice) -> Optional[Question]:
 
 
 def who_acts(report: Report, dice: Dice) -> Optional[Question]:
-    """Who must act, where a finding proves it."""
-    found = [f for f in report.findings if f.severity == "error" and f.by in ("client", "server") and f.at and f.sure != "possible"]
+    """Who must act, where a finding proves it and the connection's verdict, which weighs all findings, says the same."""
+    judged = {connection.number: connection.by for connection in report.connections}
+    found = [
+        f for f in report.findings if f.severity == "error" and f.by in ("client", "server") and f.at and f.sure != "possible"
+        and f.stream is not None and judged.get(f.stream) == f.by
+    ]
     if not found:
         return None
     finding = dice.one(found)
