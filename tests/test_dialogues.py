@@ -79,6 +79,8 @@ DIALOGUES: List[Tuple[str, Said]] = [
     ("xmpp", [(C, b"<?xml version='1.0'?><stream:stream to='a'>"), (S, b"<stream:stream><stream:features/>"),
               (C, b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
               (S, b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")]),
+    ("lmtp", [(S, b"220 mx LMTP ready\r\n"), (C, b"LHLO a\r\n"), (S, b"250-mx\r\n250 STARTTLS\r\n"), (C, b"STARTTLS\r\n"),
+              (S, b"220 go\r\n")]),
     ("ldap", [(C, bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"),
               (S, bytes.fromhex("300c02010178070a010004000400"))]),
     ("postgresql", [(C, bytes.fromhex("0000000804d2162f")), (S, b"S")]),

@@ -55,7 +55,7 @@ from hexnote.model import Finding, Preface, Step, Story, finding, plural, try_cl
 
 # What servers say to plain HTTP on a port of TLS.
 _HTTPS = (b"HTTPS port", b"plain HTTP to an SSL-enabled", b"HTTP request to an HTTPS server")
-_STARTTLS = frozenset(("smtp", "imap", "pop3", "ftp", "nntp", "xmpp", "ldap", "postgresql", "mysql", "irc"))
+_STARTTLS = frozenset(("smtp", "lmtp", "imap", "pop3", "ftp", "nntp", "xmpp", "ldap", "postgresql", "mysql", "irc"))
 
 
 def end(story: Story) -> Iterator[Finding]:
