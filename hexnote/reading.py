@@ -26,6 +26,7 @@ _BEHIND = 1 << 18  # of them, in a pipe of one that has enough to do
 _PLAIN = 0  # the version of `marshal` that looks for nothing that stands twice: in a fourth of the time, for 1 % more bytes
 SIZE = 4  # bytes of the length before each message
 _FIRST, _MANY = 256, 16  # connections are shared where the first so many items, fewer than OFTEN, are of so many
+_HEAVY = 4 << 20  # bytes of text: if those items have more, they are not
 # How much of the pipe should be full, and how fast the share of connections that are explained there follows what is.
 _HALF, _PACE = 0.4, 0.01
 MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
@@ -173,6 +174,7 @@ class Sender:
         self._link = Link(self, answers)
         self._begin = begin  # None as soon as it is settled whether connections are shared
         self._before: Optional[List[Any]] = [] if early else None  # what was sent before that
+        self._kept = 0  # bytes of text in it
         self._partner: Any = None
         self._part = self._due = 0.3  # the share of connections that are explained here, and what is due of them
         self._passes: Optional[Callable[[Entry], bool]] = None  # of the partner
@@ -342,6 +344,10 @@ class Sender:
         before = self._before
         assert before is not None
         before.append((entry, item))
+        self._kept += len(entry[1] if item is None else item.text)
+        if self._kept > _HEAVY:
+            self._begin, self._before = None, None
+            return
         if len(before) < _FIRST:
             return
         seen = [_seen(each) for each, _ in before]

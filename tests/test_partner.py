@@ -19,6 +19,7 @@ from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, environment, load
 
 from hexnote import ahead, reading, streams
+from hexnote.model import Prose
 from hexnote.partner import Partner, partner
 from hexnote.render.json import Json
 from hexnote.render.summary import Summary
@@ -340,3 +341,21 @@ def test_the_command_says_the_same(job: List[str], tmp_path: Any) -> None:
     with open(path, "rb") as file:
         piped = subprocess.run(command, env=environment(), stdin=file, capture_output=True)
     assert piped.stdout.replace(b"standard input", path.encode()).replace(b'"-"', b'"%b"' % path.encode()) == quick.stdout
+
+
+def test_what_is_kept_until_sharing_is_settled_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 items may be 256 packets of half a megabyte of text each, which stood in memory to the end of the trace."""
+    made = annotator(Text())
+    made.begin("-")
+    trace = made.trace
+    assert trace is not None
+    sender = reading.Sender(-1, trace.dumps, trace.look, -1, lambda link: pytest.fail("it shares them"))
+    monkeypatch.setattr(sender, "_left", lambda pipe: 0)
+    monkeypatch.setattr(sender, "send", lambda: None)
+    for line in range(1, 6):
+        assert sender._before is not None and len(sender._before) == line - 1
+        sender._add((b"", line), Prose(bytes(1 << 20), line))
+    assert sender._before is None
+    for line in range(6, 300):
+        sender._add((b"", line), Prose(b"x\n", line))
+    assert sender._before is None and sender._partner is None
