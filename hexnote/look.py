@@ -23,12 +23,8 @@ Entry = Tuple[Any, ...]
 def told(entry: Entry) -> Packet:
     """The packet of an entry of which something was found out; its number and its place in a stream are still to be set."""
     packet = Packet(0, entry[0])
-    # As `layers.tell` has it, which would be one call more for every packet.
-    headers, packet.consistent = entry[6]
-    (
-        packet.link, packet.ip, packet.tcp, packet.version, packet.protocol, packet.src, packet.dst, packet.sport, packet.dport,
-        packet.flags, packet.seq, packet.ack, packet.window, packet.ttl, packet.ipid, packet.key, packet.start, packet.end,
-    ) = packet.headers = headers  # fmt: skip
+    packet.headers, packet.consistent = entry[6]
+    layers.tell(packet, packet.headers)
     packet.data, packet.header, packet.dress = entry[5], entry[1][: entry[2]], entry[4]
     return packet
 

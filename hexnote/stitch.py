@@ -23,7 +23,7 @@ FAR = 1 << 30  # a sequence number farther away than this belongs to something e
 SEGMENTS = 64  # behind a gap that is given up
 BYTES = 256 * 1024
 PATIENCE = 2  # segments that come after a gap's bytes were acknowledged
-ALLOWANCE = 256  # bytes that a segment which is kept takes besides its own
+_ALLOWANCE = 256  # bytes that a segment which is kept takes besides its own
 _DIFFERENCE = 16  # bytes shown of a retransmission that differs
 
 _Queued = Tuple[int, int, Optional[bytes], Packet, int]  # start, end, bytes (None: a hole), packet, dump offset
@@ -90,12 +90,23 @@ class Bounds:
             oldest.cost = 0
             self.overdue.append(oldest)
 
-    def turn(self) -> None:
-        """Half of what may be kept has come: what came before that goes.
+    def remember(self, stream: Stream, seen: _Seen, length: int) -> None:
+        """Keeps bytes that were handed on, to compare with what may come again."""
+        stream.recent.append(seen)
+        self.fresh.append(stream)
+        self.count(length)
 
-        When, depends on how many bytes were handed on, and not on which of them are kept here: a process that keeps none of some
+    def count(self, length: int) -> None:
+        """So many bytes were handed on. When half of what may be kept has come, what came before that goes.
+
+        That depends on how many bytes were handed on, and not on which of them are kept here: a process that keeps none of some
         connections forgets those of the others at the same time as one that keeps all.
         """
+        self.size += length + _ALLOWANCE
+        if self.size > self.half:
+            self._turn()
+
+    def _turn(self) -> None:
         count: Dict[Stream, int] = {}
         for stream in self._older:
             count[stream] = count.get(stream, 0) + 1
@@ -242,12 +253,7 @@ class Stream:
             self.high = end
         if length == 1 and self.peer.window == 0:
             self._probe = start
-        self.recent.append((start, data, number, at, ipid))
-        bounds = self.bounds
-        bounds.fresh.append(self)
-        size = bounds.size = bounds.size + length + ALLOWANCE
-        if size > bounds.half:
-            bounds.turn()
+        self.bounds.remember(self, (start, data, number, at, ipid), length)
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
@@ -450,12 +456,7 @@ class Stream:
                 self.snapped_bytes += end - start
         elif packet is not None:
             self.queued -= end - start
-            self.recent.append((start, data, packet.number, at, packet.ipid))
-            bounds = self.bounds
-            bounds.fresh.append(self)
-            bounds.size += end - start + ALLOWANCE
-            if bounds.size > bounds.half:
-                bounds.turn()
+            self.bounds.remember(self, (start, data, packet.number, at, packet.ipid), end - start)
 
     # ---------------------------------------------------------------- words about segments
 

@@ -11,7 +11,7 @@ from collections import deque
 
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import Connection, Delivery, Packet
-from hexnote.stitch import ALLOWANCE, BYTES, FAR, HALF, MASK, Bounds, Event, Stream
+from hexnote.stitch import BYTES, FAR, HALF, MASK, Bounds, Event, Stream
 
 __all__ = ["Event", "Flow", "Flows", "Stream"]
 
@@ -190,13 +190,7 @@ class Flows:
                 stream.segments += 1
                 stream.expect = seq + len(payload) & MASK
                 stream.follow(number, ipid, payload, at)
-            self._clock = flow.last = self._clock + 1
-            stream.window = window
-            peer = stream.peer
-            if ack == peer.expect and peer.acked <= peer.next:
-                peer.ack, peer.acked = ack, peer.next
-            elif ack != peer.ack:
-                peer.acknowledge(ack)
+            self._hear(flow, stream, window, ack)
             return True
         base, end = stream.base, stream.next
         if base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY \
@@ -221,11 +215,10 @@ class Flows:
             self._finished(flow, stream)
         return True
 
-    def overhears(self, flow: Flow, stream: Stream, flags: str, seq: int, ack: int, length: int) -> bool:
+    def overhears(self, flow: Flow, stream: Stream, flags: str, seq: int, ack: int, window: int, length: int) -> bool:
         """The same for a connection that another process explains, of whose `length` bytes of payload nothing is kept here. False,
         and nothing done, where there may be more to it than that the next bytes came, or none."""
-        clock = self._clock + 1
-        if seq != stream.expect or flags not in _ONLY or not clock % OFTEN:
+        if seq != stream.expect or flags not in _ONLY or not (self._clock + 1) % OFTEN:
             return False
         if length:
             stream.segments += 1
@@ -233,24 +226,19 @@ class Flows:
             end = stream.next = stream.next + length
             if end > stream.high:
                 stream.high = end
-            bounds = self._bounds
-            size = bounds.size = bounds.size + length + ALLOWANCE
-            if size > bounds.half:
-                bounds.turn()
-        self._clock = flow.last = clock
-        peer = stream.peer
-        if ack == peer.expect and peer.acked <= peer.next:
-            peer.ack, peer.acked = ack, peer.next
-        elif ack != peer.ack:
-            peer.acknowledge(ack)
+            self._bounds.count(length)
+        self._hear(flow, stream, window, ack)
         return True
 
     def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:
         """A packet of this direction came, with this window and acknowledgement number."""
         self._clock = flow.last = self._clock + 1
         stream.window = window
-        if ack is not None and ack != stream.peer.ack:
-            stream.peer.acknowledge(ack)
+        peer = stream.peer
+        if ack == peer.expect and peer.acked <= peer.next:
+            peer.ack, peer.acked = peer.expect, peer.next  # all has arrived, as most of them say
+        elif ack is not None and ack != peer.ack:
+            peer.acknowledge(ack)
 
     def follow(self, packet: Packet, head: Packet, place: int) -> Optional[Flow]:
         """Places a later IP fragment: its payload bytes stand `place` bytes behind the first of `head`,

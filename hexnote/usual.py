@@ -7,7 +7,7 @@ nothing and says so. With `HEXNOTE_SLOW=1` none is taken.
 from __future__ import annotations
 
 from hexnote.hints import Any, Callable, List, Optional, Set, Tuple
-from hexnote.layers import ACK, END, FLAGS, IPID, KEY, SEQ, SRC, START, TTL
+from hexnote.layers import ACK, END, FLAGS, IPID, KEY, SEQ, SRC, START, TTL, WINDOW
 from hexnote.look import Entry, told
 from hexnote.model import Block, Delivery, Finding, Packet, Part
 from hexnote.streams import NOBODY, Flow, Flows, Stream
@@ -115,7 +115,8 @@ class Usual:
             return False
         if (
             entry[2] and stream.noted != self.headless.epoch
-            or not flows.overhears(flow, stream, headers[FLAGS], headers[SEQ], headers[ACK], headers[END] - headers[START])
+            or not flows.overhears(
+                flow, stream, headers[FLAGS], headers[SEQ], headers[ACK], headers[WINDOW], headers[END] - headers[START])
         ):
             return self._passes(entry, flow, stream)
         self.count += 1

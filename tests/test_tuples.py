@@ -13,38 +13,30 @@ import pytest
 from hexnote import tuples
 
 
-class Ours(tuples.NamedTuple):
-    """A doc."""
+def made(base: Any, name: str) -> Any:
+    """The same class, of this base."""
 
-    first: int
-    second: str = "two"
-    third: Optional[List[int]] = None
+    class Made(base):  # type: ignore[misc]
+        """A doc."""
 
-    def both(self) -> str:
-        """What a method says."""
-        return f"{self.first} {self.second}"
+        first: int
+        second: str = "two"
+        third: Optional[List[int]] = None
 
-    @property
-    def twice(self) -> int:
-        """What a property says."""
-        return 2 * self.first
+        def both(self) -> str:
+            """What a method says."""
+            return f"{self.first} {self.second}"
+
+        @property
+        def twice(self) -> int:
+            """What a property says."""
+            return 2 * self.first
+
+    Made.__name__ = Made.__qualname__ = name
+    return Made
 
 
-class Theirs(typing.NamedTuple):
-    """A doc."""
-
-    first: int
-    second: str = "two"
-    third: Optional[List[int]] = None
-
-    def both(self) -> str:
-        """What a method says."""
-        return f"{self.first} {self.second}"
-
-    @property
-    def twice(self) -> int:
-        """What a property says."""
-        return 2 * self.first
+Ours, Theirs = made(tuples.NamedTuple, "Ours"), made(typing.NamedTuple, "Theirs")
 
 
 def attempt(call: Any) -> Any:
@@ -71,10 +63,10 @@ def test_as_typing_has_it(do: Any) -> None:
 
 
 def test_copied_and_pickled() -> None:
-    made = Ours(1, "x", [3])
-    for twin in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
-        assert type(twin) is Ours and twin == made
-    assert repr(made) == "Ours(first=1, second='x', third=[3])"
+    one = Ours(1, "x", [3])
+    for twin in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert type(twin) is Ours and twin == one
+    assert repr(one) == "Ours(first=1, second='x', third=[3])"
 
 
 @pytest.mark.parametrize("count", [*range(1, 16), 40])
@@ -82,9 +74,9 @@ def test_of_any_size(count: int) -> None:
     names = [f"field{number}" for number in range(count)]
     body = {"__annotations__": dict.fromkeys(names, "int"), "__module__": __name__, "__qualname__": "Made", names[-1]: -1}
     maker: Any = type(tuples.NamedTuple)
-    made: Any = maker("Made", (tuples.NamedTuple,), body)
+    wide: Any = maker("Made", (tuples.NamedTuple,), body)
     values = list(range(count))
-    assert made(*values) == tuple(values) and made(**dict(zip(names, values))) == tuple(values)
-    assert made(*values[:-1])[-1] == -1 and [getattr(made(*values), name) for name in names] == values
+    assert wide(*values) == tuple(values) and wide(**dict(zip(names, values))) == tuple(values)
+    assert wide(*values[:-1])[-1] == -1 and [getattr(wide(*values), name) for name in names] == values
     with pytest.raises(TypeError):
-        made(*values, 0)
+        wide(*values, 0)
