@@ -11,7 +11,7 @@ What connections have to do with each other besides is asked where it is needed,
 
 from __future__ import annotations
 
-from hexnote.hints import Any, List, Optional, Tuple
+from hexnote.hints import Any, List, Optional, Sequence
 from hexnote.look import Entry, told
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose, Protection
 from hexnote.pipeline import Annotator, Trace
@@ -111,8 +111,8 @@ class Partner(Trace):
         self.renderer.take()
         self.link.pieces.append(0)
 
-    def _amid(self, said: Tuple[bytes, ...]) -> None:
-        super()._amid(said)
+    def _sealed(self, said: Sequence[bytes], findings: Sequence[Finding]) -> None:
+        super()._sealed(said, findings)
         self._shown = True
         self._piece()
 

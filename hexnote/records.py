@@ -24,6 +24,8 @@ _header = Struct(">BHH").unpack_from  # type, version, length
 _TDS = 0x12  # type of the TDS packets that hold a handshake
 # With what a direction begins: a hello, or an alert. What else looks like a record there has to go on as records do.
 _FIRST = (21, 22)
+# Encrypted records that change nothing: alerts, application data.
+_QUIET = (21, 23)
 
 
 class Reader(Assembly):
@@ -131,6 +133,57 @@ class Reader(Assembly):
     def passes(self, length: int) -> None:
         """Take so many bytes that are `amid`."""
         self._progress += length
+
+    def sealed(self, offset: int, data: bytes) -> Optional[Tuple[Part, Part]]:
+        """The parts that the next bytes, `data` at stream offset `offset`, make known, if they are one encrypted record that comes
+        behind others of this direction under the same protection and can change nothing, or its beginning, or the rest of any
+        encrypted record, and nobody keeps its body. Else None. Nothing is done: see `takes`."""
+        record, side = self.record, self.side
+        if record is not None:
+            end = offset + len(data)
+            if self._mode != OPAQUE or end != self.end or self.keep or self._wrap or self.opened is not None:
+                return None
+            base = record.offset + record.header
+            return (
+                Part(BODY, side, record, self._sealed_fields, base, data, offset, end, offset == base, True),
+                Part(END, side, record, _NOTHING, record.offset, b"", end, end, False, True),
+            )
+        session = self.session
+        protection = session.shown[side]
+        if (
+            protection is None or protection is not session.sealed[side] or len(data) < 6 or not (self.started and self.synced)
+            or self._head or self._wrap or self.keep or self.opened is not None or session.watch
+        ):
+            return None
+        kind, version, size = _header(data)
+        have = len(data) - 5
+        if kind not in _QUIET or size < have or not 0x0300 <= version <= 0x0304 or size > PLAINTEXT:
+            return None
+        why = session.encrypted(side, kind, size, b"")
+        if not why:
+            return None
+        record = Record(self.stream, side, self.count + 1, offset, 5 + size, kind, version)
+        record.encrypted, record.why, record.protection = True, why, protection
+        base, whole = offset + 5, size == have
+        head, body = self.messages.record_header(data, 5, self.ctx), [(self._opaque(kind), 0, size, 0, -1)]
+        return (
+            Part(HEADER, side, record, head, offset, data[:5], offset, base, True, True),
+            Part(WHOLE if whole else BODY, side, record, body, base, data[5:], base, base + have, True, whole),
+        )
+
+    def takes(self, parts: Tuple[Part, Part]) -> None:
+        """Take the bytes that are `sealed`."""
+        first, second = parts
+        if first.kind == HEADER:
+            self._behind_change = False
+            self.count += 1
+            if second.kind == BODY:
+                record = self.record = second.record
+                assert record is not None
+                self.end = record.offset + record.length
+                self._mode, self._sealed_fields, self._progress = OPAQUE, second.fields, second.hi - second.lo
+        else:
+            self.record = None
 
     def bare(self, lo: int, hi: int, data: Optional[bytes], parts: List[Part]) -> None:
         """Take the bytes [lo, hi), which are handshake messages without records around them; `data` None: they are not shown."""
@@ -498,14 +551,17 @@ class Reader(Assembly):
                     self.opened = session.unseal(self)
             record.why = why
             self._mode = OPAQUE
-            node = self.messages.bare if record.bare else self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
-            self._sealed_fields = [(node, 0, size, 0, -1)]
+            self._sealed_fields = [(self.messages.bare if record.bare else self._opaque(kind), 0, size, 0, -1)]
         elif kind == HANDSHAKE:
             self._mode = MESSAGES
             if self._message is not None and not self._chunks:
                 self._message = None
         else:
             self._mode = SMALL
+
+    def _opaque(self, kind: int) -> Any:
+        """The node of an encrypted body."""
+        return self.messages.data if kind == APPLICATION_DATA else self.messages.fragment
 
     def _choose_ssl2(self, record: Record, head: bytes) -> None:
         """Whether an SSL 2.0 record is encrypted: those behind the client's master key are."""

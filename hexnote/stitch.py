@@ -94,7 +94,9 @@ class Bounds:
         """Keeps bytes that were handed on, to compare with what may come again."""
         stream.recent.append(seen)
         self.fresh.append(stream)
-        self.count(length)
+        self.size += length + _ALLOWANCE
+        if self.size > self.half:
+            self._turn()
 
     def count(self, length: int) -> None:
         """So many bytes were handed on. When half of what may be kept has come, what came before that goes.

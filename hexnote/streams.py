@@ -180,21 +180,40 @@ class Flows:
             self._closes(flow, stream, packet)
         return flow
 
-    def passes(self, flow: Flow, stream: Stream, headers: Sequence[Any], number: int, payload: bytes) -> bool:
+    def passes(self, flow: Flow, stream: Stream, headers: Sequence[Any], number: int, payload: Optional[bytes]) -> bool:
         """What `add` and `Stream.add` do with packet `number`, a whole one of this direction (`headers` are those of `layers`), if
         it has no flag but ACK, PSH and FIN, and either has no payload and nothing to settle or brings the next bytes of its
-        stream. False, and nothing done, where there may be more to it."""
-        _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, _, at, _ = headers
-        if seq == stream.expect and flags in _ONLY and (self._clock + 1) % OFTEN:
-            if payload:
+        stream. False, and nothing done, where there may be more to it.
+
+        `payload` None: another process explains the connection, and nothing is kept of its bytes here. Then it has no FIN either.
+        """
+        _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, _, at, stop = headers
+        clock = self._clock + 1
+        if not clock % OFTEN:
+            return False
+        if seq == stream.expect and flags in _ONLY:
+            length = stop - at
+            if length:
                 stream.segments += 1
-                stream.expect = seq + len(payload) & MASK
-                stream.follow(number, ipid, payload, at)
-            self._hear(flow, stream, window, ack)
+                stream.expect = seq + length & MASK
+                if payload is not None:
+                    stream.follow(number, ipid, payload, at)
+                else:
+                    stream.next = stop = stream.next + length
+                    if stop > stream.high:
+                        stream.high = stop
+                    self._bounds.count(length)
+            # As `_hear`: a call less, for most packets of a long trace.
+            self._clock = flow.last = clock
+            stream.window = window
+            peer = stream.peer
+            if ack == peer.expect and peer.acked <= peer.next:
+                peer.ack, peer.acked = peer.expect, peer.next
+            elif ack is not None and ack != peer.ack:
+                peer.acknowledge(ack)
             return True
         base, end = stream.base, stream.next
-        if base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY \
-                or not (self._clock + 1) % OFTEN:
+        if payload is None or base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY:
             return False
         ahead = (seq - base - end + HALF & MASK) - HALF
         if payload:
@@ -213,21 +232,6 @@ class Flows:
             stream.expect = base + stream.next & MASK
         elif not flow.connection.closed:
             self._finished(flow, stream)
-        return True
-
-    def overhears(self, flow: Flow, stream: Stream, flags: str, seq: int, ack: int, window: int, length: int) -> bool:
-        """The same for a connection that another process explains, of whose `length` bytes of payload nothing is kept here. False,
-        and nothing done, where there may be more to it than that the next bytes came, or none."""
-        if seq != stream.expect or flags not in _ONLY or not (self._clock + 1) % OFTEN:
-            return False
-        if length:
-            stream.segments += 1
-            stream.expect = seq + length & MASK
-            end = stream.next = stream.next + length
-            if end > stream.high:
-                stream.high = end
-            self._bounds.count(length)
-        self._hear(flow, stream, window, ack)
         return True
 
     def _hear(self, flow: Flow, stream: Stream, window: Optional[int], ack: Optional[int]) -> None:

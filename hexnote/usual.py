@@ -6,8 +6,8 @@ nothing and says so. With `HEXNOTE_SLOW=1` none is taken.
 
 from __future__ import annotations
 
-from hexnote.hints import Any, Callable, List, Optional, Set, Tuple
-from hexnote.layers import ACK, END, FLAGS, IPID, KEY, SEQ, SRC, START, TTL, WINDOW
+from hexnote.hints import Any, Callable, List, Optional, Sequence, Set, Tuple
+from hexnote.layers import END, FLAGS, IPID, KEY, SRC, START, TTL
 from hexnote.look import Entry, told
 from hexnote.model import Block, Delivery, Finding, Packet, Part
 from hexnote.streams import NOBODY, Flow, Flows, Stream
@@ -28,6 +28,7 @@ class Usual:
     verifier: Any
     headless: Any
     teller: Any
+    doctor: Any
     flows: Flows
     timed: bool
     count: int
@@ -68,19 +69,36 @@ class Usual:
             if fresh or connection.reset is not None:
                 return False
             offset, length, reader = stream.next, end - start, connection.readers[side]
-            field = reader.amid(offset + length)
-            said = None if field is None or self.owner.keyring is not None else self.renderer.amid(
-                entry[1], entry[2], *self.source.layouts[entry[3]], start, length, reader.record, field, offset)
             data = entry[5][start:]
+            said = parts = None
+            if self.owner.keyring is None:
+                stride, layout = self.source.layouts[entry[3]]
+                field = reader.amid(offset + length)
+                if field is not None:
+                    said = self.renderer.amid(entry[1], entry[2], stride, layout, start, length, reader.record, field, offset)
+                else:
+                    parts = reader.sealed(offset, data)
+                    if parts is not None:
+                        said = self.renderer.sealed(
+                            entry[1], entry[2], stride, layout, start, parts, number, connection.number)
             if not self.flows.passes(flow, stream, headers, number, data):
                 return False
             if said is None:
                 packet = told(entry)
                 self._carried(self.source.block(entry), packet, flow, stream, number, data)
             else:
-                reader.passes(length)
                 reader.places.add(offset, length, number, start)
-                self._amid(said)
+                findings: List[Finding] = []
+                if parts is None:
+                    reader.passes(length)
+                else:
+                    reader.takes(parts)
+                    step = self.teller.part(story, parts[1], number)
+                    if step is not None:
+                        findings = self.doctor.step(story, step)
+                self._sealed(said, findings)
+                if findings:
+                    self._note_errors(findings)
         elif headers[FLAGS] != "A" or fresh and not self.headless.named(connection.number):
             return False
         elif not self.flows.passes(flow, stream, headers, number, b""):
@@ -97,9 +115,9 @@ class Usual:
         """Says of a packet that nothing is to be said."""
         self.renderer.rows(entry[1])
 
-    def _amid(self, said: Tuple[bytes, ...]) -> None:
-        """Says what is to be said of one whose bytes lie amid an encrypted record."""
-        self.renderer.out += said
+    def _sealed(self, said: Sequence[bytes], findings: Sequence[Finding]) -> None:
+        """Says what is to be said of one whose bytes are an encrypted record, or lie amid one."""
+        self.renderer.lines(said, findings)
 
     def passes(self, entry: Entry) -> bool:
         """The same as `_item` for a packet that was looked at, of a connection that another process explains; False, and nothing
@@ -115,8 +133,7 @@ class Usual:
             return False
         if (
             entry[2] and stream.noted != self.headless.epoch
-            or not flows.overhears(
-                flow, stream, headers[FLAGS], headers[SEQ], headers[ACK], headers[WINDOW], headers[END] - headers[START])
+            or not flows.passes(flow, stream, headers, 0, None)
         ):
             return self._passes(entry, flow, stream)
         self.count += 1

@@ -134,28 +134,45 @@ class Known(Fields):
     ) -> Head:
         """What is said of a whole record header, and of its `body`, where that is here as a whole. `key` has all that it depends
         on. `wire`: as in `_sealed`."""
+        made = self._head_like(key, part, body, wire)
+        if made is not None:
+            return made
         record = part.record
         assert record is not None
         buf, c0, table = key[:3]
         taught = len(self._taught)
         kin = (buf[:3], *key[1:])
-        alike = self._alike.get(kin)
-        words = alike.words.of(record.length - 5) if alike is not None else ""
-        if alike is not None and words:
-            remarks, notes = alike.remarks, self._with_length(alike, table, c0, part)
-        else:
-            notes = self._head_notes(Shape(block, self._table), delta, part, packet)
-            words, remarks = describe(record), escaped("".join(self._remarks(record)))
-            if taught == len(self._taught) and alike is None:
-                self._new_alike(kin, part, words, remarks, notes)
+        notes = self._head_notes(Shape(block, self._table), delta, part, packet)
+        words, remarks = describe(record), escaped("".join(self._remarks(record)))
+        if taught == len(self._taught) and kin not in self._alike:
+            self._new_alike(kin, part, words, remarks, notes)
         if body is not None:
             notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire, 0))
         made = Head(words, remarks, notes, 0 if self.palette else self.width)
         if taught == len(self._taught):
-            if len(self._heads) >= _HEADS:
-                self._heads.clear()
-            self._heads[key] = made
+            self._keep_head(key, made)
         return made
+
+    def _head_like(self, key: HeadKey, part: Part, body: Optional[Part], wire: int) -> Optional[Head]:
+        """The same where another one was told that differs in its length alone; else None."""
+        record = part.record
+        assert record is not None
+        buf, c0, table = key[:3]
+        alike = self._alike.get((buf[:3], *key[1:]))
+        words = alike.words.of(record.length - 5) if alike is not None else ""
+        if alike is None or not words:
+            return None
+        notes = self._with_length(alike, table, c0, part)
+        if body is not None:
+            notes = _joined(notes, c0 + 5 >> 4, *self._sealed(table, c0 + 5 & 15, body, record, wire, 0))
+        made = Head(words, alike.remarks, notes, 0 if self.palette else self.width)
+        self._keep_head(key, made)
+        return made
+
+    def _keep_head(self, key: HeadKey, made: Head) -> None:
+        if len(self._heads) >= _HEADS:
+            self._heads.clear()
+        self._heads[key] = made
 
     def _new_alike(self, kin: HeadKey, part: Part, words: str, remarks: bytes, notes: Notes) -> None:
         """Keeps what is said of a record header for others that differ in their length alone, if that can be."""

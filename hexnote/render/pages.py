@@ -5,10 +5,10 @@ Parts come in the order of the stream, and so do their notes: no row has to be g
 
 from __future__ import annotations
 
-from hexnote.hints import List, Optional
+from hexnote.hints import List, Optional, Tuple
 from hexnote.model import BODY, END, HEADER, MESSAGE, SIDES, WHOLE, Block, Connection, Packet, Part
-from hexnote.render.carets import MARK
-from hexnote.render.known import Head, HeadKey
+from hexnote.render.carets import MARK, Carets
+from hexnote.render.known import Head, HeadKey, Notes
 from hexnote.render.lines import escaped
 from hexnote.render.moulds import Moulds
 from hexnote.render.words import SEALED, record_heading, resuming
@@ -19,6 +19,21 @@ _BODIES = (BODY, WHOLE)
 # last gap is for the record's own number.
 _ALONE = tuple(f"{MARK} packet %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
 _NUMBERED = tuple(f"{MARK} packet %d, connection %d, {side}, record %%d: ".encode("ascii") for side in SIDES)
+
+
+def _who(side: int, packet: int, connection: int) -> bytes:
+    """How the headings of a packet's records begin, with a gap for the record's number."""
+    return _NUMBERED[side] % (packet, connection) if connection else _ALONE[side] % packet
+
+
+def _under(out: List[bytes], text: bytes, below: int, stride: int, notes: Notes) -> int:
+    """Adds notes with the rows above them, from `below` on; how far the text was added is returned."""
+    done = below
+    for down, said in notes:
+        stop = below + down * stride
+        out += text[done:stop], said
+        done = stop
+    return done
 
 
 class Pages(Moulds):
@@ -83,10 +98,7 @@ class Pages(Moulds):
                 if known is None:
                     known = self._new_head(key, block, shift, part, packet, body, wire)
                 if not who:
-                    if connection is not None and connection.number:
-                        who = _NUMBERED[part.side] % (packet.number, connection.number)
-                    else:
-                        who = _ALONE[part.side] % packet.number
+                    who = _who(part.side, packet.number, connection.number if connection is not None else 0)
                 lead = who % record.number
                 size = len(lead)
                 if size <= known.room:
@@ -133,6 +145,39 @@ class Pages(Moulds):
         out.append(text[done:])
         pages.append(b"".join(out))
         return True
+
+    def _record(
+        self, text: bytes, head: int, stride: int, table: Carets, start: int, parts: Tuple[Part, Part],
+        packet: int, connection: int,
+    ) -> Optional[List[bytes]]:
+        """The page of a packet whose payload, at dump offset `start`, is an encrypted record like others, its beginning or its
+        rest: the `parts` (see `records.Reader.sealed`). None: that is for others to say."""
+        first, second = parts
+        record, offset, wire = first.record, first.lo, second.hi
+        assert record is not None
+        out: List[bytes] = []
+        done, at, body = 0, start, first
+        if first.kind == HEADER:
+            body, at = second, start + 5
+            more = second.kind == BODY  # its body goes on in a later packet
+            key: HeadKey = (first.buf, start & 15, table, record.protection, 0, record.why, "", None if more else False)
+            known = self._heads.get(key) or self._head_like(key, first, None if more else second, wire)
+            if known is None:
+                return None
+            lead = _who(first.side, packet, connection) % record.number
+            size = len(lead)
+            if size > known.room and size > known.short:
+                return None
+            below = head + ((start >> 4) + 1) * stride
+            out += text[:below], lead, known.behind if size <= known.room else known.broken
+            done = _under(out, text, below, stride, known.rest)
+        if body.kind == BODY:
+            below = head + ((at >> 4) + 1) * stride
+            said, rest = self._sealed(table, at & 15, body, record, wire, offset)
+            out += text[done:below], said
+            done = _under(out, text, below, stride, rest)
+        out.append(text[done:])
+        return out
 
     def _general_way(self, taught: int) -> bool:
         """A page turns out to take the general way."""
