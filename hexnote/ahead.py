@@ -19,9 +19,9 @@ from collections import deque
 from hexnote import layers, resources
 from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
-from hexnote.look import Entry, Look, told
-from hexnote.model import Block, Item, Layout, Prose
-from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, block_of, read
+from hexnote.look import Entry, Look, block_of, told
+from hexnote.model import Item, Layout, Prose
+from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, read
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
@@ -114,10 +114,6 @@ class Ahead:
     def _message(self) -> Message:
         message: Message = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
         return message
-
-    def block(self, entry: Entry) -> Block:
-        """The block of a packet that was looked at, without that packet."""
-        return block_of(entry, self.layouts)
 
     def piece(self) -> Any:
         """What the other process says where the text has come to; nothing, where it has come to an end too early."""

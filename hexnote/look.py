@@ -6,17 +6,17 @@ Only whole packets without reservations are looked at. Of all others nothing is 
 from __future__ import annotations
 
 from hexnote import layers
-from hexnote.hints import Any, Dict, Optional, Tuple
+from hexnote.hints import Any, Dict, List, Optional, Tuple
 from hexnote.layers import END, KEY, LINK, START
-from hexnote.model import Block, Packet
+from hexnote.model import PACKET, Block, Layout, Packet
 from hexnote.verify import right, segment_right
 
 _KNOWN = 4096  # directions that are remembered
 
 # What is found out of a packet: its headers, and whether it is consistent.
 Seen = Tuple[layers.Headers, bool]
-# A packet as the process that reads ahead sends it: line, text, length of its head, number of its layout, dress, bytes, what was
-# found out of it (`Seen`, or None), and perhaps more.
+# A packet on the shorter ways, and as the process that reads ahead sends it: line, text, length of its head, number of its layout,
+# dress, bytes, what was found out of it (`Seen`, or None), and perhaps more.
 Entry = Tuple[Any, ...]
 
 
@@ -27,6 +27,15 @@ def told(entry: Entry) -> Packet:
     layers.tell(packet, packet.headers)
     packet.data, packet.header, packet.dress = entry[5], entry[1][: entry[2]], entry[4]
     return packet
+
+
+def block_of(entry: Entry, layouts: List[Tuple[int, Layout]], packet: Optional[Packet] = None) -> Block:
+    """The block of a packet that is an entry, by the `layouts` at hand; `packet` is what is `told` of it."""
+    line, text, head, number, dress, data, *_ = entry
+    block = Block(PACKET, line, text, head)
+    block.stride, block.layout = layouts[number]
+    block.data, block.dress, block.clear, block.packet = data, dress, True, packet
+    return block
 
 
 class Look:

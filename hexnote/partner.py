@@ -12,7 +12,7 @@ What connections have to do with each other besides is asked where it is needed,
 from __future__ import annotations
 
 from hexnote.hints import Any, List, Optional, Sequence
-from hexnote.look import Entry, told
+from hexnote.look import Entry, block_of, told
 from hexnote.model import EXCERPT, Block, Connection, Delivery, Finding, Packet, Part, Prose, Protection
 from hexnote.pipeline import Annotator, Trace
 from hexnote.streams import Flow, Stream
@@ -28,6 +28,7 @@ class Partner(Trace):
         """It goes on where `trace` has come to; what that knows is explained by the other process."""
         self.__dict__.update(trace.__dict__)
         self.link = self.source = link
+        self.layouts = link.layouts
         self._own = 0  # open connections that are explained here
         self._since = (self.count, self.flows.numbers)
         self.owner.errors = False
@@ -51,9 +52,9 @@ class Partner(Trace):
         if type(entry) is tuple and len(entry) == 7:
             self._shown = False
             if entry[6] is None:
-                self._item(self.link.block(entry))
+                self._item(block_of(entry, self.layouts))
             elif not self.quiet or not self._explains(entry):
-                self._item(self.link.block(entry, told(entry)))
+                self._item(block_of(entry, self.layouts, told(entry)))
             return self._shown
         self._item(item)
         return False

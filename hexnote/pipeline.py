@@ -18,7 +18,7 @@ from hexnote.fragments import Fragments
 from hexnote.headless import APART, TORN, UNSETTLED, Headless, Placed, fewer, torn
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
-from hexnote.look import Entry, Look
+from hexnote.look import Entry, Look, block_of, told
 from hexnote.messages import Messages
 from hexnote.model import (
     BODY,
@@ -33,7 +33,9 @@ from hexnote.model import (
     Connection,
     Delivery,
     Finding,
+    Layout,
     Packet,
+    Packets,
     Part,
     Prose,
 )
@@ -200,6 +202,7 @@ class Trace(Usual):
         self.dumps = source.dumps if source else DumpReader(
             self.rooms.dumps, layers.measure, made=resources.made, usual=layers.usual)
         self.look = source.look if source else Look()
+        self.layouts: List[Tuple[int, Layout]] = source.layouts if source else []  # of packets on the shorter ways, by number
         self.flows = Flows()
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
@@ -227,8 +230,21 @@ class Trace(Usual):
     def feed(self, chunk: bytes) -> None:
         chunk = self.strip.feed(chunk)
         if chunk:
-            for item in self.dumps.feed(chunk):
-                self._item(item)
+            for item in self.dumps.together(chunk):
+                if isinstance(item, Packets):
+                    self._packets(item)
+                else:
+                    self._item(item)
+
+    def _packets(self, packets: Packets) -> None:
+        """Packets that follow each other."""
+        seen, dress = self.look.seen, packets.dress
+        self.layouts[:] = ((packets.stride, packets.layout),)
+        for line, text, head, data, headers in packets.each:
+            found = seen(data, text[:head], headers)
+            entry: Entry = (line, text, head, 0, dress, data, found)
+            if found is None or not self.quiet or not self._explains(entry):
+                self._item(block_of(entry, self.layouts, None if found is None else told(entry)))
 
     def spare(self, texts: Iterator[bytes]) -> Iterator[bytes]:
         """Instead of all that was to come: what was told, then what is left of the text, as it came. `texts`: the chunks that were
@@ -271,7 +287,7 @@ class Trace(Usual):
                 return
         if self.quiet:
             source.explains, source.passes = self._explains, self.passes
-        source.takes, source.answers = self._takes, self._answers
+        source.takes, source.answers, self.layouts = self._takes, self._answers, source.layouts
         self.flows.exchange = source.exchange
         try:
             for items in source:

@@ -13,7 +13,7 @@ from hexnote import layers
 from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.look import Entry, Look, Seen
-from hexnote.model import PACKET, Block, Item, Layout, Packet, Packets, Prose, Row
+from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose, Row
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
@@ -51,15 +51,6 @@ MOST = 48  # items of a message: a read may bring very many small ones, and what
 # these, certificates that were seen.
 Message = List[Any]
 ENDS = frozenset(("advice", "error"))  # what tells the end of the text
-
-
-def block_of(entry: Entry, layouts: List[Tuple[int, Layout]], packet: Optional[Packet] = None) -> Block:
-    """The block of a packet as it goes through the pipe; `packet` is what is `told` of it."""
-    line, text, head, number, dress, data, *_ = entry
-    block = Block(PACKET, line, text, head)
-    block.stride, block.layout = layouts[number]
-    block.data, block.dress, block.clear, block.packet = data, dress, True, packet
-    return block
 
 
 def block_from(attributes: Dict[str, Any]) -> Block:
@@ -448,10 +439,6 @@ class Link:
         self._answers = answers
         self._weights: Dict[int, Dict[int, int]] = {}
         self._counted = -1  # the last clock of `exchange`
-
-    def block(self, entry: Entry, packet: Optional[Packet] = None) -> Block:
-        """A packet as it goes through the pipe; `packet` is what is `told` of it."""
-        return block_of(entry, self.layouts, packet)
 
     def ask(self, kind: str, value: Any = None, within: bool = True) -> Any:
         """The other process's answer: as things are there when it has come to where this one is. `within`: while something is

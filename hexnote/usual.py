@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from hexnote.hints import Any, Callable, List, Optional, Sequence, Set, Tuple
 from hexnote.layers import END, FLAGS, IPID, KEY, SRC, START, TTL
-from hexnote.look import Entry, told
-from hexnote.model import Block, Delivery, Finding, Packet, Part
+from hexnote.look import Entry, block_of, told
+from hexnote.model import Block, Delivery, Finding, Layout, Packet, Part
 from hexnote.streams import NOBODY, Flow, Flows, Stream
 
 # Flags of packets that only carry bytes and acknowledge.
@@ -21,7 +21,7 @@ class Usual:
     """The part of a `pipeline.Trace` that has these ways; what it takes of the rest stands here without a value."""
 
     owner: Any
-    source: Any
+    layouts: List[Tuple[int, Layout]]
     renderer: Any
     words: Any
     dumps: Any
@@ -72,7 +72,7 @@ class Usual:
             data = entry[5][start:]
             said = parts = None
             if self.owner.keyring is None:
-                stride, layout = self.source.layouts[entry[3]]
+                stride, layout = self.layouts[entry[3]]
                 field = reader.amid(offset + length)
                 if field is not None:
                     said = self.renderer.amid(entry[1], entry[2], stride, layout, start, length, reader.record, field, offset)
@@ -85,7 +85,7 @@ class Usual:
                 return False
             if said is None:
                 packet = told(entry)
-                self._carried(self.source.block(entry), packet, flow, stream, number, data)
+                self._carried(block_of(entry, self.layouts), packet, flow, stream, number, data)
             else:
                 reader.places.add(offset, length, number, start)
                 findings: List[Finding] = []
