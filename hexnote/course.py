@@ -16,8 +16,14 @@ _NAMED: Dict[str, str] = {
     "server_key_exchange": "key_exchange", "certificate_request": "request", "server_hello_done": "done",
     "client_key_exchange": "client_key", "new_session_ticket": "ticket",
 }
+# Which side sends a message that one end alone does.
+_SENDERS: Dict[str, int] = {
+    "client_hello": 0, "client_key_exchange": 0, "server_hello": 1, "hello_retry_request": 1, "server_key_exchange": 1,
+    "certificate_request": 1, "server_hello_done": 1,
+}  # fmt: skip
 # Handshakes of one connection that are told apart.
 MOST = 64
+_OPEN = frozenset(("port", "ports", "nothing"))  # guesses that such a message settles
 _ORDERED = frozenset(("change_cipher_spec", "data"))  # of what is no message
 # A Finished of TLS 1.3 under a hash of 256 or 384 bits, encrypted: 4 + 32 or 48, content type, tag of 8 or 16.
 _SHORTEST_FINISHED = 4 + 32 + 1 + 8
@@ -98,6 +104,8 @@ def _sealed13(course: Course, step: Step) -> None:
 def follow_message(story: Story, step: Step) -> None:
     """Take a message into the handshake it belongs to."""
     name, side, courses = step.name, step.side, story.courses
+    if story.guessed in _OPEN and name in _SENDERS:
+        story.guessed = "" if _SENDERS[name] == side else "contradicted"
     course = courses[-1] if courses else None
     rank = RANKS[side].get(name, 0)
     if course is not None and story.stray is None and None in course.finished:

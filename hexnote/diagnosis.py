@@ -15,7 +15,8 @@ import re
 from importlib import import_module
 
 from hexnote.hints import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
-from hexnote.model import Finding, Packet, Step, Story, Verdict, rank
+from hexnote.model import GUESSES, SIDES, SURE, Finding, Packet, Step, Story, Verdict, rank
+from hexnote.patterns import Late
 from hexnote.quick import STRICT
 from hexnote.tuples import NamedTuple
 
@@ -40,6 +41,9 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
 
 # Of these the client's alone concern a module.
 _OF_CLIENT = frozenset(("certificate", "certificate_verify", "change_cipher_spec"))
+
+# What names one of the ends in a finding.
+_ENDS = Late(r"\b(?:client|server)\b")
 
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
@@ -88,6 +92,19 @@ def _ask(found: List[Finding], asked: Iterable[Callable[..., Any]], *about: Any)
                 raise
 
 
+def weighed(story: Story, found: List[Finding]) -> List[Finding]:
+    """Findings on a connection's ends, no surer than it is which end is which."""
+    if not story.guessed or not found:
+        return found
+    most, _ = GUESSES[story.guessed]
+    return [_lowered(finding, most) if _ENDS.search(finding.by + " " + finding.text) else finding for finding in found]
+
+
+def _lowered(finding: Finding, most: str) -> Finding:
+    by = "unknown" if most == "possible" and finding.by in SIDES else finding.by
+    return finding._replace(by=by, sure=max(finding.sure, most, key=SURE.index))
+
+
 class Doctor:
     """Serves all connections of a trace."""
 
@@ -108,6 +125,7 @@ class Doctor:
             asked = (*asked, import_module("hexnote.findings.order").at)
         if asked:
             _ask(found, asked, story, step)
+        found = weighed(story, found)
         if found:
             if step.kind == "alert" and any(f.code == "fatal-alert" for f in found):
                 found = self._explained(story, step, found)
@@ -122,8 +140,9 @@ class Doctor:
 
     def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
         """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
-        known = [*story.told, *found]
-        _ask(known, self._ends(("chains", "client_certificate")), story)
+        made: List[Finding] = []
+        _ask(made, self._ends(("chains", "client_certificate")), story)
+        known = [*story.told, *found, *weighed(story, made)]
         speaks = import_module("hexnote.findings.verdict")
         cause = speaks.explains(alert, known)
         return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
@@ -137,7 +156,7 @@ class Doctor:
         return [known[name] for name in names]
 
     def note(self, story: Story, found: List[Finding]) -> None:
-        """Findings that were made on a connection, by whomever."""
+        """Findings that were made on a connection, by whomever, as they are weighed."""
         if len(story.told) < _TOLD:
             story.told += found
 
@@ -152,8 +171,9 @@ class Doctor:
     def end(self, story: Story, found: List[Finding]) -> Tuple[List[Finding], Verdict, str]:
         """A connection is over, with what other rooms `found` at its end: (findings, the worst first; verdict;
         the line on the client's certificate)."""
-        found = list(found)
-        _ask(found, self._ends(_concerned(story)), story)
+        made: List[Finding] = []
+        _ask(made, self._ends(_concerned(story)), story)
+        found = [*found, *weighed(story, made)]
         if len(found) > 1:
             found.sort(key=rank)
         self.note(story, found)

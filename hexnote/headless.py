@@ -69,6 +69,7 @@ class Fragment:
     def __init__(self, number: int, side: int) -> None:
         self.connection = Connection(number)
         self.connection.pseudo = True
+        self.connection.guessed = "nothing"
         self.streams = (_Whole(), _Whole())
         self.events: List[Any] = []
         self.side = side
@@ -110,6 +111,7 @@ class Conversation:
     def __init__(self, number: int) -> None:
         self.connection = Connection(number)
         self.connection.pseudo = True
+        self.connection.guessed = "nothing"
         self.streams = (_Whole(), _Whole())
         self.events: List[Any] = []
         self.next = [0, 0]  # stream offsets behind the last byte, by side
@@ -124,7 +126,6 @@ class Conversation:
         self.sealed = [False, False]  # a ChangeCipherSpec stands before it
         self.hello = b""  # the client's random
         self.ends: Set[int] = set()  # the dump's two ends, as far as rows or labels have shown them
-        self.guessed = False  # it was said that nothing tells which end sent some bytes
         self.wire = False  # a label said that bytes are those on the wire
         self.logged = False  # a label said that they are what the library sees
         self.before = [True, True]  # of what was encrypted no Finished was shown yet, by side, nor anything unread
@@ -576,10 +577,13 @@ class Headless:
         if block.side is not None:
             talk.ends.add(block.side)
         remark = ""
-        if at == 0 and not block.head and len(talk.ends) < 2 and not talk.guessed and (
+        connection = talk.connection
+        if at == 0 and not block.head and len(talk.ends) < 2 and connection.guessed != "mixed" and (
             kind not in _TELLING if kind else block.data[0] != _HANDSHAKE
         ):
-            talk.guessed = True
+            connection.guessed = "mixed"
+            if connection.story is not None:
+                connection.story.guessed = "mixed"
             remark = f"nothing says which end sent this, and what follows: taken as the {'server' if side else 'client'}'s"
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]

@@ -326,7 +326,7 @@ class Connection:
 
     __slots__ = (
         "number", "ends", "closed", "session", "readers", "reviewed", "pseudo", "story", "verdict", "certificate_line",
-        "reset", "evicted", "torn", "elsewhere",
+        "reset", "evicted", "torn", "elsewhere", "guessed", "turned",
         "dialogue", "preface",
     )  # fmt: skip
 
@@ -347,7 +347,19 @@ class Connection:
         self.readers: Any = ()  # of records, one a side
         self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
+        self.guessed = ""  # what alone tells which end is the client, a key of GUESSES; "": a SYN or a hello does
+        self.turned = False  # a hello showed that the ends are the other way round than the ports had said
         self.elsewhere = False  # another process explains it: here only its segments are put in order
+
+
+# What may alone tell which end of a connection is the client -> how sure that is, and the same as a sentence.
+GUESSES: Dict[str, Tuple[str, str]] = {
+    "port": ("likely", "which end is the server its port alone tells, which is one of TLS"),
+    "ports": ("possible", "which end is the client the ports alone tell: it is taken to have the higher one"),
+    "nothing": ("possible", "nothing tells which end is the client"),
+    "mixed": ("possible", "nothing tells which end sent some of the bytes"),
+    "contradicted": ("possible", "a message that only the other end sends shows that client and server are the other way round"),
+}
 
 
 class Preface:
@@ -480,6 +492,9 @@ class Message:
         self.pieces: List[Tuple[int, int, int]] = []  # (message offset, stream offset, length)
 
 
+SURE = ("proven", "likely", "possible")  # of a Finding
+
+
 class Finding(NamedTuple):
     """One thing that a reader must know; see FINDINGS in the documentation of `findings/`."""
 
@@ -487,7 +502,7 @@ class Finding(NamedTuple):
     severity: str  # "note", "warning", "error"
     stream: Optional[int]
     by: str  # who must act: "client", "server", "middlebox", "unknown"
-    sure: str  # "proven", "likely", "possible"
+    sure: str  # one of SURE
     text: str
     refuted_by: str = ""
     next: str = ""
@@ -569,7 +584,7 @@ class Story:
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn",
+        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "guessed",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -601,6 +616,7 @@ class Story:
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
         self.ipid: List[Optional[int]] = [None, None]  # IP identification of the last packet of a side, RST apart
         self.ends = ("", "")  # "address:port", as of Connection
+        self.guessed = ""  # the same, as long as no message tells that one end alone sends
         # Set at the end:
         self.pseudo = False  # there are no packet headers
         self.tls_port = False  # the server's port is one of TLS
@@ -1006,12 +1022,11 @@ def remarks(record: Record, brief: bool = False) -> List[str]:
 
 
 _WORST = {"error": 0, "warning": 1, "note": 2}
-_SURE = {"proven": 0, "likely": 1, "possible": 2}
 
 
 def rank(finding: Finding) -> Tuple[int, int]:
     """Findings in this order stand the worst first."""
-    return _WORST.get(finding.severity, 3), _SURE.get(finding.sure, 3)
+    return _WORST.get(finding.severity, 3), SURE.index(finding.sure)
 
 
 def bytes_of(at: Places) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from hexnote import der, layers, notes, resources
 from hexnote.checksums import ip_checksum, tcp_checksum
-from hexnote.diagnosis import Doctor
+from hexnote.diagnosis import Doctor, weighed
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
@@ -40,7 +40,7 @@ from hexnote.model import (
     Prose,
 )
 from hexnote.quick import QUICK
-from hexnote.records import Reader, locate
+from hexnote.records import Reader, locate, sender
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
 from hexnote.story import Teller
@@ -204,6 +204,7 @@ class Trace(Usual):
         self.look = source.look if source else Look()
         self.layouts: List[Tuple[int, Layout]] = source.layouts if source else []  # of packets on the shorter ways, by number
         self.flows = Flows()
+        self.flows.sender = sender
         self.fragments = Fragments()
         self.verifier = Verifier(compare, ip_checksum, tcp_checksum)
         self.headless = Headless(self.flows, self.dumps.summary, locate, layers.measure)
@@ -749,9 +750,10 @@ class Trace(Usual):
         for part in parts:
             if part.problems:
                 found = from_part(part, connection)
-                findings += found
                 if story is not None:
+                    found = weighed(story, found)
                     self.doctor.note(story, found)
+                findings += found
             if story is not None and packet is not None:
                 step = self.teller.part(story, part, packet.number, packet.header)
                 if step is not None:

@@ -692,3 +692,10 @@ def locate(data: bytes) -> Tuple[int, int]:
         keys = at >= 0 and data[at] == 22 and size >= 0 and data[at + 5 : at + 9] == b"\x10" + size.to_bytes(3, "big")
         return at, 0 if keys else 1
     return at, 0 if data[at + 5] == 1 else 1
+
+
+def sender(data: bytes) -> Optional[int]:
+    """The side that sends bytes which begin with a hello: 0 the client, 1 the server; None where they do not."""
+    if len(data) >= 5 and plausible_ssl2(data[:5]):
+        return 0 if len(data) == 2 + ((data[0] & 0x7F) << 8 | data[1]) else None  # five bytes alone would be by chance
+    return data[5] - 1 if hello_at(data[:11], 0) == 0 else None

@@ -86,6 +86,7 @@ class Teller:
         story.traced = self._traced
         story.ends = connection.ends
         story.pseudo = connection.pseudo
+        story.guessed = connection.guessed
         return story
 
     def close(self, story: Story, connection: Connection, streams: Any) -> None:

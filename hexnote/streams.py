@@ -54,6 +54,7 @@ class Flow:
         self.last = 0  # when it was used last
         self.ended = False  # told as ended
         side = _side(packet)
+        self.connection.guessed = "" if "S" in packet.flags else "port" if _one_port(packet) else "ports"
         events: List[Event] = []
         one, other = Stream(side, key, events, bounds), Stream(1 - side, (key[1], key[0]), events, bounds)
         one.peer, other.peer = other, one
@@ -74,6 +75,20 @@ class Flow:
     def stream_of(self, key: Key) -> Stream:
         """The direction of packets with this `key`."""
         return self.streams[1] if self.streams[1].key == key else self.streams[0]
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is known yet but that packets without SYN, FIN and payload went by."""
+        return all(s.base is None and s.fin is None and not s.syns for s in self.streams)
+
+    def turn(self) -> None:
+        """Its ends were taken for each other; nothing was read of it so far."""
+        self.streams.reverse()
+        for stream in self.streams:
+            stream.side = 1 - stream.side
+        connection = self.connection
+        connection.ends = connection.ends[::-1]
+        connection.session, connection.readers, connection.story = None, (), None
 
     def add(self, packet: Packet, data: bytes, at: int) -> List[Delivery]:
         """Takes payload bytes of a packet that `Flows.add` has placed: `data` stands at dump offset `at`.
@@ -105,10 +120,18 @@ def _side(packet: Packet) -> int:
     """Which end sent the first packet of a connection: 0 the client, 1 the server."""
     if "S" in packet.flags:
         return 1 if "A" in packet.flags else 0
-    sport, dport = packet.sport or 0, packet.dport or 0
-    if (sport in TLS_PORTS) != (dport in TLS_PORTS):
-        return 1 if sport in TLS_PORTS else 0
-    return 1 if sport < dport else 0
+    if _one_port(packet):
+        return 1 if packet.sport in TLS_PORTS else 0
+    return 1 if (packet.sport or 0) < (packet.dport or 0) else 0
+
+
+def _no_hello(data: bytes) -> Optional[int]:
+    return None
+
+
+def _one_port(packet: Packet) -> bool:
+    """Whether one of the two ends has a port of TLS."""
+    return (packet.sport in TLS_PORTS) != (packet.dport in TLS_PORTS)
 
 
 def _end(host: Optional[str], port: Optional[int]) -> str:
@@ -145,6 +168,8 @@ class Flows:
         self.exchange: Optional[Callable[[int, Dict[int, int]], Dict[int, int]]] = None
         self._weights: Dict[int, int] = {}  # of this process's connections, at the last count
         self.over: List[Flow] = []  # ended, to be taken by `evicted`
+        # The side that sends bytes which begin with a hello, None: they do not.
+        self.sender: Callable[[bytes], Optional[int]] = _no_hello
 
     def known(self) -> List[Flow]:
         """The connections that are remembered."""
@@ -170,6 +195,8 @@ class Flows:
         if known is None or not plain and "S" in packet.flags:
             known = self._open(packet, known)
         flow, stream = known
+        if flow.connection.guessed and stream.base is None and flow.blank:
+            self._settle(flow, stream, packet)
         self._hear(flow, stream, packet.window, packet.ack)
         if not self._clock % OFTEN:
             self._weigh()
@@ -277,13 +304,26 @@ class Flows:
             known = self._table[key]
             if len(self._table) > 2 * self._cap:
                 self._evict()
-        stream = known[1]
+        flow, stream = known
+        if syn:
+            if flow.blank and stream.side != _side(packet):
+                flow.turn()
+            flow.connection.guessed = ""
         if syn and packet.seq is not None:
             stream.syns += 1
             if stream.base is None:
                 stream.whole = True
                 stream.begin((packet.seq + 1) & MASK, packet)
         return known
+
+    def _settle(self, flow: Flow, stream: Stream, packet: Packet) -> None:
+        """Which end is which, by a hello at the beginning of the first payload, where the ports alone have told so far."""
+        side = self.sender(packet.data[packet.start : packet.end])
+        if side is not None:
+            flow.connection.guessed = ""
+            if side != stream.side:
+                flow.connection.turned = True
+                flow.turn()
 
     # ---------------------------------------------------------------- ends
 

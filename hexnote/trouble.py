@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hexnote.hints import Any, List, Tuple
-from hexnote.model import SIDES, Connection, Finding, Packet, Part
+from hexnote.model import GUESSES, SIDES, Connection, Finding, Packet, Part
 
 # Problems of one direction that are remembered, so that each is told once.
 _MOST = 512
@@ -127,6 +127,11 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
         if connection.torn:
             text = ("no SYN was seen: the trace begins inside this connection, or what came before was told as another one, which "
                     "was let go (eviction)")
+        guessed = connection.story.guessed if connection.story is not None else ""
+        if guessed:
+            text += f"; {GUESSES[guessed][1]}"
+        elif connection.turned:
+            text += "; a hello shows which end is the client, against what the ports had said"
         out.append(_note("midstream", number, text, ()))
     if known and not any(r.count for r in connection.readers):
         out.append(_note("not-tls", number, "no TLS was found in this connection", ()))

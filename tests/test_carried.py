@@ -289,6 +289,8 @@ def test_nothing_says_whose_an_alert_is() -> None:
     out = annotate(text)
     assert out.count(b"nothing says which end sent this") == 1
     assert out.index(b"nothing says") > out.index(b"140303000101\n")
+    broken = next(o for o in told(text) if o.get("code") == "fatal-alert")
+    assert (broken["by"], broken["sure"]) == ("unknown", "possible")
     two = CLIENT.hex() + "\n\n\t160303002a020000260303" + bytes(32).hex() + "00002f00\n\n15030300020228\n"
     assert b"nothing says" not in annotate(two.encode())
 

@@ -912,3 +912,62 @@ def test_a_reset_behind_a_whole_handshake_is_no_orderly_end() -> None:
     assert told(full().say(SERVER, sealed(ALERT, 26)).rst(SERVER)) == set()  # after its own
     closed = told(full().say(CLIENT, sealed(DATA, 60)).fin(SERVER))
     assert told(full().say(CLIENT, sealed(DATA, 60)).fin(SERVER).rst(CLIENT)) == closed == {"no-close-notify"}
+
+
+def test_a_guess_of_who_is_who_proves_nothing() -> None:
+    """Where no SYN and no message of one end alone tells it, findings on the ends are no surer than the ports are."""
+    def told(ports: Tuple[int, int], *said: bytes) -> Tuple[Object, Object, str]:
+        talk = Talk(ports=ports, open=False)
+        for data in said:
+            talk.say(CLIENT, data)
+        found = objects(talk.text())
+        named = {f["code"]: f for f in of(found, "finding")}
+        return named["fatal-alert"], of(found, "verdict")[0], named.get("midstream", {"text": ""})["text"]
+
+    broken, verdict, begun = told((50000, 443), alert(2, 80))
+    assert (broken["by"], broken["sure"], verdict["by"]) == ("client", "likely", "client")
+    assert "its port alone tells" in begun and "its port alone tells, which is one of TLS. Ball with: client" in verdict["text"]
+    broken, verdict, begun = told((50000, 60000), alert(2, 80))
+    assert (broken["by"], broken["sure"], verdict["by"]) == ("unknown", "possible", "unknown")
+    assert "the ports alone tell" in begun and "Ball with: unknown" in verdict["text"]
+    broken, verdict, begun = told((50000, 443), hs(hello()), alert(2, 80))
+    assert (broken["by"], broken["sure"]) == ("client", "proven") and not begun.count("port")
+    # Of bytes without headers, nothing tells whose they are.
+    lone = of(objects(b"00000000  15 03 03 00 02 02 50                              |......P|\n"), "finding")
+    assert [(f["by"], f["sure"]) for f in lone] == [("unknown", "possible")]
+
+
+def test_who_must_act_by_an_alert_is_proven_by_few() -> None:
+    """What an alert says of the other end may be wrong: a clock, a trust store, a library of the sender's."""
+    def told(description: int) -> Tuple[str, str]:
+        talk = full(finish=False).say(CLIENT, alert(2, description))
+        found = next(f for f in talk.findings() if f["code"] == "fatal-alert")
+        return found["by"], found["sure"]
+
+    assert (told(45), told(80), told(49)) == (("server", "likely"), ("client", "proven"), ("unknown", "proven"))
+    closed = Talk().say(CLIENT, hs(hello())).fin(CLIENT).say(SERVER, alert(2, 50)).fin(SERVER)
+    found = next(f for f in closed.findings() if f["code"] == "fatal-alert")
+    assert found["by"] == _verdict(closed)["by"] == "unknown"
+
+
+def test_a_hello_says_who_is_who_against_the_ports() -> None:
+    """The client's port may be the lower one, or one of TLS; packets without payload may have come before."""
+    for ports in ((40000, 60000), (443, 50000)):
+        for bare in (False, True):
+            talk = Talk(ports=ports, open=False)
+            if bare:
+                talk.wire.ack(SERVER)
+                talk.wire.ack(CLIENT)
+            talk.say(CLIENT, hs(hello())).say(SERVER, hs(server())).say(SERVER, alert(2, 40))
+            found = objects(talk.text())
+            assert {m["name"]: m["from"] for m in of(found, "message")} == {"client_hello": "client", "server_hello": "server"}
+            begun = next(f for f in of(found, "finding") if f["code"] == "midstream")
+            assert "a hello shows which end is the client" in begun["text"]
+    answered = Talk(ports=(40000, 60000), open=False).say(SERVER, hs(server())).say(CLIENT, hs(CKE))
+    assert {m["name"]: m["from"] for m in of(objects(answered.text()), "message")} == {
+        "server_hello": "server", "client_key_exchange": "client"}
+    # Bytes that were read before keep their side: that is said, and nothing is proven.
+    late = Talk(ports=(40000, 60000), open=False).say(CLIENT, b"PROXY TCP4 10.0.0.9 10.0.0.2 4 443\r\n").say(CLIENT, hs(hello()))
+    found = of(objects(late.say(SERVER, alert(2, 80)).text()), "finding")
+    assert "the other way round" in next(f["text"] for f in found if f["code"] == "midstream")
+    assert {f["sure"] for f in found if f["code"] == "fatal-alert"} == {"possible"}

@@ -4,7 +4,8 @@ fatal-alert (error)
     meaning: One end breaks the connection off and names a reason. The reason is the sender's view: what it could not
         accept was sent by the other end, or is missing from the sender's own configuration.
     known by: An alert record in clear, of two bytes, level 2. Before a direction's ChangeCipherSpec, and by most
-        clients even in TLS 1.3, an alert is not encrypted.
+        clients even in TLS 1.3, an alert is not encrypted. That it was sent is proven; that the end named must act is no
+        more than likely, but where the alert says so itself (no_certificate, internal_error, certificate_required).
     causes: They depend on the description; the finding names three for the one at hand.
     try: Read the log of the end that sent the alert: it knows more than the two bytes say. Then do the step that the
         finding names.
@@ -39,6 +40,8 @@ from hexnote.hints import Dict, Iterator, Tuple
 from hexnote.model import SIDES, Finding, Step, Story, finding, title, try_client
 
 _SENDER, _RECEIVER, _UNKNOWN = "sender", "receiver", "unknown"
+# Descriptions that themselves say whose move it is: no_certificate, internal_error, certificate_required.
+_SAY_WHO = frozenset((41, 80, 116))
 
 _CHAIN = "openssl s_client -showcerts prints a server's chain; openssl verify -untrusted CHAIN.pem LEAF.pem checks it"
 
@@ -148,7 +151,9 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             usual = f"; the {other} had closed the connection before (FIN, packet {closed.packet}), and OpenSSL 3 says this of " \
                     "an end in the midst of something"
             next_step = f"look into the log of the {other}: why did it close"
-        yield finding(story, "fatal-alert", "error", by, "proven",
+            by = _UNKNOWN
+        sure = "proven" if by == _UNKNOWN or step.description in _SAY_WHO else "likely"
+        yield finding(story, "fatal-alert", "error", by, sure,
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
                       "",
                       next_step or _GENERAL + try_client(story), step.places)

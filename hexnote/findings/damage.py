@@ -44,7 +44,7 @@ one-sided (warning)
 
 midstream (note)
     meaning: The trace begins inside the connection: what was agreed before is not in it.
-    known by: No SYN.
+    known by: No SYN. Which end is the client is then told by a hello, else by the ports alone, which the finding says.
     causes: A capture that was started after the connection.
     try: Start the capture, then the connection.
     source: RFC 9293 section 3.5

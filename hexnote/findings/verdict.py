@@ -14,7 +14,21 @@ external-psk (note)
 from __future__ import annotations
 
 from hexnote.hints import Dict, List, Optional, Tuple
-from hexnote.model import SEALED_CHANGE, SIDES, VERSIONS, Course, Finding, Step, Story, Verdict, like_alert, plural, title
+from hexnote.model import (
+    GUESSES,
+    SEALED_CHANGE,
+    SIDES,
+    SURE,
+    VERSIONS,
+    Course,
+    Finding,
+    Step,
+    Story,
+    Verdict,
+    like_alert,
+    plural,
+    title,
+)  # fmt: skip
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
@@ -60,7 +74,6 @@ _OR_REFUSAL = "close_notify or a refusal of the handshake"
 _NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # The packet that brought a step, its number among the story's steps (no two have the same), what it is in words, the step.
 _Event = Tuple[int, int, str, Step]
-_SURE = ("proven", "likely", "possible")
 _WORST = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -72,7 +85,7 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
         closing = _closing(story)
         good = "" if outcome not in ("full", "resumed", "psk") else " Nothing wrong was found." if _OR_REFUSAL not in closing else \
             " Which of the two, the log of the server tells, or a key log."
-        return Verdict(f"{sentence}.{closing}{good}", outcome, "", "nobody")
+        return Verdict(f"{sentence}.{closing}{good}{_guess(story, closing)}", outcome, "", "nobody")
     what = _short(cause)
     alert = fatal(story)
     if alert is not None and any(f.code == "fatal-alert" for f in told):
@@ -86,11 +99,20 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
         closing = _closing(story, alerts) if cause.code not in _CLOSES else ""
     end = "" if what.endswith((".", "!", "?")) else "."
     line = f"{sentence}; {what}{end}{closing}"
+    line += _guess(story, line)
     if cause.severity != "note":
         line += f" Ball with: {cause.by}."
         if cause.next:  # no full stop: the last words are often a command
             line += f" Try: {cause.next[4:] if cause.next.startswith('try ') else cause.next}"
     return Verdict(line, outcome, cause.code, cause.by)
+
+
+def _guess(story: Story, line: str) -> str:
+    """That which end is which is a guess, where it is one and a line names an end; a sentence with a blank before it."""
+    if not story.guessed or not any(side in line for side in SIDES):
+        return ""
+    said = GUESSES[story.guessed][1]
+    return f" {said[0].upper()}{said[1:]}."
 
 
 def _short(cause: Finding) -> str:
@@ -130,13 +152,14 @@ def explains(alert: Step, told: List[Finding]) -> Optional[Finding]:
         and not (alert.side == 0 and f.code in _OF_CLIENT)
         and not (alert.side == 1 and f.code == "renegotiation-info-missing")  # few servers insist on it
     ]  # fmt: skip
-    return min(fitting, key=lambda f: (list(_FITS).index(f.code), _SURE.index(f.sure)), default=None)
+    return min(fitting, key=lambda f: (list(_FITS).index(f.code), SURE.index(f.sure)), default=None)
 
 
 def named(alert: Finding, cause: Finding) -> Finding:
     """A fatal alert's finding, with the finding that explains it."""
     text = alert.text.split("; usual causes: ")[0]
-    return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, next=cause.next)
+    sure = "proven" if cause.by == "unknown" else max("likely", cause.sure, key=SURE.index)
+    return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, sure=sure, next=cause.next)
 
 
 def _closing(story: Story, alerts: bool = True) -> str:
@@ -331,6 +354,8 @@ def certificate_line(story: Story) -> str:
         else:
             said.append("proof not in the trace")
             move = "not to be told"
+    if story.guessed:
+        move = "not to be told"
     # Words have no places.
     return f"{lead}{'; '.join(said)} -> whose move: {move}".replace(" ;", ";").replace(" :", ":").replace(" ,", ",")
 
