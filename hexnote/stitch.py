@@ -39,8 +39,8 @@ class Event(NamedTuple):
     `kind`: `retransmission` (bytes sent again), `overlap` (some of them new), `differs` (sent again
     with other bytes; the first are kept), `out-of-order` (sent before what was seen before it),
     `late` (for a gap that was given up, or before the first byte: not read), `keep-alive`, `jump`
-    (a sequence number too far away: not read). A retransmission that fills a gap, which its IP ID
-    tells, has no `first`.
+    (a sequence number too far away: not read), `past` (behind the FIN of its own side). A retransmission
+    that fills a gap, which its IP ID tells, has no `first`.
     """
 
     kind: str
@@ -122,7 +122,7 @@ class Stream:
 
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
-        "segments", "gaps", "gap_bytes", "snapped_bytes", "window", "ended", "current", "shown",
+        "segments", "gaps", "gap_bytes", "snapped_bytes", "late_bytes", "window", "ended", "current", "shown",
         "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
         "_mark", "_holes", "_probe", "floating", "_stray", "expect",
     )  # fmt: skip
@@ -145,6 +145,7 @@ class Stream:
         self.gaps = 0  # gaps given up, certain holes apart
         self.gap_bytes = 0
         self.snapped_bytes = 0  # not shown by packets that are there
+        self.late_bytes = 0  # of both, what came when they had been given up
         self.window: Optional[int] = None  # last one announced, not scaled
         self.ended = False  # the connection is over: nothing waits any more
         self.current: Optional[Packet] = None  # the packet being read
@@ -263,11 +264,18 @@ class Stream:
         self.expect = -1
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
+            if self.fin is not None:
+                self._past(packet, start, start + len(data), at)
             self.follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
         self.peer.expect = -1
         if data:
+            if self.fin is not None and not packet.captured and packet.offset == start + 1 and start >= self.fin:
+                # The number between is the FIN's, and no byte.
+                packet.offset = self.shown = start
+                if self.high == start + 1 + packet.payload:
+                    self.high -= 1
             packet.captured += len(data)
             if self._first(packet, data, at) and packet.offset is not None:
                 self._take(packet, packet.offset + at - packet.start, data, at)
@@ -329,8 +337,17 @@ class Stream:
             self._again(packet, start, data[: old - start], at, end > old)
             data, at, start = data[old - start :], at + old - start, old
         if data:
+            if self.fin is not None:
+                self._past(packet, start, end, at)
             self._order(packet, start, end, at)
             self._queue(start, end, data, packet, at)
+
+    def _past(self, packet: Packet, start: int, end: int, at: int) -> None:
+        """Tells of new bytes behind the FIN, if they are the first."""
+        fin = self.fin
+        if fin is not None and self.next <= fin < end:
+            low = max(start, fin)
+            self.events.append(Event("past", self.side, packet.number, at + low - start, low, end - low))
 
     def _hide(self, packet: Packet, start: int, end: int) -> None:
         """A certain hole: `packet` has `[start, end)` of the stream and does not show it."""
@@ -486,7 +503,12 @@ class Stream:
             return
         if start == self._probe == end - 1:
             return  # the byte had been sent into a closed window, as a question
-        if start < 0 or any(low < end and start < high for low, high in self._holes):
+        held = sum(max(min(end, high) - max(start, low), 0) for low, high in self._holes)
+        if start < 0 or held:
+            self.late_bytes += held
+            self._holes = [
+                part for low, high in self._holes for part in ((low, min(high, start)), (max(low, end), high)) if part[0] < part[1]
+            ][-2 * SEGMENTS :]
             self.events.append(Event("late", self.side, packet.number, at, start, len(data)))
             return
         recent = self.recent

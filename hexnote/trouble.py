@@ -79,6 +79,13 @@ def from_events(flow: Any, packet: Packet) -> List[Finding]:
                 f"now {e.now.hex()}; the first are read",
                 "a wrong TCP checksum on one of the copies (then it was damaged, not changed)",
                 "capture at both ends and compare: something between them rewrites segments", at))
+        elif e.kind == "past":
+            out.append(Finding(
+                "data-after-fin", "warning", number, "unknown", "proven",
+                f"the {side} sent {size} at offset {e.offset} behind its own FIN: TCP ends a stream there, and the other end takes "
+                "no more of it; either that FIN is not the "
+                f"{side}'s, or these bytes are not",
+                "", "compare the TTL and IP identification of both with other packets of that end, and capture there as well", at))
         elif e.kind == "jump":
             text = f"a sequence number of the {side} lies far outside its stream: {size} not read"
             out.append(_note("gap", number, text, at, "warning"))
@@ -106,15 +113,21 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
     gaps = [s.gap_bytes for s in streams]
     snapped = [s.snapped_bytes for s in streams]
     known = any(s.next for s in streams)  # some of its bytes are
+    late = [s.late_bytes for s in streams]
+    after = f"; {_by_side(late)} came when they had been given up, and are not read" if any(late) else ""
     if any(gaps):
+        # What was closed before the trace ends may still be sent again, as far as is known here.
+        what = "bytes came too late or not at all" if after else \
+            "bytes are missing from the trace" + (", up to the connection's end" if connection.closed else "")
         out.append(Finding(
             "gap", "warning", number, "unknown", sure,
-            f"bytes are missing from the trace: {_by_side(gaps)}", "",
+            f"{what}: {_by_side(gaps)}{after}", "",
             "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
     if any(snapped):
         out.append(Finding(
             "snapped", "warning", number, "unknown", "proven",
-            f"packets are shown cut short: {_by_side(snapped)} are not in the dump", "",
+            f"packets are shown cut short: {_by_side(snapped)} are not in {'them' if after else 'the dump'}"
+            f"{'' if any(gaps) else after}", "",
             "capture again with -s 0, and leave no rows out"))
     if known and not all(s.next or s.syns or s.window is not None for s in streams):
         seen = SIDES[0] if streams[0].next else SIDES[1]

@@ -971,3 +971,47 @@ def test_a_hello_says_who_is_who_against_the_ports() -> None:
     found = of(objects(late.say(SERVER, alert(2, 80)).text()), "finding")
     assert "the other way round" in next(f["text"] for f in found if f["code"] == "midstream")
     assert {f["sure"] for f in found if f["code"] == "fatal-alert"} == {"possible"}
+
+
+def test_bytes_behind_both_fins() -> None:
+    """What comes when a connection is over is told as what it is: sent again, too late, or behind the FIN."""
+    def told(talk: Talk, at: int, size: int, fins: Tuple[int, ...] = (SERVER, CLIENT)) -> Tuple[Dict[str, str], bytes]:
+        talk.fin(*fins)
+        talk.wire.closed = [0, 0]
+        for _ in range(2):
+            talk.wire.send(SERVER, sealed(DATA, size), at)
+            at += size + 5
+        text = talk.text()
+        codes = {f["code"]: f["text"] for f in of(objects(text), "finding")}
+        return codes, b" ".join(line[2:].strip() for line in annotate(text).splitlines())
+
+    def said() -> Talk:
+        return full().say(CLIENT, sealed(DATA, 40)).say(SERVER, sealed(DATA, 35))
+
+    again, _ = told(said(), said().at[1] - 80, 35)  # the first half of it is older
+    assert "retransmission" in again and "data-after-fin" not in again and "gap" not in again
+    for fins in ((SERVER, CLIENT), (SERVER,)):
+        for more in (0, 1):  # with the sequence number that the FIN takes, and without
+            new, text = told(said(), said().at[1] + more, 100, fins)
+            assert "the server sent 105 bytes" in new["data-after-fin"] and not {"gap", "out-of-order"} & new.keys()
+            assert b"trace so far" not in text
+            assert text.count(b"] data-after-fin") == 1
+    late = said()
+    at = late.at[1]
+    late.at[1] = late.wire.sent[1] = late.wire.heard[0] = at + 80
+    lost, text = told(late, at, 35)
+    assert "up to the connection's end: 80 bytes" in lost["gap"] and "come too late" in lost["retransmission"]
+    assert b"80 bytes of the server's stream are not in this trace so far" in text
+
+
+def test_bytes_that_come_when_their_gap_was_given_up_are_not_missing_from_the_trace() -> None:
+    talk = full()
+    at = talk.at[1]
+    talk.at[1] += 105
+    talk.wire.heard[0] = at + 105
+    for _ in range(4):
+        talk.say(SERVER, sealed(DATA, 100)).wire.ack(CLIENT)
+    talk.wire.send(SERVER, sealed(DATA, 100), at)
+    gap = next(f for f in talk.findings() if f["code"] == "gap")["text"]
+    assert gap == ("bytes came too late or not at all: 105 bytes of the server's; 105 bytes of the server's came when they had "
+                   "been given up, and are not read")

@@ -38,6 +38,15 @@ injected-reset (warning)
     try: Capture at both ends: the RST that one end receives the other has not sent. Then ask whose box stands between.
     source: RFC 9293 section 3.5.2, RFC 3360
     sample: tests/test_findings.py
+
+data-after-fin (warning)
+    meaning: An end goes on sending new data behind its own FIN. TCP ends a stream there: the other end takes none of them.
+        One of the two is not that end's: a middlebox closed in its name, or data were added.
+    known by: Bytes whose sequence numbers lie behind that of a FIN of the same direction.
+    causes: A proxy, filter or load balancer that closes a connection in another's name; a defect in a TCP stack.
+    try: Compare the TTL and IP identification of the FIN and of the data with other packets of that end; capture at both ends.
+    source: RFC 9293 section 3.10.4
+    sample: tests/test_findings.py
 """
 
 from __future__ import annotations
@@ -85,7 +94,8 @@ def _overtaken(story: Story, steps: List[Step]) -> Iterator[Finding]:
     late: List[Step] = []
     for step in reversed(steps):
         if step.kind == "FIN":
-            behind = next((s for s in reversed(late) if s.side == step.side and _when(s) > step.packet), None)
+            behind = next((
+                s for s in reversed(late) if s.side == step.side and _when(s) > step.packet and s.offset < step.offset), None)
             if behind is not None:
                 yield finding(story, "out-of-order", "note", "unknown", "proven",
                               f"the {SIDES[step.side]}'s FIN (packet {step.packet}) comes before data that precede it (packet "

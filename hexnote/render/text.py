@@ -487,7 +487,7 @@ class Text(Pages):
             what = f" in record {part.record.number} ({describe(part.record)})" if part.record else ""
             where = "this block of the log" if part.buffer else f"the {SIDES[part.side]}'s stream"
             lines.extend(self._sentence(
-                f"{part.hi - part.lo} bytes of {where} are not in this trace (offsets {part.lo} to {part.hi}){what}"))
+                f"{part.hi - part.lo} bytes of {where} are not in this trace so far (offsets {part.lo} to {part.hi}){what}"))
         self._lost = []
         return lines
 
