@@ -556,7 +556,7 @@ class Step:
     lengths: List[int] = []  # "data": the lengths of the first records' bodies
     last = 0  # "data": that of the last one
     count = 1  # "data": records
-    ttl: Optional[int] = None  # RST
+    ttl: Optional[int] = None  # SYN, FIN, RST
     ipid: Optional[int] = None
     segments = 1  # packets that brought it
     dated: Optional[Tuple[float, bool]] = None  # of a Certificate: seconds since 1970, and whether the zone is known
@@ -960,6 +960,40 @@ def message_name(step: Step) -> str:
 
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
 PADDED = 16
+
+
+# TTLs of one sender differ by a little where its packets take several ways.
+_WAYS = 3
+# How near to a count an IP identification is that may belong to it.
+_NEAR = 1000
+
+
+def foreign(story: Story, end: Step) -> List[str]:
+    """Why the end whose address a FIN or RST bears did likely not send it, by the IP headers of its other packets."""
+    why: List[str] = []
+    side, ttls = SIDES[end.side], story.ttls[end.side]
+    if end.ttl is not None and ttls and min(abs(end.ttl - t) for t in ttls) > _WAYS:
+        why.append(f"its TTL is {end.ttl}, that of the {side}'s other packets {' or '.join(map(str, ttls))}")
+    own, other = story.ipid[end.side], story.ipid[1 - end.side]
+    if end.ipid and own and other and end.kind == "RST":
+        near, far = _apart(end.ipid, other), _apart(end.ipid, own)
+        if near <= _NEAR and far > 4 * near + 16:  # ends on one host may share a count
+            why.append(f"its IP identification ({end.ipid}) is nearer to the count of the {SIDES[1 - end.side]} ({other}) "
+                       f"than to the {side}'s own ({own})")
+    return why
+
+
+def blamed(story: Story, end: Step) -> Tuple[str, str]:
+    """Who must act on a FIN or RST, and the doubt that it is its bearer's, to be added to a sentence."""
+    why = foreign(story, end)
+    if why:
+        return "middlebox", f"; it was likely not the {SIDES[end.side]} that sent the {end.kind}: {'; '.join(why)}"
+    return SIDES[end.side], ""
+
+
+def _apart(one: int, other: int) -> int:
+    distance = (one - other) & 0xFFFF
+    return min(distance, 0x10000 - distance)
 
 
 def like_alert(version: Optional[int], step: Step) -> str:

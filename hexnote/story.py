@@ -159,13 +159,12 @@ class Teller:
             kinds = self._kinds[flags] = [kind for letter, kind in _LETTERS if letter in flags]
         for kind in kinds:
             step = Step(kind, side, packet.number)
-            step.offset = offset
-            if kind != "RST":
+            step.offset, step.ttl, step.ipid = offset, packet.ttl, packet.ipid
+            if kind == "SYN":
                 story.ipid[side] = packet.ipid
                 if packet.ttl != story.ttl[side]:
                     self.ttl(story, packet)
-            else:
-                step.ttl, step.ipid = packet.ttl, packet.ipid
+            elif kind == "RST":
                 step.size = packet.payload
             if packet.tcp is not None and packet.ip is not None and packet.link is not None:
                 tcp = packet.link + packet.ip

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import pytest
 from conftest import SAMPLES, SHARED, Printed
-from handshakes import der, dump, message, record, vector
+from handshakes import checksum, der, dump, message, record, vector
 from support import Object, annotate, load, objects, of, sample, shared_path
 from talks import (
     ALERT,
@@ -1015,3 +1015,53 @@ def test_bytes_that_come_when_their_gap_was_given_up_are_not_missing_from_the_tr
     gap = next(f for f in talk.findings() if f["code"] == "gap")["text"]
     assert gap == ("bytes came too late or not at all: 105 bytes of the server's; 105 bytes of the server's came when they had "
                    "been given up, and are not read")
+
+
+def _with_ttl(talk: Talk, number: int, ttl: int) -> Talk:
+    """A packet, by its number from 0 on, as if another host had sent it."""
+    packet = bytearray(talk.wire.packets[number])
+    packet[8], packet[10:12] = ttl, b"\0\0"
+    packet[10:12] = checksum(bytes(packet[:20])).to_bytes(2, "big")
+    talk.wire.packets[number] = bytes(packet)
+    return talk
+
+
+def test_who_cuts_in_another_s_name_is_not_that_end() -> None:
+    """A RST or FIN whose TTL is none of its bearer's: findings blame no end for it, and agree with the verdict."""
+    def told(talk: Talk, code: str) -> Tuple[str, str]:
+        found = objects(talk.text())
+        named = next(f for f in of(found, "finding") if f["code"] == code)
+        assert of(found, "verdict")[0]["by"] == named["by"]
+        assert ("likely not the server" in named["text"]) == (named["by"] == "middlebox")
+        return named["by"], named["sure"]
+
+    def asked() -> Talk:
+        talk = Talk().say(CLIENT, hs(hello()))
+        talk.wire.ack(SERVER)
+        return talk
+
+    for ttl, by in ((243, "middlebox"), (64, "server")):
+        assert told(asked().rst(SERVER, ttl=ttl), "client-hello-unanswered") == (by, "likely")
+        assert told(full(finish=False).rst(SERVER, ttl=ttl), "reset-mid-handshake") == (by, "likely")
+        assert told(_with_ttl(asked().fin(SERVER), -2, ttl), "client-hello-unanswered") == (by, "likely")
+        over = full().say(SERVER, sealed(DATA, 100)).fin(SERVER)
+        assert told(_with_ttl(over, -2, ttl), "no-close-notify") == (by, "likely" if by == "middlebox" else "proven")
+    early = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).fin(SERVER)
+    assert told(_with_ttl(early, -2, 243), "handshake-incomplete") == ("middlebox", "likely")
+    # A FIN behind which its side goes on is not said to be that end's.
+    on = full().say(SERVER, sealed(DATA, 100)).fin(SERVER)
+    on.wire.closed = [0, 0]
+    assert "no-close-notify" not in on.say(SERVER, sealed(DATA, 100)).codes()
+
+
+def test_bytes_that_the_client_acknowledged_did_come() -> None:
+    """The trace lacks the server's answer; that is no server which does not answer."""
+    talk = Talk().say(CLIENT, hs(hello()))
+    talk.wire.heard[CLIENT] = 3000
+    talk.wire.ack(CLIENT)
+    found = {f["code"]: f["text"] for f in talk.fin(CLIENT).findings()}
+    assert "client-hello-unanswered" not in found and found["gap"].endswith("2999 bytes of the server's")
+    closed = Talk().say(CLIENT, hs(hello()))
+    closed.wire.heard[CLIENT] = 1  # it may be a FIN that the trace lacks
+    closed.wire.ack(CLIENT)
+    assert "gap" not in closed.codes()

@@ -52,14 +52,10 @@ data-after-fin (warning)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, like_alert, message_name, plural
+from hexnote.model import SIDES, Course, Finding, Places, Step, Story, blamed, finding, foreign, like_alert, message_name, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
-# TTLs of one sender differ by a little where its packets take several ways.
-_WAYS = 3
-# How near to a count an IP identification is that may belong to it.
-_NEAR = 1000
-_CAPTURE = "capture at both ends and compare: did the end whose address it bears send this RST?"
+_CAPTURE = "capture at both ends and compare: did the end whose address it bears send this packet?"
 
 
 def end(story: Story) -> Iterator[Finding]:
@@ -141,37 +137,23 @@ def _mid(story: Story, course: Course, reset: Step) -> Finding:
     side = SIDES[reset.side]
     last = course.last
     behind = f" behind the {SIDES[last.side]}'s {message_name(last)}" if last is not None else ""
-    return finding(story, "reset-mid-handshake", "error", side, "proven",
-                   f"the {side} resets the connection in the midst of the handshake{behind}",
+    by, doubt = blamed(story, reset)
+    return finding(story, "reset-mid-handshake", "error", by, "likely",
+                   f"the {side} resets the connection in the midst of the handshake{behind}{doubt}",
                    "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",
                    f"read the {side}'s log, and capture there as well: did it send this RST?", reset.places)
 
 
 def _injected(story: Story, reset: Step) -> Optional[Finding]:
-    side = SIDES[reset.side]
-    why: List[str] = []
-    ttls = story.ttls[reset.side]
-    if reset.ttl is not None and ttls and min(abs(reset.ttl - t) for t in ttls) > _WAYS:
-        why.append(f"its TTL is {reset.ttl}, that of the {side}'s other packets {' or '.join(map(str, ttls))}")
-    own, other = story.ipid[reset.side], story.ipid[1 - reset.side]
-    if reset.ipid and own and other:
-        near, far = _apart(reset.ipid, other), _apart(reset.ipid, own)
-        if near <= _NEAR and far > 4 * near + 16:  # ends on one host may share a count
-            why.append(f"its IP identification ({reset.ipid}) is nearer to the count of the {SIDES[1 - reset.side]} ({other}) "
-                       "than to "
-                       f"the {side}'s own ({own})")
+    why = foreign(story, reset)
     if reset.size:
         why.append(f"it carries {plural(reset.size, 'byte')} of data")
     if not why:
         return None
+    side = SIDES[reset.side]
     return finding(story, "injected-reset", "warning", "middlebox", "likely",
                    f"the RST that bears the {side}'s address was likely not sent by it: {'; '.join(why)}",
                    f"a trace taken at the {side} in which it sends the same RST", _CAPTURE, reset.places)
-
-
-def _apart(one: int, other: int) -> int:
-    distance = (one - other) & 0xFFFF
-    return min(distance, 0x10000 - distance)
 
 
 def _silent(story: Story, first: Step) -> Iterator[Finding]:
@@ -183,8 +165,8 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
         return
     if not story.courses or not story.courses[0].complete:
         return  # the handshake's own end is told elsewhere
-    if _closing(story, 1 - side, first) is not None:
-        return  # it only answers
+    if _closing(story, 1 - side, first) is not None or any(f.code == "data-after-fin" for f in story.told):
+        return  # it only answers; or whose that FIN is, is told as not known
     last = next((s for s in reversed(story.steps) if s.side == side and s.kind not in _ENDS), None)
     if last is None or last.kind not in ("data", "sealed") or last.missing or last.type == 21:
         return
@@ -194,10 +176,12 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
     if "alert" in story.trail and any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
         return  # a key log shows it
     name = SIDES[side]
-    yield finding(story, "no-close-notify", "warning", name, "likely" if version == 0x0304 else "proven",
+    by, doubt = blamed(story, first)
+    yield finding(story, "no-close-notify", "warning", by, "likely" if version == 0x0304 or doubt else "proven",
                   f"the {name} {'closes' if first.kind == 'FIN' else 'resets the connection'} ({first.kind}) and has sent no alert "
-                  "behind its last data: the other end cannot tell a finished transfer from one that was cut off",
+                  f"behind its last data: the other end cannot tell a finished transfer from one that was cut off{doubt}",
                   "an alert hidden by padding" if version == 0x0304 else "an alert of it that the trace lacks",
+                  _CAPTURE if doubt else
                   f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)" if first.kind == "FIN"
                   else f"read the {name}'s log: why did it reset the connection", first.places)
 

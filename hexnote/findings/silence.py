@@ -35,7 +35,20 @@ client-hello-segmented (note)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, Optional, Tuple
-from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, like_alert, message_name, try_client
+from hexnote.model import (
+    SIDES,
+    VERSIONS,
+    Course,
+    Finding,
+    Step,
+    Story,
+    blamed,
+    cut_short,
+    finding,
+    like_alert,
+    message_name,
+    try_client,
+)
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -68,8 +81,10 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     again = any(f.code == "retransmission" for f in story.told)
     version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
     if left is not None:
-        how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead"
-        by, what = "server", "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
+        by, doubt = blamed(story, left)
+        how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead{doubt}"
+        what = "capture at both ends: did the server send that" if doubt else \
+            "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
         if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
             how += f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it close so"
             by, what = "unknown", "does the server expect that header: switch it on there, or off where it is sent"
@@ -85,10 +100,12 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     else:
         how = f"it was not acknowledged{', though sent again' if again else ''}"
         by, what = "middlebox", ""
-    sure = "proven" if closed is not None or again and not story.evicted else "possible"
-    if sure == "proven" and by == "middlebox":
-        how += ": it did not reach the server"
-    elif sure == "possible":
+    # That nothing came back is certain where the connection was closed; whose fault it is, hardly ever.
+    settled = closed is not None or again and not story.evicted
+    sure = "possible" if not settled else "proven" if by == "unknown" else "likely"
+    if settled and by == "middlebox" and left is None:
+        how += ": it did not reach the server, or what came back did not reach this trace"
+    elif not settled:
         how += "; hexnote let the connection go here (eviction)" if story.evicted else "; the trace ends here"
     yield finding(story, "client-hello-unanswered", "error", by, sure,
                   f"the ClientHello of {hello.size} bytes got no byte in answer; {how}",
@@ -128,10 +145,16 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     # In the midst of its own message.
     broken = last is not None and ended is not None and last.side == ended.side and cut_short(last)
     by = SIDES[ended.side] if ended is not None and (ended.side == side or broken) else "unknown"
-    yield finding(story, "handshake-incomplete", "warning", by, "possible" if ended is None and story.evicted else "proven",
-                  f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited",
+    doubt = ""
+    if ended is not None and ended.kind == "FIN":
+        who, doubt = blamed(story, ended)
+        by = who if doubt else by
+    sure = "possible" if ended is None and story.evicted else "likely" if doubt else "proven"
+    yield finding(story, "handshake-incomplete", "warning", by, sure,
+                  f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited{doubt}",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
-                  f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
+                  "capture at both ends: did the end whose address it bears send that FIN" if doubt
+                  else f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else ())
 
 
