@@ -492,6 +492,9 @@ class Message:
         self.pieces: List[Tuple[int, int, int]] = []  # (message offset, stream offset, length)
 
 
+# What a certificate's signature ends in where it was replaced (--redact): it is known by that, and not for a wrong one.
+STAND_IN = b"stand-in"
+
 SURE = ("proven", "likely", "possible")  # of a Finding
 
 

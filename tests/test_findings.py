@@ -879,14 +879,21 @@ def test_a_client_that_resets_did_perhaps_not_wait() -> None:
 
 
 def test_signatures_of_a_trace_with_stand_ins(hexnote: Callable[..., Printed], tmp_path: Any) -> None:
-    """They cannot verify: the finding says so itself, for who reads such a trace."""
+    """They cannot verify, and are known by their ending: such a trace tells the same story, by its exit status too."""
     path = tmp_path / "out.txt"
-    path.write_bytes(full().text())
-    assert b"certificate-signature-wrong" not in hexnote("--diagnose", str(path)).out
-    path.write_bytes(hexnote("--redact", str(path)).out)
+    good = chain(cert("www.example.com", "Curve CA", bits=256), cert("Curve CA", "Curve CA", bits=256))
+    for talk in (full(), full(certificates=good)):
+        path.write_bytes(talk.text())
+        before = hexnote("--diagnose", str(path))
+        path.write_bytes(hexnote("--redact", str(path)).out)
+        after = hexnote("--diagnose", str(path))
+        assert b"signatures checked" in before.out and before.status == after.status == 0
+        assert "signatures not, for they were replaced (--redact)" in " ".join(after.out.decode().split())
+    # Those that other tools replace are wrong, for all that the bytes show.
+    path.write_bytes(full(certificates=good[:-4] + b"\0\0\0\0").text())
     told = " ".join(hexnote("--diagnose", str(path)).out.decode().split())
-    assert "certificate-signature-wrong" in told
-    assert "refuted by: a typing error in the dump, or names and keys that were replaced in it (--redact)" in told
+    assert "certificate-signature-wrong" in told and "who must act: server; how sure: likely" in told
+    assert "refuted by: a typing error in the dump, or names and keys that were replaced in it" in told
 
 
 def test_a_handshake_that_is_cut_short_in_the_dump_is_not_called_unfinished() -> None:

@@ -13,8 +13,9 @@ certificate-signature-wrong (error)
     meaning: A certificate was not signed by the one that its names say: it was damaged or forged, or belongs to another
         issuer of the same name.
     known by: The signature does not verify under the issuer's key; checked where the package cryptography is installed,
-        by --summary and --diagnose.
-    causes: A dump with a typing error, or in which names and keys were replaced before it was sent out (--redact); an authority
+        by --summary and --diagnose. Likely: the dump's bytes may not be those that were sent. Where --redact replaced them, the
+        signature ends in the letters "stand-in", and is not checked.
+    causes: A dump with a typing error, or in which names and keys were replaced before it was sent out; an authority
         that renewed its key under the old name; a forged certificate.
     try: openssl verify -partial_chain -trusted ISSUER.pem CERT.pem.
     source: RFC 5280 section 6.1.3
@@ -99,7 +100,7 @@ from __future__ import annotations
 import time
 
 from hexnote.hints import Any, Iterator, List, Optional, Set, Tuple
-from hexnote.model import SIDES, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
+from hexnote.model import SIDES, STAND_IN, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
 from hexnote.tuples import NamedTuple
 
 _HOURS = 3600.0
@@ -252,11 +253,11 @@ def _told(story: Story, name: str, chain: Chain, read: List[Any], path: List[int
     checked = [(a, b, verifies(ders[a], ders[b])) for a, b in pairs]
     for a, b, right in checked:
         if right is False:
-            yield finding(story, "certificate-signature-wrong", "error", name, "proven",
+            yield finding(story, "certificate-signature-wrong", "error", name, "likely",
                           f"certificate {a + 1} of the {name}'s chain ({_who(read[a])}) was not signed by the key of "
                           f"certificate {b + 1} "
                           f"({_who(read[b])})",
-                          "a typing error in the dump, or names and keys that were replaced in it (--redact)",
+                          "a typing error in the dump, or names and keys that were replaced in it by another tool",
                           "openssl verify -partial_chain -trusted ISSUER.pem CERT.pem", where(a))
     last = read[path[-1]]
     parts = " <- ".join(_who(read[i]) for i in path)
@@ -267,6 +268,8 @@ def _told(story: Story, name: str, chain: Chain, read: List[Any], path: List[int
         how = "nothing to check by itself"
     elif all(right for _, _, right in checked):
         how = "names, key identifiers and signatures checked"
+    elif any(ders[a].endswith(STAND_IN) for a, _ in pairs):
+        how = "names and key identifiers checked; signatures not, for they were replaced (--redact)"
     elif all(right is None for _, _, right in checked):
         how = "names and key identifiers checked, signatures not (no package cryptography, or an algorithm it lacks)"
     else:
