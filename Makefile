@@ -46,7 +46,7 @@ zipapp: $(TABLES)
 	rm -rf build/pyz && mkdir -p dist
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --target build/pyz .
 	rm -rf build/pyz/*.dist-info build/pyz/bin build/pyz/share build/pyz/lark/__pyinstaller build/pyz/colorama/tests
-	printf 'from hexnote.cli import command\n\ncommand()\n' > build/pyz/__main__.py
+	printf 'from hexnote.__main__ import command\n\ncommand()\n' > build/pyz/__main__.py
 	$(BIN)/python -m compileall -q -b --invalidation-mode unchecked-hash build/pyz
 	$(BIN)/python -m zipapp build/pyz -o dist/hexnote.pyz -p '/usr/bin/env python3'
 	@ls -l dist/hexnote.pyz

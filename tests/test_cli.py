@@ -350,6 +350,26 @@ def test_interruptions_are_quiet_and_leave_nothing(tmp_path: Path, number: int, 
     assert os.listdir(tmp_path) == ["out.txt"] and target.read_bytes() == b"before"
 
 
+@posix
+def test_an_interrupt_while_the_command_is_loaded_is_quiet() -> None:
+    """Whatever is just being imported: the first imports that are the command's own are interrupted."""
+    code = """
+import builtins, sys
+load = builtins.__import__
+def interrupted(name, *more):
+    if name == NAME:
+        raise KeyboardInterrupt
+    return load(name, *more)
+builtins.__import__ = interrupted
+from hexnote.__main__ import command
+command()
+"""
+    for name in ("hexnote.cli", "hexnote.binary", "hexnote.hints", "hexnote.options"):
+        done = subprocess.run([sys.executable, "-c", code.replace("NAME", repr(name))], cwd=ROOT, stdin=subprocess.DEVNULL,
+                              capture_output=True)
+        assert (done.returncode, done.stderr) == (130, b""), name
+
+
 # ---------------------------------------------------------------- terminals
 
 

@@ -63,3 +63,8 @@ def test_names_cannot_harm_a_terminal() -> None:
     hello = client_hello(name).replace(b"http/1.1", b"\x1b]0;no\x07c")
     text = told(dump(list(carried(record(22, hello)))))
     assert text.replace("\n", "").isprintable() and "\\x1b[2J" in text
+
+
+def test_a_packet_whose_rows_stand_apart_opens_its_connection_once() -> None:
+    text = told(sample("server-auth.txt").replace(b"\n", b"\n\n"))
+    assert [len(re.findall(word, text)) for word in (" SYN  ", " SYN ACK\n", " FIN *\\|", "\\| FIN")] == [1, 1, 1, 1]

@@ -86,6 +86,7 @@ class Summary:
         self.sheets: Dict[int, Sheet] = {}
         self.rest: List[Finding] = []  # findings of no connection, or of one that was printed
         self.packet = 0
+        self.flagged = 0  # the last one whose flags were told
         self.file = ""
 
     # ---------------------------------------------------------------- what the pipeline calls
@@ -93,6 +94,7 @@ class Summary:
     def begin(self, file: str) -> None:
         """A new input begins."""
         self.sheets.clear()
+        self.flagged = 0
         if self.file:
             self.out.append("\n")
         self.file = file
@@ -111,10 +113,12 @@ class Summary:
         self.packet = packet.number
         if connection is not None:
             sheet = self._sheet(connection)
-            for flag, word in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
-                if flag in packet.flags and packet.data is not None:
-                    self._flush(sheet)
-                    self._line(sheet, packet.side, word + (" ACK" if word == "SYN" and "A" in packet.flags else ""))
+            if packet.number != self.flagged:
+                for flag, word in (("S", "SYN"), ("F", "FIN"), ("R", "RST")):
+                    if flag in packet.flags:
+                        self.flagged = packet.number  # more of its rows may come
+                        self._flush(sheet)
+                        self._line(sheet, packet.side, word + (" ACK" if word == "SYN" and "A" in packet.flags else ""))
             self._parts(sheet, parts, connection)
         if findings:
             self._keep(findings)
