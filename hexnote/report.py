@@ -220,10 +220,12 @@ class Unit:
     def fields(self) -> List[Field]:
         """Groups and leaves in preorder. The leaves tile the unit."""
         if self._fields is None:
-            self._fields = [
-                Field(*told, self, part.buf) for part, where in self._parts for told in walk(part, where)
-            ]
+            self._fields = list(self.each())
         return self._fields
+
+    def each(self) -> Iterator[Field]:
+        """The same, and none of them is kept."""
+        return (Field(*told, self, part.buf) for part, where in self._parts for told in walk(part, where))
 
     def field(self, path: str) -> Optional[Field]:
         """The first field whose path is `path`, or ends with `.path`; None where there is none."""

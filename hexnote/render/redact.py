@@ -11,7 +11,7 @@ import re
 from hashlib import blake2b
 
 from hexnote import model
-from hexnote.hints import Callable, Dict, FrozenSet, List, Optional, Set, Tuple
+from hexnote.hints import Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 from hexnote.render.images import Image
 from hexnote.render.rewrite import Changed, rewritten
 from hexnote.render.standins import TOKEN, StandIns, addresses, written
@@ -87,7 +87,7 @@ class _Redactor:
         self._rows: Optional[Dict[Tuple[int, bytes], int]] = None  # packets by what their rows show
         self._reserve()
         clocks = self._clocks()
-        for field in report.fields():
+        for field in self._fields():
             if not field.group and field.length and not field.buffer.startswith(("plain:", "inflated:")):
                 self._field(field, clocks)
         self.known = {key: _Index(runs) for key, runs in self.runs.items()}
@@ -95,13 +95,19 @@ class _Redactor:
             self._rest(packet)
             self._headers(packet)
 
+    def _fields(self) -> Iterator[Field]:
+        """All fields of the trace, made anew: kept, they would take fifty times as much memory as the text of a log."""
+        for connection in self.report.connections:
+            for unit in connection.units:
+                yield from unit.each()
+
     # ---------------------------------------------------------------- what stands in the trace
 
     def _reserve(self) -> None:
         """No stand-in may be a word or an address that the trace has."""
         words: Set[str] = set()
         places: Set[bytes] = set()
-        for field in self.report.fields():
+        for field in self._fields():
             if field.node.show == "text" and field.raw:
                 words |= {word for word in TOKEN.findall(field.raw.decode("utf-8", "replace")) if len(word) > 2}
         for packet in self.report.packets:
@@ -116,9 +122,10 @@ class _Redactor:
         told: Dict[str, List[int]] = {"client": [], "server": []}
         for connection in self.report.connections:
             for message in connection.messages:
-                field = message.field("random.gmt_unix_time")
-                if field is not None and isinstance(field.value, int):
-                    told[message.side].append(field.value)
+                if message.name in ("client_hello", "server_hello"):
+                    field = next((f for f in message.each() if f.path.endswith(".random.gmt_unix_time")), None)
+                    if field is not None and isinstance(field.value, int):
+                        told[message.side].append(field.value)
         return any(abs(a - b) < _DAY for a in told["client"] for b in told["server"])
 
     # ---------------------------------------------------------------- bytes that a format explains
