@@ -145,6 +145,8 @@ class Dialogue:
                 if row.steps[step - 1][3] and self.told.name == row.name and found.start() + self._from == offset:
                     self.form = row.steps[step - 1][3]
         if side or self._ready is None or self._ready[0]:
+            # Behind the server's yes to a client that did not wait for it, too.
+            self.fresh[side] = side == 1 and self._ready is not None and self.told.start[0] is not None
             return len(data)
         cut = self._ready[1] - offset
         if not 0 < cut <= len(data):

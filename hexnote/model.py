@@ -965,6 +965,23 @@ def message_name(step: Step) -> str:
 PADDED = 16
 
 
+# Records are padded to multiples of no less than so many bytes.
+_BLOCK = 16
+
+
+def padded(story: Story, side: int) -> bool:
+    """Whether a side pads its records of TLS 1.3 to multiples of a length (RFC 8446 section 5.4), so that an alert looks like any
+    other. Records that are not padded have many lengths in a handshake, but for a Finished alone."""
+    from math import gcd
+
+    protection = story.lengths.protection(story.suite, 0x0304) if story.lengths is not None else None
+    if protection is None:
+        return False
+    inside = [size - protection.mac for step in story.steps if step.kind == "data" and step.side == side for size in step.lengths]
+    step = gcd(*inside)
+    return len(inside) > 2 and step >= _BLOCK and step != protection.finished + 1
+
+
 # TTLs of one sender differ by a little where its packets take several ways.
 _WAYS = 3
 # How near to a count an IP identification is that may belong to it.

@@ -291,3 +291,11 @@ def test_damaged_dialogues() -> None:
         text = dump(wire.packets)
         assert strip(annotate(text)) == text
         assert not untiled(objects(text))
+
+
+def test_a_client_that_does_not_wait_for_yes() -> None:
+    """STARTTLS and the hello at once: behind the server's yes its TLS begins with any record, an alert too."""
+    script: Said = [(SERVER, b"220 FTP ready\r\n"), (CLIENT, b"AUTH TLS\r\n"), (CLIENT, HELLO), (SERVER, b"234 go\r\n"),
+                    (SERVER, record(21, b"\2\x32"))]
+    assert "fatal-alert" in {f["code"] for f in of(told(script), "finding")}
+    assert [m["name"] for m in of(told([*script[:4], (SERVER, ANSWER)]), "message")][:2] == ["client_hello", "server_hello"]

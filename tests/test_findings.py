@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import functools
 import os
 import re
@@ -1072,3 +1073,75 @@ def test_bytes_that_the_client_acknowledged_did_come() -> None:
     closed.wire.heard[CLIENT] = 1  # it may be a FIN that the trace lacks
     closed.wire.ack(CLIENT)
     assert "gap" not in closed.codes()
+
+
+def test_who_pads_its_records_may_have_sent_an_alert() -> None:
+    """openssl s_server -record_padding 256: of 272 bytes are Finished, data and alerts alike."""
+    def told(*sizes: int) -> Tuple[Set[str], str]:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), *(sealed(DATA, size) for size in sizes[:-1]))
+        talk.say(CLIENT, ccs(), sealed(DATA, 53)).say(SERVER, sealed(DATA, sizes[-1])).fin(SERVER, CLIENT)
+        return talk.codes(), str(_verdict(talk)["text"])
+
+    codes, verdict = told(272, 2832, 272, 272)
+    assert "no-close-notify" not in codes and "closed first: FIN (packet" in verdict
+    assert "no-close-notify" in told(39, 1200, 53, 272)[0]
+
+
+def test_an_alert_of_tls13_that_only_its_length_tells_blames_nobody() -> None:
+    """GnuTLS refuses a certificate so; what it says of whom is encrypted. And an end that closed before is what it is."""
+    def told(*script: Any) -> Object:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+        for part in script:
+            if isinstance(part, int):
+                talk.fin(part)
+            else:
+                talk.say(*part)
+        return next(f for f in talk.findings() if f["code"] == "handshake-incomplete")
+
+    refused = told((CLIENT, ccs(), sealed(DATA, 19)), 0, 1)
+    assert "a record of 19 bytes, as long as an alert" in refused["text"] and refused["by"] == "unknown"
+    left = told(0, (SERVER, sealed(DATA, 19)), 1)
+    assert left["text"].startswith("the client closed the connection") and left["by"] == "client"
+
+
+def test_a_reset_behind_the_other_end_s_close() -> None:
+    """The client had given up: the server that then resets did not leave the hello unanswered by that."""
+    talk = Talk().say(CLIENT, hs(hello()))
+    talk.wire.ack(SERVER)
+    found = {f["code"]: f for f in talk.fin(CLIENT).rst(SERVER).findings()}
+    assert "has it and says nothing" in found["client-hello-unanswered"]["text"]
+    reset = found["reset-mid-handshake"]
+    assert reset["by"] == "unknown" and "the client had closed it before" in reset["text"]
+
+
+def test_alerts_as_gnutls_means_them() -> None:
+    """unexpected_message to an end that closed, decode_error to an empty list of certificates: measured with gnutls-serv 3.7."""
+    gone = _verdict(Talk().fin(CLIENT).say(SERVER, alert(2, 10)).fin(SERVER))
+    assert "the client had closed the connection before (FIN, packet 4)" in gone["text"] and gone["by"] == "unknown"
+    empty = full(asked=request(), sent=(chain(), CKE)).say(SERVER, alert(2, 50)).fin(1, 0)
+    assert _verdict(empty)["code"] == "client-certificate-empty"
+
+
+def test_an_issuer_s_name_under_another_key_is_told() -> None:
+    """Renewed under its old name, an authority has another key: names alone would do."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+    day = [datetime.datetime(year, 1, 1) for year in (2020, 2040)]
+
+    def made(name: str, key: int, issuer: str, signer: int) -> bytes:
+        names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, n)]) for n in (name, issuer)]
+        built = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).serial_number(3)
+        built = built.public_key(keys[key].public_key()).not_valid_before(day[0]).not_valid_after(day[1])
+        for extension in (x509.BasicConstraints(name.endswith("CA"), None), x509.SubjectKeyIdentifier.from_public_key(
+                keys[key].public_key()), x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[signer].public_key())):
+            built = built.add_extension(extension, False)
+        return built.sign(keys[signer], hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    talk = full(certificates=chain(made("www.example.com", 0, "Inner CA", 1), made("Inner CA", 2, "Root CA", 1)))
+    text = next(f["text"] for f in talk.findings() if f["code"] == "chain-incomplete")
+    assert "whose certificate was not sent (certificate 2 bears that name, and has another key)" in text

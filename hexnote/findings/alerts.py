@@ -121,6 +121,8 @@ _OTHER_KEY = (
     "as if the key were wrong (RFC 4279 section 2); a message was changed on the way",
     "compare the pre-shared key and its identity, letter by letter, on both ends",
 )
+# What libraries say where the other end closes in the midst of a handshake.
+_OF_AN_END = {10: "GnuTLS", 50: "OpenSSL 3"}
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -146,9 +148,10 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         other = SIDES[1 - step.side]
         by = side if who == _SENDER else other if who == _RECEIVER else who
         usual = f"; usual causes: {causes}" if causes else ""
-        closed = next((s for s in story.steps if s.kind == "FIN" and s.side != step.side), None) if step.description == 50 else None
+        says = _OF_AN_END.get(step.description)
+        closed = next((s for s in story.steps if s.kind == "FIN" and s.side != step.side), None) if says else None
         if closed is not None:
-            usual = f"; the {other} had closed the connection before (FIN, packet {closed.packet}), and OpenSSL 3 says this of " \
+            usual = f"; the {other} had closed the connection before (FIN, packet {closed.packet}), and {says} says this of " \
                     "an end in the midst of something"
             next_step = f"look into the log of the {other}: why did it close"
             by = _UNKNOWN

@@ -214,8 +214,10 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
         return  # issued by a root, which need not be sent
     name = SIDES[side]
     refused = course.alert is not None and course.alert.side != side
+    namesake = next((i for i, facts in enumerate(read) if i not in path and facts.subject_key == last.issuer_key), None)
+    but = f" (certificate {namesake + 1} bears that name, and has another key)" if namesake is not None else ""
     yield finding(story, "chain-incomplete", "error", name, "likely" if course.complete or not refused else "proven",
-                  f"the {name}'s chain ends at {_who(last)}, issued by {last.issuer}, whose certificate was not sent: an "
+                  f"the {name}'s chain ends at {_who(last)}, issued by {last.issuer}, whose certificate was not sent{but}: an "
                   "intermediate is "
                   "missing, unless that issuer is itself a root",
                   "a trust store of the other end that holds the issuer",
@@ -350,7 +352,7 @@ def _names(story: Story, course: Course, judged: _Judged, where: Any) -> Iterato
         return
     shown = ", ".join(_plain(p) for p in listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") or "no name"
     other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed) if n), "")
-    yield finding(story, "name-mismatch", "error", "server", "proven",
+    yield finding(story, "name-mismatch", "error", "server", "likely",
                   f"the client asked for {asked}, and the server's certificate covers {shown}",
                   "",
                   f"give the server a certificate for {asked}" +

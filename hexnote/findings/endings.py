@@ -52,7 +52,21 @@ data-after-fin (warning)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import SIDES, Course, Finding, Places, Step, Story, blamed, finding, foreign, like_alert, message_name, plural
+from hexnote.model import (
+    SIDES,
+    Course,
+    Finding,
+    Places,
+    Step,
+    Story,
+    blamed,
+    finding,
+    foreign,
+    like_alert,
+    message_name,
+    padded,
+    plural,
+)
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
 _CAPTURE = "capture at both ends and compare: did the end whose address it bears send this packet?"
@@ -138,6 +152,9 @@ def _mid(story: Story, course: Course, reset: Step) -> Finding:
     last = course.last
     behind = f" behind the {SIDES[last.side]}'s {message_name(last)}" if last is not None else ""
     by, doubt = blamed(story, reset)
+    left = next((s for s in story.steps if s.kind == "FIN" and s.side != reset.side and s.packet < reset.packet), None)
+    if left is not None and not doubt:
+        by, doubt = "unknown", f"; the {SIDES[left.side]} had closed it before (FIN, packet {left.packet})"
     return finding(story, "reset-mid-handshake", "error", by, "likely",
                    f"the {side} resets the connection in the midst of the handshake{behind}{doubt}",
                    "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",
@@ -171,7 +188,7 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
     if last is None or last.kind not in ("data", "sealed") or last.missing or last.type == 21:
         return
     version = story.courses[0].version
-    if version == 0x0304 and (like_alert(version, last) or last.kind != "data"):
+    if version == 0x0304 and (like_alert(version, last) or last.kind != "data" or padded(story, side)):
         return
     if "alert" in story.trail and any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
         return  # a key log shows it

@@ -77,7 +77,8 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     behind = hello.offset + hello.size
     closed = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
     # A FIN of the server's that only answers the client's is no answer to the hello.
-    left = closed if closed is not None and closed.side else next((s for s in story.steps if s.kind == "RST" and s.side), None)
+    # Nor is a RST behind that: the client had given up.
+    left = closed if closed is not None and closed.side else None
     again = any(f.code == "retransmission" for f in story.told)
     version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
     if left is not None:
@@ -124,8 +125,9 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     newest = {step.side: step for step in story.steps if step.kind == "data"}
     for step in story.steps:
         # What the client sends before its Finished, and what the server sends last behind its own, before the client's.
-        if (step.side or course.finished[0] is None) and newest.get(step.side) is step and like_alert(course.version, step):
-            hidden = ended = ended or step
+        if ended is None and (step.side or course.finished[0] is None) and newest.get(step.side) is step \
+                and like_alert(course.version, step):
+            hidden = ended = step
         if ended is None and (step.kind == "FIN" or step.kind == "alert" and not step.description):
             ended = step
         elif step.kind == "RST" or step.kind == "alert" and step.level == 2:
@@ -144,7 +146,8 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
             "hexnote let the connection go (eviction)" if story.evicted else "the trace ends"
     # In the midst of its own message.
     broken = last is not None and ended is not None and last.side == ended.side and cut_short(last)
-    by = SIDES[ended.side] if ended is not None and (ended.side == side or broken) else "unknown"
+    # An alert is the last word of one end on the other: whose move it is, it would have to say itself.
+    by = SIDES[ended.side] if ended is not None and hidden is None and (ended.side == side or broken) else "unknown"
     doubt = ""
     if ended is not None and ended.kind == "FIN":
         who, doubt = blamed(story, ended)

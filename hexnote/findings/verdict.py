@@ -26,6 +26,7 @@ from hexnote.model import (
     Story,
     Verdict,
     like_alert,
+    padded,
     plural,
     title,
 )  # fmt: skip
@@ -45,7 +46,7 @@ _CAUSES = frozenset(("tls-refused", "fallback-scsv", "client-certificate-empty",
 _CHAIN = (40, 42, 46, 48)
 _FITS: Dict[str, Tuple[int, ...]] = {
     "client-certificate-missing": (10, 40, 42, 116), "client-certificate-unproven": (10, 40, 42, 51),
-    "client-certificate-empty": (40, 42, 116), "client-no-certificate-alert": (40, 42, 116),
+    "client-certificate-empty": (40, 42, 50, 116), "client-no-certificate-alert": (40, 42, 116),
     "certificate-signature-wrong": (42, 46, 48, 51), "certificate-expired": (40, 42, 45, 46),
     "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
@@ -54,8 +55,9 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "downgrade-sentinel": (47,),
     "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
     "no-common-parameters": (40, 71),
-    # An end without close_notify is no whole message for OpenSSL 3. Both are told beside an alert only where a FIN came first.
-    "client-hello-unanswered": (50,), "handshake-incomplete": (50,),
+    # An end without close_notify is no whole message for OpenSSL 3, and none that it expected for GnuTLS, which says decode_error
+    # of an empty list of certificates. Both are told beside an alert only where a FIN came first.
+    "client-hello-unanswered": (50,), "handshake-incomplete": (10, 50),
 }  # fmt: skip
 _EITHER = frozenset(("version-mismatch",))  # the end that must act may be the one that broke off
 _OF_CLIENT = frozenset((
@@ -186,7 +188,8 @@ def _closed_first(story: Story, alerts: bool) -> str:
     if first.kind == "RST":
         return f" The {name} ended it by RST (packet {packet})."
     if first.kind == "FIN":
-        bare = alerts and not (story.snapped[first.side] or story.gaps[first.side])
+        bare = alerts and not (story.snapped[first.side] or story.gaps[first.side]) and not (
+            story.version == 0x0304 and padded(story, first.side))
         return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
     for when, _, then, step in events:
         if step.side == first.side and step.kind in _CLOSE:
