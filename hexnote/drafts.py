@@ -43,7 +43,7 @@ class Known:
 
     __slots__ = (
         "starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began", "labelled",
-        "unfinished", "whole_row",
+        "unfinished", "whole_row", "width",
     )  # fmt: skip
 
     def __init__(self, head: bool, base: int = 0) -> None:
@@ -59,6 +59,7 @@ class Known:
         self.stream = False  # its bytes are a stream's: no headers
         self.side: Optional[int] = None  # who sent them, where the rows or a label say so
         self.whole_row = False  # behind the last row another one may stand that has no offset
+        self.width = ROW  # bytes of a whole row
         self.labelled = False  # a label says whose rows follow, whatever they look like
         self.row = "row"  # the kind of the rows shown last
         self.began = ""  # the kind of those shown first
@@ -185,6 +186,11 @@ class Draft:
         size = self.rows[-1].size if self.rows else ROW - (-self.next % ROW)
         return size == ROW or self.data[-1][-1:] == b"\n"
 
+    @property
+    def width(self) -> int:
+        """Bytes of a whole row: those of the last one, where it is wider than usual."""
+        return max(ROW, self.rows[-1].size) if self.rows else ROW
+
     def trim(self) -> None:
         """Takes the last byte off: a last number of which only the low byte is there."""
         if self.rows and self.data[-1][-1] == 0:
@@ -198,6 +204,8 @@ class Draft:
         """The bytes of the last row, if it has less than 16 and no text: the rest of it may follow."""
         rest = self.next % ROW
         if self.next < 0 or not rest or self.row == "whole" or len(self.data[-1]) < rest:
+            return b""
+        if self.rows and self.rows[-1].size > ROW:
             return b""
         text = self.rows[-1].layout.text if self.rows else self.geometry.txt if self.geometry is not None else -1
         return b"" if text >= 0 else self.data[-1][-rest:]
@@ -366,7 +374,7 @@ class Past:
             known.stream = True
         if len(data) > ROW or draft.kind == MORE:
             self._spaced = draft.kind == MORE and len(data) <= ROW and self._apart and not self._strange
-        known.row, known.open, known.whole_row = draft.row, draft.ended(), draft.whole_row
+        known.row, known.open, known.whole_row, known.width = draft.row, draft.ended(), draft.whole_row, draft.width
         known.began = known.began or draft.row
         known.add(draft.fresh, data[draft.fresh - draft.offset :])
         if draft.kind == PACKET or known.bare:
@@ -406,7 +414,7 @@ class Past:
             return False
         if self._fills(piece):
             return True
-        if piece.sure or (not offset and len(piece.data) >= ROW):
+        if piece.sure or (not offset and (len(piece.data) >= ROW or _record(piece.data))):
             return True
         if current is not None and current.bare and (self._joins(current, offset) or self._beheaded(current, piece)):
             return True
@@ -434,7 +442,7 @@ class Past:
         current = self.current
         if current is None or not current.stream or self._apart or not current.parts:
             return b"", 0, ""
-        return current.parts[-1][-ROW:], current.next, current.row
+        return current.parts[-1][-current.width :], current.next, current.row
 
     def listing(self) -> bool:
         """Whether rows without offsets go on here: those of a stream, the last of which was a whole one."""
@@ -595,6 +603,12 @@ class Past:
             draft.kind = PACKET
             if draft.known is None:
                 draft.known = Known(False, draft.offset if draft.next >= 0 else offset)
+
+
+def _record(data: bytes) -> bool:
+    """Whether bytes are a TLS record, whole, or several."""
+    size = 5 + int.from_bytes(data[3:5], "big")
+    return _TLS.match(data) is not None and data[1] == 3 and 5 < size <= len(data)
 
 
 def _fit(known: Known, piece: Piece, start: int) -> Piece:

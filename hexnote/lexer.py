@@ -90,6 +90,8 @@ class Lexer:
         self._ready: Optional[Piece] = None  # the run behind the head at hand, if it has been read
         self._base = 0  # the address that counts as offset 0
         self._radix = 16  # of the offsets of `free` rows
+        self._tens = False  # the offsets of the rows above are decimal
+        self._low = False  # the last row of `cells` was of numbers with the low byte first
         self._singly = 0  # up to there in the buffer each row is read on its own
         self._sides = Sides()
         self._handles: Set[bytes] = set()  # of a program's files in which TLS began and that were not closed
@@ -313,7 +315,7 @@ class Lexer:
         if stop == len(buf) and not self.closing:
             return None
         if draft is not None:
-            row, ahead, kind = b"".join(draft.data[-2:])[-ROW:], draft.next, draft.row
+            row, ahead, kind = b"".join(draft.data[-2:])[-draft.width :], draft.next, draft.row
         else:
             row, ahead, kind = self._past.repeatable()
         if len(row) < ROW or (draft is not None and not draft.stream):
@@ -330,7 +332,7 @@ class Lexer:
         if digits is not None:
             offset = _number(digits, self._radix if len(digits) == 7 else 16)
             size = offset - ahead
-            if 0 < size <= _STARS and (size % ROW == 0 or total is not None):
+            if 0 < size <= _STARS and (size % len(row) == 0 or total is not None):
                 at = buf.index(b"*", self._pos)
                 data = (row * (size // ROW + 1))[:size]
                 piece = Piece(ahead, data, stop, "hexdump", None, Layout((at - self._pos,) * size), kind=kind)
@@ -527,6 +529,8 @@ class Lexer:
             offset = int(groups["off" if sure else "hint"], 16)
             if draft is not None and draft.row == "bare" and groups["off" if sure else "hint"] == b"%d" % ahead:
                 offset = ahead  # decimal, as those before it, which were taken for line numbers
+            else:
+                offset = self._decimal(groups["off" if sure else "hint"], offset, ahead)
         elif "dec" in names:
             offset = int(groups["dec"])
         elif "free" in names:
@@ -537,9 +541,11 @@ class Lexer:
             if ahead < 0 and not (past.current is not None and 0 < offset - past.current.next < _WASHED and not skewed):
                 self._base, offset = address, 0
         expected = known.total - offset if known is not None and known.total and (offset or draft) else 0
-        piece = read_row(groups, dress, offset, expected, sure)
+        piece = read_row(groups, dress, offset, expected, sure, self._low)
         if piece is None:
             return None
+        if "cells" in names and len(piece.data) > 1:
+            self._low = piece.layout.cols[0] > piece.layout.cols[1]
         if "addr" in names and skewed and not offset:
             self._base += piece.offset
             piece = piece._replace(offset=0, blanked=False)
@@ -569,6 +575,21 @@ class Lexer:
                 len(piece.data) > 1 or len(piece.data) == expected) else None
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None
+
+    def _decimal(self, digits: bytes, offset: int, ahead: int) -> int:
+        """The offset of a row: `offset`, or, where that is out of place and the digits fit as decimal ones, what they fit.
+
+        The first such row must have a hexadecimal offset that rows do not have: others may have been left out before it.
+        """
+        if not offset:
+            self._tens = False
+        elif offset % ROW or self._tens:
+            current = self._past.current
+            wanted = ahead if ahead >= 0 else current.next if current is not None else 0
+            if offset != wanted and _number(digits, 10) == wanted and (self._tens or offset % 8):
+                self._tens = True
+                return wanted
+        return offset
 
     def _free(self, digits: bytes, wanted: int) -> int:
         """An offset whose radix is not known: the one by which it is what is wanted, else the last such one."""

@@ -16,6 +16,7 @@ from hexnote.model import Layout
 from hexnote.patterns import Late
 
 _WIDE = 1000  # a longer line is no row
+_WIDEST = 64  # bytes of the widest row that is read
 _FRAME = BLANKS + b"|"  # what stands behind a text column
 
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|\"',;<\\\xe2])")
@@ -30,15 +31,19 @@ _CODE = Late(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
+_RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
 
 # A row behind a line end that is written out, as in a string of JSON.
 _WRITTEN = Late(rb"\\n(?:[ |>]|\\t){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? )[ ]{0,4}(?:[0-9A-Fa-f]{2}[ \-]?){6}")
 
 
-def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: bool) -> Optional[Piece]:
+def read_row(
+    match: Match[bytes], dress: str, offset: int, expected: int, sure: bool, low: bool = False
+) -> Optional[Piece]:
     """Reads the row at dump offset `offset` that `match` (of a terminal of `row` or `data`) has found; or None.
 
     `expected`: bytes that this row must have to complete its packet, 0 where that is not known.
+    `low`: the rows above were of numbers with the low byte first; a text of dots says nothing of that.
     Hex and text are told apart by the text: it says the same as the bytes, in one of the ways in
     which tools render them; else by the columns; else by `expected`.
     """
@@ -49,11 +54,16 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
     if "word" in names:
         return _words(match, dress, offset)
     line = match[0].rstrip(BLANKS)
-    digits, ends, cols = _groups(line, match.start("hex") - start, ROW)
+    digits, ends, cols = _groups(line, match.start("cells" if "cells" in names else "hex") - start, ROW)
     if not ends or (len(line) > cols[-1] + 40 and _AGAIN.search(line, cols[-1])):
         return None
     data = unhexlify(b"".join(digits))
-    size, sound = _divide(line, ends, cols, data, expected)
+    wider = _wider(line, cols) if len(cols) > ROW // 2 and _GROUP.match(line, cols[-1] + 2) is not None else None
+    if wider is not None:
+        data, cols = wider
+        size, sound = len(data), True
+    else:
+        size, sound = _divide(line, ends, cols, data, expected)
     after = line[cols[size - 1] + 2 :]
     if after[:1] == b"-" and size == 8:
         after = b" " + after[1:]
@@ -68,6 +78,13 @@ def read_row(match: Match[bytes], dress: str, offset: int, expected: int, sure: 
         data[0] == 124 and line[text : text + size] in (data[:size].translate(GRAPHIC), data[:size].translate(PRINTED))
     ):
         text += 1  # a fence, and not the first byte's sign
+    if "cells" in names and ends[0] > 1:
+        said_so = text >= 0 and agrees(said, data[:size])
+        turned = _turned(line, cols[0])
+        if turned is not None and (not said_so or (low if offset else _begins_turned(data, turned[0]))):
+            return Piece(offset, turned[0], stop, dress, None, turned[1], kind="data")
+        if not said_so and ends[0] > 2:
+            return None
     skew = match["skew"] if "skew" in names else None
     if skew:
         unit = 2 * ends[0]
@@ -82,7 +99,7 @@ def read_plain(match: Match[bytes]) -> bool:
 
     Such a row needs no washing: what looks like an entity or a tag in its text column is what the packet holds.
     """
-    if "hex" not in match.re.groupindex:
+    if "hex" not in match.re.groupindex and "cells" not in match.re.groupindex:
         return False
     piece = read_row(match, "", 0, 0, True)
     if piece is None or piece.layout.text < 0:
@@ -122,6 +139,46 @@ def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], L
         ends.append(size)
         cols.extend(range(column, pos, 2))
     return digits, ends, cols
+
+
+def _wider(line: bytes, cols: List[int]) -> Optional[Tuple[bytes, List[int]]]:
+    """The bytes of a row that has more than 16, and their columns; None where that is not certain.
+
+    `cols`: of the first 16 bytes, or some less. The text says what all of the bytes say; or groups that are all alike
+    stand alone, or before a gap and no more signs than there are bytes.
+    """
+    digits, ends, places = _groups(line, cols[0], _WIDEST)
+    data = unhexlify(b"".join(digits))
+    for size in reversed(ends):
+        if agrees(line[places[size - 1] + 2 :].translate(None, BLANKS), data[:size]):
+            return (data[:size], places[:size]) if size > ROW else None
+    after = line[places[-1] + 2 :]
+    text = after.lstrip(b" \t")
+    alike = len(ends) > 1 and all(end == ends[0] * (n + 1) for n, end in enumerate(ends[:-1])) and ends[-1] <= ends[0] * len(ends)
+    # Between them stands a blank, or some more behind each eight bytes.
+    narrow = all(1 <= places[end] - places[end - 1] - 2 <= (1 if end % 8 else 3) for end in ends[:-1])
+    ended = not text or _CLOSED.fullmatch(text) or (len(after) - len(text) > 1 and len(text) <= len(data))
+    return (data, places) if len(data) > ROW and alike and narrow and ended else None
+
+
+def _turned(line: bytes, pos: int) -> Optional[Tuple[bytes, Layout]]:
+    """The bytes of a row of numbers, the low byte first, which its text bears out, and its layout; else None."""
+    digits, ends, cols = _groups(line, pos, _WIDEST)
+    data: List[int] = []
+    places: List[int] = []
+    for group, end in zip(digits, ends):
+        places += cols[end - len(group) // 2 : end][::-1]
+        data += unhexlify(group)[::-1]
+    for end in reversed(ends):
+        after = line[cols[end - 1] + 2 :]
+        if agrees(after.translate(None, BLANKS), bytes(data[:end])):
+            return bytes(data[:end]), Layout(tuple(places[:end]), len(line) - len(after.lstrip(b" \t")))
+    return None
+
+
+def _begins_turned(data: bytes, turned: bytes) -> bool:
+    """Whether the first row of a dump begins a record if its numbers have their low byte first, and only then."""
+    return _RECORD.match(turned) is not None and _RECORD.match(data) is None
 
 
 def _words(match: Match[bytes], dress: str, offset: int) -> Piece:

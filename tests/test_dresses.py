@@ -506,7 +506,8 @@ def test_bytes_of_a_stream_in_other_dresses(name: str, end: bytes) -> None:
 
 @pytest.mark.parametrize("command", [
     "hexdump -C", "hexdump -v -C", "hexdump", "xxd", "xxd -g1", "xxd -u", "xxd -p", "xxd -i", "od -t x1", "od -A x -t x1",
-    "od -A x -t x1z", "od -A d -t x1", "od -x",
+    "od -A x -t x1z", "od -A d -t x1", "od -x", "od -t x1 -w32", "od -A x -t x1z -w24", "od -x -w32", "xxd -c 32", "xxd -c 20 -g4",
+    "xxd -g4", "xxd -g8", "xxd -g0", "xxd -e", "xxd -e -g2", "xxd -e -g8 -c 32", "xxd -d", "xxd -d -c 24", "xxd -a -c 32",
 ])
 @pytest.mark.parametrize("size", [0, 40, 3001])
 def test_tools_that_print_bytes(command: str, size: int, tmp_path: Any) -> None:
@@ -521,6 +522,75 @@ def test_tools_that_print_bytes(command: str, size: int, tmp_path: Any) -> None:
     assert b"".join(item.text for item in items) == text
     assert b"".join(block.data[block.fresh - block.offset :] for block in blocks_of(items)) == data
     assert all(block.payload for block in blocks_of(items))
+
+
+def wide(width: int, group: int, offset: str, text: bool) -> Any:
+    """A maker of rows of `width` bytes in groups of `group`."""
+    room = 2 * width + width // group - 1
+
+    def make(at: int, row: bytes) -> bytes:
+        digits = " ".join(row[i : i + group].hex() for i in range(0, len(row), group))
+        return (offset % at + (f"{digits:<{room}}  {text_of(row)}" if text else digits) + "\n").encode()
+
+    return make
+
+
+# Groups without a colon before them may be numbers of two bytes.
+OFFSETS = [(offset, 1) for offset in ("%04x: ", "%08x: ", "\t0x%04x:  ", "%08x  ", "%06x ")]
+OFFSETS += [(offset, 2) for offset, _ in OFFSETS if ":" in offset]
+
+
+@corpus
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("offset, group", OFFSETS)
+@pytest.mark.parametrize("width", [20, 24, 32, 48, 64])
+def test_rows_wider_than_usual(width: int, group: int, offset: str, text: bool) -> None:
+    wanted = file(FORMATS, "X.txt")
+    make = wide(width, group, offset, text)
+    packets = b"\n".join(rows(make, frame, width) for frame in frames(os.path.join(FORMATS, "flow.pcap")))
+    assert bare(told(packets)) == bare(told(wanted))
+    found = told(rows(make, CLIENT, width))
+    assert bare(found) == bare(told(wanted), "client")
+    assert not {o["code"] for o in found if o["kind"] == "finding"} & {"ascii-disagrees", "redaction-leak", "unreadable-rows"}
+
+
+@pytest.mark.parametrize("said", [b"aaaaaaaaaaaaaaaa", b"0123456789abcdef", b"dead beef dead b"])
+def test_a_text_of_digits_makes_no_row_wider(said: bytes) -> None:
+    """Whether it says what the bytes say, or somebody has written over it."""
+    for gap in (b"  ", b" "):
+        row = b"\t0x0000:  4500 007e 0004 4000 4006 428c c0a8 0167" + gap + said + b"\n"
+        [block] = blocks_of(check(row))
+        assert len(block.data) == 16
+        data = said.replace(b" ", b".")
+        [block] = blocks_of(check(b"\t0x0000:  " + data.hex(" ", 2).encode() + gap + data + b"\n"))
+        assert block.data == data
+
+
+@pytest.mark.parametrize("options", ["-c", "-C", "-c -g"])
+@pytest.mark.parametrize("name", ["tls12_ecdhe_rsa_aes128gcm_openssl", "alert_handshake_failure_openssl", "tls13_full_openssl"])
+@corpus
+def test_tcpflow(name: str, options: str, tmp_path: Any) -> None:
+    if which("tcpflow") is None:
+        pytest.skip("tcpflow is not here")
+    command = ["tcpflow", "-D", *options.split(), "-r", os.path.join(CORPUS, name + ".pcap")]
+    text = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout
+    found, wanted = told(text), told(file(CORPUS, name + ".X.txt"))
+    if options == "-C":  # it does not say who sends
+        sizes = [sorted((o["type"], o["length"], o["missing"]) for o in all if o["kind"] == "record") for all in (found, wanted)]
+        assert sizes[0] == sizes[1]
+    else:
+        assert sorted(bare(found)) == sorted(bare(wanted))
+    assert not {o["code"] for o in found if o["kind"] == "finding"} & {"ascii-disagrees", "redaction-leak", "unreadable-rows"}
+
+
+def test_a_segment_of_tcpflow_with_its_ends() -> None:
+    """The label alone tells the ends; IPv6 too, and on ports that say nothing the first to send is the client."""
+    for ends in (("010.001.007.020.39848", "010.001.007.005.00443"), ("2001:0db8::0001.39848", "2001:0db8::0002.00443"),
+                 ("010.001.007.020.39848", "010.001.007.005.04433")):
+        text = b"".join(
+            f"{'-'.join(way)}: \n".encode() + rows(wide(32, 2, "%04x: ", True), data, 32) + b"\n"
+            for way, data in ((ends, CLIENT), (ends[::-1], SERVER)))
+        assert [(block.side, block.data) for block in blocks_of(check(text))] == [(0, CLIENT), (1, SERVER)]
 
 
 def test_an_address_for_an_offset() -> None:
