@@ -404,6 +404,8 @@ class Past:
             return piece.sound and (
                 not offset or (not draft.weak and draft.label is None and (piece.sure or offset % ROW == 0))
             )
+        if piece.kind == "under":
+            return current is not None and current.row == "under" and not self._apart and offset == current.next
         if piece.kind in ("whole", "word", "memory"):
             headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
             goes_on = piece.kind == "whole" and ((self.lacking and not self._strange) or (piece.begins and piece.margin < 0))

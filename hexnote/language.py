@@ -17,7 +17,7 @@ from hexnote.vocabulary import Terminal, Vocabulary, nameless
 Made = Callable[..., Any]
 
 START = "text"
-KINDS = ("head", "lead", "label", "aside", "row", "data", "bare", "whole", "note", "star", "run", "summary", "advice")
+KINDS = ("head", "lead", "label", "aside", "row", "data", "under", "bare", "whole", "note", "star", "run", "summary", "advice")
 NAME = "dumps"  # of the tables among what the build makes
 CODE = ("language", "vocabulary")  # the modules that they depend on
 

@@ -30,7 +30,7 @@ _LINKS = (0, 14, 16, 18, 20, 4, 8, 2)  # usual lengths of link headers
 
 Found = Union[Item, Packets]
 
-_ROWS = ("row", "data", "bare", "whole")
+_ROWS = ("row", "data", "under", "bare", "whole")
 _HEADS = ("head", "lead", "label")
 # Lines that may carry others: prose, groups that have no offset, and lines that begin with a time.
 _OPEN = ("line", "bare", "lead")
@@ -478,7 +478,7 @@ class Lexer:
 
     def _plain(self, match: Optional[Match[bytes]], kind: str) -> bool:
         """Whether a line is a row that says its bytes twice, as it stands."""
-        if match is None or kind not in ("row", "data"):
+        if match is None or kind not in ("row", "data", "under"):
             return False
         groups = self._vocabulary.pattern(match.lastgroup or "").match(match.string, match.start(), match.end())
         return groups is not None and read_plain(groups)

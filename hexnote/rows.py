@@ -29,6 +29,7 @@ _CUT = Late(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\\xe2].{0,8})?")  
 _AGAIN = Late(rb"0x[0-9A-Fa-f]{4}[:\t ][ \t]{0,3}(?:[0-9A-Fa-f]{4} ){3}")  # another row
 _CODE = Late(rb"(?:0x|\\x|(?<![0-9A-Za-z]))([0-9A-Fa-f]{2})(?![0-9A-Za-z])")
 _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
+_PRINT_NSS = bytes(c if 32 <= c < 128 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
 _RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
@@ -78,6 +79,10 @@ def read_row(
         data[0] == 124 and line[text : text + size] in (data[:size].translate(GRAPHIC), data[:size].translate(PRINTED))
     ):
         text += 1  # a fence, and not the first byte's sign
+        if line[text : text + 1] == b" " and line[text + 1 :] in [
+            data[:size].translate(table).rstrip(BLANKS) for table in (PRINTED, _PRINT_NSS)
+        ]:
+            text += 1
     if "cells" in names and ends[0] > 1:
         said_so = text >= 0 and agrees(said, data[:size])
         turned = _turned(line, cols[0])
@@ -318,14 +323,14 @@ def _begins(text: bytes, data: bytes) -> bool:
 
 
 def agrees(text: bytes, data: bytes) -> bool:
-    """Whether a text column, its blanks taken out, says what the bytes say; fences may stand around it."""
+    """Whether a text column, its blanks taken out, says what the bytes say; fences may stand around it, or one before it."""
     if not text:
         return False
-    for table in (GRAPHIC, PRINTED, _PRINT_JAVA, _PRINT_SEVEN):
+    for table in (GRAPHIC, PRINTED, _PRINT_JAVA, _PRINT_NSS, _PRINT_SEVEN):
         wanted = data.translate(table).replace(b" ", b"")
         if text == wanted or (text[-1] == 124 and (text == wanted + b"|" or text == b"|" + wanted + b"|")):
             return True
-        if text[0] == 62 and text == b">" + wanted + b"<":
+        if (text[0] == 62 and text == b">" + wanted + b"<") or (text[0] == 124 and text[1:] == wanted):
             return True
         if text[0] == 124 and text.startswith(b"|" + wanted + b"|") and _CLOSED.fullmatch(text, len(wanted) + 2):
             return True

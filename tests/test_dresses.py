@@ -330,6 +330,11 @@ def ldap(at: int, data: bytes) -> bytes:
     return f"  {at:04x}:  {data[:8].hex(' '):<23}  {data[8:].hex(' '):<23}   {text_of(data):<16}  \n".encode()
 
 
+def ssltap(at: int, data: bytes) -> bytes:
+    digits = "  ".join(data[i : i + 4].hex(" ") for i in range(0, len(data), 4))
+    return f"{at:4x}: {digits:<52}| {text_of(data, 128)}\n".encode()
+
+
 def curl(at: int, data: bytes) -> bytes:
     return f"{at:04x}: {data.hex(' '):<47} {text_of(data)}\n".encode()
 
@@ -375,6 +380,11 @@ def log(kind: str, server: bytes = SERVER) -> bytes:
             for part, what in ((data[:5], "RecordHeader"), (data[5:], "Handshake" if write else "Alert")):
                 out += f"{sign} TLS 1.2, {what} [length {len(part):04x}], {name}\n".encode()
                 out += rows(lambda at, row: b"    " + row.hex(" ").encode() + b"\n", part)
+        elif kind == "ssltap":
+            out += (b"--> [\n" if write else b"<-- [\n") + rows(ssltap, data) + f"({n} bytes of {n - 5})\n".encode()
+            out += b"SSLRecord { [Thu Nov 26 17:10:04 2026]\n" + ssltap(0, data[:5]) + b"   type    = 22 (handshake)\n"
+            out += b"   handshake {\n" + ssltap(0, data[5:9]) + b"            random = {...}\n" + rows(ssltap, data[11:43])
+            out += b"   }\n}\n]\n"
         elif kind == "curl":
             for part in (data[:5], data[5:]):
                 way = "=> Send" if write else "<= Recv"
@@ -394,7 +404,7 @@ def log(kind: str, server: bytes = SERVER) -> bytes:
     return out
 
 
-KINDS = ["openssl", "java", "java8", "ldap", "apache", "mbedtls", "msg", "curl", "go", "arrays", "raw"]
+KINDS = ["openssl", "java", "java8", "ldap", "apache", "mbedtls", "msg", "curl", "go", "arrays", "raw", "ssltap"]
 
 
 @corpus
@@ -466,6 +476,19 @@ def fortimail() -> bytes:
 @pytest.mark.parametrize("make", [netscreen, ios_xe, scapy, fortimail])
 def test_packets_in_other_dresses(make: Any) -> None:
     assert bare(told(make())) == bare(told(file(FORMATS, "X.txt")))
+
+
+def test_what_ssltap_decodes_is_no_part_of_the_stream() -> None:
+    """Without -h it shows pieces of the records alone: nothing says what stands between them."""
+    text = log("ssltap").replace(rows(ssltap, CLIENT), b"", 1).replace(rows(ssltap, SERVER), b"", 1)
+    assert not any(block.data for block in blocks_of(check(text)))
+
+
+def test_a_text_column_shows_del_as_it_is() -> None:
+    """ssltap does: that is no disagreement."""
+    data = CLIENT[:11] + b"\x7f" + CLIENT[12:]
+    found = told(b"--> [\n" + rows(ssltap, data) + b"]\n")
+    assert not [o for o in found if o["kind"] == "finding" and o["code"] in ("ascii-disagrees", "redaction-leak")]
 
 
 def ngrep() -> bytes:
