@@ -478,6 +478,18 @@ def test_packets_in_other_dresses(make: Any) -> None:
     assert bare(told(make())) == bare(told(file(FORMATS, "X.txt")))
 
 
+@pytest.mark.parametrize("address", ["", "0x7ffd1d18ae30: ", "0x7ffd1d180000: "])
+def test_numbers_in_a_log_of_mbedtls_are_no_rows(address: str) -> None:
+    """With threads, mbed TLS puts an address before what it says: the last digits of that are no offset."""
+    start = f"ssl_cli.c:2610: |3| {address}".encode()
+    number = start + b"value of 'ECDH: Qp(X)' (520 bits) is:\n"
+    number += rows(lambda at, row: start + b" " + row.hex(" ").encode() + b"\n", bytes(range(90, 155)))
+    lines = log("mbedtls").splitlines(True)
+    text = b"".join(lines[:6]) + number + b"".join(lines[6:])
+    assert [block.data for block in blocks_of(check(text))] == [CLIENT, SERVER]
+    assert not [o for o in told(text) if o["kind"] == "finding" and o["code"] == "unreadable-rows"]
+
+
 def test_what_ssltap_decodes_is_no_part_of_the_stream() -> None:
     """Without -h it shows pieces of the records alone: nothing says what stands between them."""
     text = log("ssltap").replace(rows(ssltap, CLIENT), b"", 1).replace(rows(ssltap, SERVER), b"", 1)
