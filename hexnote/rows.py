@@ -160,8 +160,9 @@ def _wider(line: bytes, cols: List[int]) -> Optional[Tuple[bytes, List[int]]]:
     after = line[places[-1] + 2 :]
     text = after.lstrip(b" \t")
     alike = len(ends) > 1 and all(end == ends[0] * (n + 1) for n, end in enumerate(ends[:-1])) and ends[-1] <= ends[0] * len(ends)
-    # Between them stands a blank, or some more behind each eight bytes.
-    narrow = all(1 <= places[end] - places[end - 1] - 2 <= (1 if end % 8 else 3) for end in ends[:-1])
+    # Between them stands a blank, or some more behind eight bytes each.
+    gaps = [(end % 8 == 0, places[end] - places[end - 1] - 2) for end in ends[:-1]]
+    narrow = len(set(gaps)) == len({eighth for eighth, _ in gaps}) and all(gap <= (3 if eighth else 1) for eighth, gap in gaps)
     ended = not text or _CLOSED.fullmatch(text) or (len(after) - len(text) > 1 and len(text) <= len(data))
     return (data, places) if len(data) > ROW and alike and narrow and ended else None
 

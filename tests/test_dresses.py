@@ -601,6 +601,14 @@ def test_a_text_of_digits_makes_no_row_wider(said: bytes) -> None:
         assert block.data == data
 
 
+def test_a_text_that_was_cut_to_digits_makes_no_row_wider() -> None:
+    """A mailer wraps behind sixty columns: two signs of the text are left, which may be digits."""
+    data = b"2115" + bytes(12)
+    for left in (b"21", b"2115", b"21153138"):
+        [block] = blocks_of(check(b"        0x0000:  " + data.hex(" ", 2).encode() + b"  " + left + b"\n"))
+        assert block.data == data
+
+
 @pytest.mark.parametrize("options", ["-c", "-C", "-c -g"])
 @pytest.mark.parametrize("name", ["tls12_ecdhe_rsa_aes128gcm_openssl", "alert_handshake_failure_openssl", "tls13_full_openssl"])
 @corpus
