@@ -34,8 +34,8 @@ _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A"
 # A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
 _TIME = Late(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
 _TIME_WITHIN = 200
-# One that was wrapped behind a digit, before it says how much the packet carries.
-_CUT = Late(rb": Flags \[(?![^\n]{0,2000}, length \d)[^\n]{0,2000}\d\s*\Z")
+# One that was wrapped behind a digit, before it says how much the packet carries; or anywhere, as quoted-printable says.
+_CUT = Late(rb": Flags \[(?:(?![^\n]{0,2000}, length \d)[^\n]{0,2000}\d\s*|[^\n]{0,2000}\d=\r?\n)\Z")
 # The summary line that most traces have: no other format begins so.
 _PLAIN = re.compile(rb"(\d\d:\d\d:\d\d\.\d{6}) IP6? [^ \n]{1,80} > [^ \n]{1,80}: Flags \[")
 
@@ -214,8 +214,8 @@ class Reader:
                     groups = match.groupdict()
                     if _CUT.search(header):
                         # The line was wrapped in the midst of it: the number at its end may be but the beginning of one.
-                        last = len(header.rstrip())
-                        numbers = {"seq", "end", "ack"} & groups.keys()
+                        last = len(header.rstrip(b"= \t\r\n"))
+                        numbers = {"seq", "end", "ack", "len"} & groups.keys()
                         groups.update((name, None) for name in numbers if match.end(name) == last)
                     summary = _summary(groups)
                     return summary if summary.time else summary._replace(time=_time(header))

@@ -176,6 +176,9 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
     told = tail.decode("utf-8", "replace").rstrip("\r\n").translate(_TYPOGRAPHY)
     if len(told) > size and all(_agrees(byte, c, strict) for byte, c in zip(raw, told)):
         return list(told[:size])  # what else may be a fence, or a blank between two halves, is a byte's sign
+    cut = told.rstrip()
+    if cut[-1:] == "=" and len(cut) <= size and all(_agrees(byte, c, strict) for byte, c in zip(raw, cut[:-1])):
+        told = cut[:-1]  # the rest stands on the next line, as quoted-printable says (RFC 2045 section 6.7)
     if "&" in told and len(told.rstrip()) > size:
         told = _ENTITY.sub(lambda match: _ENTITIES[match[0]], told)
     if told[:1] == "|" and "|" in told[1:]:

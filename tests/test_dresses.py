@@ -609,6 +609,20 @@ def test_a_text_that_was_cut_to_digits_makes_no_row_wider() -> None:
         assert block.data == data
 
 
+@pytest.mark.parametrize("width", range(58, 80, 3))
+@pytest.mark.parametrize("name", ["X", "expand"])
+@corpus
+def test_soft_line_breaks_of_quoted_printable(width: int, name: str) -> None:
+    """A mail as it is sent: a line goes on where it ends in "=" (RFC 2045 section 6.7)."""
+    lines = file(FORMATS, name + ".txt").decode().replace("=", "=3D").splitlines()
+    cut = [[line[i : i + width] for i in range(0, len(line), width)] or [""] for line in lines]
+    found = told("".join("=\n".join(parts) + "\n" for parts in cut).encode())
+    wanted = told(file(FORMATS, "X.txt"))
+    assert bare(found) == bare(wanted)
+    codes = [{o["code"] for o in all if o["kind"] == "finding"} for all in (found, wanted)]
+    assert codes[0] <= codes[1]
+
+
 @pytest.mark.parametrize("options", ["-c", "-C", "-c -g"])
 @pytest.mark.parametrize("name", ["tls12_ecdhe_rsa_aes128gcm_openssl", "alert_handshake_failure_openssl", "tls13_full_openssl"])
 @corpus
