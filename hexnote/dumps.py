@@ -45,7 +45,12 @@ _ADVICE = {
     "CURLASCII": "curl --trace-ascii shows text, in which most bytes are dots: ask for the hex with curl --trace FILE",
     "TREE": "a tree of fields without bytes: print them too with tshark -V -x, or copy them as Hex + ASCII dump",
     "OCTAL": "od without options prints octal words: print bytes with od -A x -t x1z, or hexdump -C",
+    "REPR": "a program's string shows bytes as escapes and signs: print them in hex (Python: data.hex())",
+    "DECIMAL": "bytes are shown as decimal numbers: print them in hex",
+    "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
+# Those that are no reason where bytes were read too.
+_BESIDES = ("TREE", "REPR", "DECIMAL", "BASE64")
 
 
 def _tell(children: List[Token]) -> None:
@@ -176,12 +181,12 @@ class Reader:
     def advice(self) -> List[Tuple[int, str]]:
         """(input line, sentence): why bytes of the text read so far cannot be had, and which command shows them.
 
-        One for each reason, with the first line that shows it; a tree is no reason where bytes were read too.
+        One for each reason, with the first line that shows it; some are no reason where bytes were read too.
         """
         told: Dict[str, Tuple[int, str]] = {}
         for line, name in self._lexer.advice:
             reason = name.partition("_")[0]
-            if reason in _ADVICE and not (reason == "TREE" and self._past.any_rows):
+            if reason in _ADVICE and not (reason in _BESIDES and self._past.any_rows):
                 told.setdefault(reason, (line, _ADVICE[reason]))
         return list(told.values())
 

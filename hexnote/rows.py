@@ -75,7 +75,7 @@ def read_row(
         or size == ROW and said == data.translate(PRINTED).translate(None, BLANKS)
     ):
         text = -1  # what stands there closes a quotation or a table
-    if text >= 0 and line[text : text + 1] == b"|" and len(line) - text > size and not (
+    if text >= 0 and line[text : text + 1] == b"|" and len(line[text:].decode("utf-8", "replace")) > size and not (
         data[0] == 124 and line[text : text + size] in (data[:size].translate(GRAPHIC), data[:size].translate(PRINTED))
     ):
         text += 1  # a fence, and not the first byte's sign

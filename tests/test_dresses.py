@@ -289,15 +289,21 @@ def test_bytes_that_cannot_be_had() -> None:
 @pytest.mark.parametrize("text, line", [
     (b"Frame 1: 78 bytes on wire\nTransport Layer Security\n    TLSv1 Record Layer\n", 2),
     (b"0000000 001426 000401 000105 000000 001501 040003\n", 1),
+    (b"it sent:\nb'\\x16\\x03\\x01\\x00\\x05\\x01\\x00\\x00\\x01A'\n", 2),
+    (b"<<22,3,1,0,69,1,0,0,65>>\n", 1), (b'{"type":"Buffer","data":[21,3,3,0,2,2,40]}\n', 1), (b"[22, 3, 1, 0, -97, 1, 0]\n", 1),
+    (b"read: FgMBAEUBAABBAwNAQUJD\n", 1),
 ])
-def test_advice_for_trees_and_octal_words(text: bytes, line: int) -> None:
+def test_advice_for_bytes_that_are_not_in_hex(text: bytes, line: int) -> None:
     reader = Reader(GRAMMARS, measure)
     list(reader.feed(text)), list(reader.close())
     assert [at for at, _ in reader.advice] == [line]
 
 
 def test_no_advice_where_all_is_well() -> None:
-    for text in (b"E.g. this. And that.\n", b"\t0x0000:  4500 0028 0003 4000 4006 42e3 c0a8 0167  E..(..@.@.B....g\n"):
+    for text in (
+        b'"\\x15\\x03\\x03\\x00\\x02\\x02\\x28"\n', b"1.0.0.[22, 3, 1]\n", b"[22, 23, 1, 0, 69, 1, 0]\n", b"cFgMBAEUBAABBAwNAQUJD\n",
+        b"E.g. this. And that.\n", b"\t0x0000:  4500 0028 0003 4000 4006 42e3 c0a8 0167  E..(..@.@.B....g\n",
+    ):
         reader = Reader(GRAMMARS, measure)
         list(reader.feed(text)), list(reader.close())
         assert reader.advice == []
@@ -428,6 +434,24 @@ def apart(at: int, row: bytes) -> bytes:
     return f"  {row[:8].hex(' '):<23}   {row[8:].hex(' '):<23}   {text_of(row)}\n".encode()
 
 
+def test_a_string_of_escapes_and_signs_is_not_read_in_part() -> None:
+    """Of Python's b"...": the signs are bytes too, but not in hex."""
+    for text in (
+        b"b'\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xfcfB\\x81'\n",
+        b'"\\x15\\x03\\x03\\x00\\x02\\x02(";\n', b'"\\x15\\x03\\x03\\x00\\x02\\x02\\n"\n',
+    ):
+        assert not blocks_of(check(text))
+
+
+def test_a_bar_that_is_the_first_byte_is_no_fence() -> None:
+    """PowerShell shows what is no text as U+FFFD: its columns are characters, not bytes."""
+    data = b"|" + CLIENT[1:16]
+    shown = "".join(chr(c) if 32 <= c < 127 else "\ufffd" for c in data)
+    text = f"0000000000000010 {data.hex(' ').upper()} {shown}\n".encode()
+    before = f"0000000000000000 {CLIENT[:16].hex(' ').upper()} {shown.replace('|', chr(0xFFFD))}\n".encode()
+    assert not [o for o in told(before + text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+
+
 def ngrep_log(server: bytes) -> bytes:
     ends = "10.0.0.1:43690 -> 10.0.0.2:443", "10.0.0.2:443 -> 10.0.0.1:43690"
     return b"".join(f"T {end} [AP] #3\n".encode() + rows(apart, data) for data, end in zip((CLIENT, server), ends))
@@ -524,6 +548,13 @@ STREAMS_OF_BYTES: Dict[str, Any] = {
         lambda at, row: f"{at:08X}   {row.hex(' ').upper():<47}  {text_of(row)}\n".encode(), CLIENT),
     "Format-Hex 7": lambda: b"          ------ ----------------------------------------------- -----\n" + rows(
         lambda at, row: f"{at:016X} {row.hex(' ').upper():<47} {text_of(row)}\n".encode(), CLIENT),
+    "lldb": lambda: rows(lambda at, row: f"0x{0x16fdff0a0 + at:x}: {row.hex(' '):<47}  {text_of(row)}\n".encode(), CLIENT),
+    "radare2": lambda: rows(
+        lambda at, row: f"0x{0x7ffd0010 + at:08x}  {row.hex(' ', -2):<39}  {text_of(row)}\n".encode(), CLIENT),
+    "SQL": lambda: b"0x" + CLIENT.hex().upper().encode() + b"\n",
+    "YAML": lambda: b"hello: [" + ", ".join(f"0x{c:02x}" for c in CLIENT).encode() + b"]\n",
+    "Format-Hex 7, UTF-8": lambda: rows(
+        lambda at, row: f"{at:016X} {row.hex(' ').upper():<47} {text_of(row).replace('.', chr(0xFFFD))}\n".encode(), CLIENT),
     "blanks": lambda: CLIENT.hex(" ").encode() + b"\n",
     "colons": lambda: b"    " + CLIENT.hex(":").upper().encode() + b"\n",
     "rows alone": lambda: b"The hello:\n\n" + rows(lambda at, row: row.hex(" ").encode() + b"\n", CLIENT) + b"\nWhat is wrong?\n",

@@ -128,8 +128,9 @@ unreadable-rows (warning)
     sample: tests/test_dumps.py
 
 no-bytes (note)
-    meaning: The text is the output of a tool that prints no bytes: there is nothing to annotate.
-    known by: The forms of tcpdump -A, of dissection trees and the like.
+    meaning: The text is the output of a tool that prints no bytes, or not in hex: there is nothing to annotate.
+    known by: The forms of tcpdump -A, of dissection trees and the like; a record header in decimal numbers, in base64 or
+        among the signs of a program's string.
     causes: A dump made with other options than -x or -X.
     try: What the finding names: tcpdump -nX, tshark -x.
     source: tcpdump(8), tshark(1)
