@@ -83,6 +83,8 @@ def read_row(
             data[:size].translate(table).rstrip(BLANKS) for table in (PRINTED, _PRINT_NSS)
         ]:
             text += 1
+    elif text >= 0 and line[text : text + 1] == b">" and line[-1:] == b"<" and len(line) - text == size + 2:
+        text += 1  # od's fences
     if "cells" in names and ends[0] > 1:
         said_so = text >= 0 and agrees(said, data[:size])
         turned = _turned(line, cols[0])

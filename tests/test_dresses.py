@@ -301,8 +301,9 @@ def test_advice_for_bytes_that_are_not_in_hex(text: bytes, line: int) -> None:
 
 def test_no_advice_where_all_is_well() -> None:
     for text in (
-        b'"\\x15\\x03\\x03\\x00\\x02\\x02\\x28"\n', b"1.0.0.[22, 3, 1]\n", b"[22, 23, 1, 0, 69, 1, 0]\n", b"cFgMBAEUBAABBAwNAQUJD\n",
-        b"E.g. this. And that.\n", b"\t0x0000:  4500 0028 0003 4000 4006 42e3 c0a8 0167  E..(..@.@.B....g\n",
+        b'"\\x15\\x03\\x03\\x00\\x02\\x02\\x28"\n', b"1.0.0.[22, 3, 1]\n", b"[22, 23, 1, 0, 69, 1, 0]\n",
+        b"cFgMBAEUBAABBAwNAQUJD\n", b"E.g. this. And that.\n",
+        b"\t0x0000:  4500 0028 0003 4000 4006 42e3 c0a8 0167  E..(..@.@.B....g\n",
     ):
         reader = Reader(GRAMMARS, measure)
         list(reader.feed(text)), list(reader.close())
@@ -450,6 +451,16 @@ def test_a_bar_that_is_the_first_byte_is_no_fence() -> None:
     text = f"0000000000000010 {data.hex(' ').upper()} {shown}\n".encode()
     before = f"0000000000000000 {CLIENT[:16].hex(' ').upper()} {shown.replace('|', chr(0xFFFD))}\n".encode()
     assert not [o for o in told(before + text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+
+
+@pytest.mark.parametrize("row", [
+    b"abcdefghijklmno ", b"\n\x0c\x12Harbour Test ", b"<.y\xbc\xa9\xc90\x19\xf3A\xac\x85\1\1|", b">abcdefghijklmn<",
+])
+def test_fences_of_od_are_no_signs(row: bytes) -> None:
+    data = CLIENT[:16] + row
+    text = rows(lambda at, part: f"{at:06x} {part.hex(' '):<47}  >{text_of(part)}<\n".encode(), data)
+    assert b"".join(block.data for block in blocks_of(check(text))) == data
+    assert not [o for o in told(text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
 
 
 def ngrep_log(server: bytes) -> bytes:
