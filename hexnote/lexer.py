@@ -84,6 +84,7 @@ class Lexer:
         self._draft: Optional[Draft] = None
         self._drafted = 0  # bytes of its text that stood before the buffer
         self._aside = False  # rows that follow are no packet's, unless their look is unmistakable
+        self._passed = self._parted = False  # some of them were passed; and behind them a blank line
         self._geometries: Dict[str, Geometry] = {}  # by terminal of `run`
         self._heads = frozenset([name for name, kind in vocabulary.kinds.items() if kind == "head"])
         self._lane: Optional[Lane] = None
@@ -160,6 +161,10 @@ class Lexer:
             if piece is not None or (match is not None and kind in _ROWS):
                 if piece is None and match is not None:
                     piece = self._single(match, name or "")
+                if self._aside and piece is not None:
+                    # tshark -x puts a blank line alone between what it put together and the next frame.
+                    self._aside = not (self._parted and piece.kind == "row" and not piece.offset)
+                    self._passed, self._parted = True, False
                 if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece):
                     if draft is None:
                         self._begin = pos
@@ -181,6 +186,9 @@ class Lexer:
                 self.report(self.line, self.line, "more than one row stands in a line")
             elif draft is None and (kind != "line" or (self._aside and buf[pos:stop].strip())):
                 self._aside = kind == "aside"
+                self._passed = self._parted = False
+            elif draft is None and self._passed:
+                self._parted = True
             if draft is not None:
                 if draft.row == "word":
                     total = _TOTAL.match(buf, pos)

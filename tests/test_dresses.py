@@ -463,6 +463,27 @@ def test_fences_of_od_are_no_signs(row: bytes) -> None:
     assert not [o for o in told(text) if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
 
 
+def sources(every: int) -> bytes:
+    """tshark -x: a frame has no head, or one that says that more is dumped below than the frame."""
+    shark: Any = lambda at, row: f"{at:04x}  {row.hex(' '):<47}   {text_of(row)}\n".encode()  # noqa: E731
+    out = b""
+    for n, frame in enumerate(frames(os.path.join(FORMATS, "flow.pcap"))):
+        more = not n % every
+        out += f"Frame ({len(frame)} bytes):\n".encode() * more + rows(shark, frame)
+        for name in ("Reassembled TCP", "Decrypted TLS") if more else ():
+            out += f"{name} ({len(CLIENT)} bytes):\n".encode() + rows(shark, CLIENT)
+        out += b"\n"
+    return out
+
+
+@corpus
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("quote", [b"", b"> "])
+def test_frames_behind_what_was_put_together(every: int, quote: bytes) -> None:
+    text = b"".join(quote + line for line in sources(every).splitlines(True))
+    assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")))
+
+
 def ngrep_log(server: bytes) -> bytes:
     ends = "10.0.0.1:43690 -> 10.0.0.2:443", "10.0.0.2:443 -> 10.0.0.1:43690"
     return b"".join(f"T {end} [AP] #3\n".encode() + rows(apart, data) for data, end in zip((CLIENT, server), ends))
