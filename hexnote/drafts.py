@@ -406,6 +406,9 @@ class Past:
             )
         if piece.kind == "under":
             return current is not None and current.row == "under" and not self._apart and offset == current.next
+        if piece.kind == "whole" and current is not None and current.row == "whole" and current.whole and not current.stream:
+            if any(piece.data in part for part in current.parts):
+                return False  # what a packet carries, shown again
         if piece.kind in ("whole", "word", "memory"):
             headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
             goes_on = piece.kind == "whole" and ((self.lacking and not self._strange) or (piece.begins and piece.margin < 0))

@@ -588,8 +588,11 @@ class Headless:
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)
-        if block.dress == "hexdump" and not block.head and ahead > 0 and talk.rows[side]:
-            talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out
+        if block.dress == "hexdump" and not block.head:
+            if ahead > 0 and talk.rows[side]:
+                talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out
+        elif at == 0 and block.side is None and not block.head and not block.offset:
+            talk.skip(packet, _lacking(talk, side))  # a record begins: what the last one lacks was not shown, or not read
         return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], remark)
 
     def _beside(self, block: Block, packet: Packet) -> Placed:
@@ -631,6 +634,13 @@ class Headless:
         """Whether the fragment's last record is incomplete."""
         readers = getattr(fragment.connection, "readers", None)
         return readers is not None and readers[fragment.side].record is not None
+
+
+def _lacking(talk: Conversation, side: int) -> int:
+    """How many bytes the last record of a side lacks, as its header has it."""
+    readers = getattr(talk.connection, "readers", None)
+    reader = readers[side] if readers else None
+    return max(reader.end - talk.next[side], 0) if reader is not None and reader.record is not None else 0
 
 
 def _read(packet: Packet, flow: Any) -> bool:

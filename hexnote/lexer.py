@@ -537,7 +537,7 @@ class Lexer:
             offset = int(groups["off" if sure else "hint"], 16)
             if draft is not None and draft.row == "bare" and groups["off" if sure else "hint"] == b"%d" % ahead:
                 offset = ahead  # decimal, as those before it, which were taken for line numbers
-            else:
+            elif "other" not in names:
                 offset = self._decimal(groups["off" if sure else "hint"], offset, ahead)
         elif "dec" in names:
             offset = int(groups["dec"])
@@ -587,14 +587,15 @@ class Lexer:
     def _decimal(self, digits: bytes, offset: int, ahead: int) -> int:
         """The offset of a row: `offset`, or, where that is out of place and the digits fit as decimal ones, what they fit.
 
-        The first such row must have a hexadecimal offset that rows do not have: others may have been left out before it.
+        A dump's second row tells: hexadecimal, it would begin where rows do not.
         """
+        draft = self._draft
         if not offset:
             self._tens = False
-        elif offset % ROW or self._tens:
+        elif self._tens or (offset % 8 and draft is not None and not draft.offset and len(draft.data) == 1):
             current = self._past.current
             wanted = ahead if ahead >= 0 else current.next if current is not None else 0
-            if offset != wanted and _number(digits, 10) == wanted and (self._tens or offset % 8):
+            if offset != wanted and _number(digits, 10) == wanted:
                 self._tens = True
                 return wanted
         return offset

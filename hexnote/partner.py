@@ -244,8 +244,8 @@ class _Far:
         self._link, self._number = link, number
 
     def ask(self) -> Any:
-        """(version, how each side's records are sealed, whether each side's last record is incomplete)."""
-        return self._link.ask("session", self._number, False) or (None, (None, None), (False, False))
+        """(version, how each side's records are sealed, where each side's last record ends if it is incomplete, else 0)."""
+        return self._link.ask("session", self._number, False) or (None, (None, None), (0, 0))
 
     @property
     def version(self) -> Any:
@@ -270,4 +270,9 @@ class _Side:
     @property
     def record(self) -> Any:
         """None where no record is incomplete."""
-        return self._far.ask()[2][self._side] or None
+        return self.end or None
+
+    @property
+    def end(self) -> Any:
+        """Where that record ends."""
+        return self._far.ask()[2][self._side]

@@ -591,7 +591,7 @@ class Trace(Usual):
             if connection.number == value and connection.session is not None:
                 session = connection.session
                 sealed = [each and [tuple(protection) for protection in each] for each in session.sealed]
-                return session.version, sealed, [reader.record is not None for reader in connection.readers]
+                return session.version, sealed, [reader.end if reader.record is not None else 0 for reader in connection.readers]
         return None
 
     # ---------------------------------------------------------------- streams to parts

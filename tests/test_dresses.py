@@ -484,6 +484,47 @@ def test_frames_behind_what_was_put_together(every: int, quote: bytes) -> None:
     assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")))
 
 
+def json_of(raw: bool, plain: bool) -> bytes:
+    """What tshark -T json prints (`plain`), -T jsonraw (`raw`), and -T json -x: each field once more below the frame."""
+    out = b"[\n"
+    for frame in frames(os.path.join(FORMATS, "flow.pcap")):
+        start, end = 14 + 4 * (frame[14] & 15), 14 + int.from_bytes(frame[16:18], "big")
+        payload = frame[start + 4 * (frame[start + 12] >> 4) : end]
+        fields = [("frame", frame), ("eth.src", frame[6:12]), ("tcp.options", bytes(12)), ("tcp.payload", payload)]
+        fields += [("tcp.segment_data", payload), ("tls.handshake.random", payload[11:43]), ("tls.record", payload)]
+        for name, data in fields:
+            if raw and data:
+                out += f'        "{name}_raw": [\n          "{data.hex()}",\n          {54},\n          1\n        ],\n'.encode()
+            if plain and data and name != "frame":
+                out += f'        "{name}": "{data.hex(":")}",\n'.encode()
+    return out + b"]\n"
+
+
+@corpus
+@pytest.mark.parametrize("plain", [True, False])
+def test_json_with_frames(plain: bool) -> None:
+    assert bare(told(json_of(True, plain))) == bare(told(file(FORMATS, "X.txt")))
+
+
+@corpus
+def test_json_without_frames_tells_what_segments_carry() -> None:
+    assert bare(told(json_of(False, True))) == bare(told(file(FORMATS, "X.txt")))
+
+
+@pytest.mark.parametrize("between", [b"\n", b"and then:\n", b"\n## 4\n\n"])
+def test_a_line_that_begins_a_record_does_not_go_on_with_another(between: bytes) -> None:
+    """The rest of the one before it stands in a line that nothing tells from other digits."""
+    server = b"\x16\3\3\0\x2a\2\0\0\x26\3\3" + bytes(32) + b"\0\x00\x2f\0"
+    done = b"\x16\3\3\0\4\x0e\0\0\0"
+    lines = [CLIENT, server[:20], server[20:], done]
+    text = between.join(line.hex().encode() + b"\n" for line in lines)
+    found = told(text)
+    lost = 0 if between == b"\n" else 27
+    records = [(o["from"], o["offset"], o["length"], o["missing"]) for o in found if o["kind"] == "record"]
+    assert records == [("client", 0, 74, 0), ("server", 0, 47, lost), ("server", 47, 9, 0)]
+    assert not [o for o in found if o["kind"] == "finding" and o["code"] in ("malformed", "unexpected-message")]
+
+
 def ngrep_log(server: bytes) -> bytes:
     ends = "10.0.0.1:43690 -> 10.0.0.2:443", "10.0.0.2:443 -> 10.0.0.1:43690"
     return b"".join(f"T {end} [AP] #3\n".encode() + rows(apart, data) for data, end in zip((CLIENT, server), ends))
