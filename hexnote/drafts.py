@@ -32,6 +32,8 @@ _LINES = 4
 # A line that looks as a row does, whatever its digits have become.
 _ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
+# A row of bytes alone that was not read.
+_LISTED = Late(rb"[ \t>]{0,12}[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){5,15}[ :\t\r]*(?:\n|\Z)")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 # How a packet begins whose first row has too few bytes to tell its length: Ethernet and IP, IP and TCP.
@@ -288,12 +290,14 @@ class Past:
         self._strange = 0  # lines of it that are neither blank nor indented
         self._spoilt = 0  # lines of it that look as a row does
         self._elided = False  # one of them says that rows were left out
+        self._listed = False  # the line above is a row of bytes that was not read
         self.lacking = False  # the lines of digits above end in the midst of a TLS record
         self._spaced = False  # between its rows there were blank lines
 
     def prose(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""
         self._apart = True
+        self._listed = _LISTED.match(text) is not None
         if self._current is not None and self._current.unfinished and text.strip():
             self._current.unfinished = 0 if _LAST.search(text) else self._current.unfinished - 1
         elif text[0] not in BLANKS:
@@ -316,6 +320,7 @@ class Past:
 
     def packet(self, data: bytes, total: int) -> None:
         """Notes a packet with a head, all of which was shown by one block from offset 0 on."""
+        self._listed = False
         self._recent.append((data, total))
         self._current = None
         self._spaced = self._spaced and len(data) <= ROW
@@ -351,6 +356,7 @@ class Past:
 
     def end(self, draft: Draft) -> None:
         """Notes a block that has ended; tells what it is, if that was open still."""
+        self._listed = False
         if draft.next < 0:
             draft.kind = PACKET
             head = draft.known if draft.known is not None else Known(True)
@@ -409,6 +415,8 @@ class Past:
         if piece.kind == "whole" and current is not None and current.row == "whole" and current.whole and not current.stream:
             if any(piece.data in part for part in current.parts):
                 return False  # what a packet carries, shown again
+        if self._listed and piece.kind == "whole" and len(piece.data) <= ROW and not piece.begins:
+            return False  # the midst of a dump whose first rows were not read
         if piece.kind in ("whole", "word", "memory"):
             headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
             goes_on = piece.kind == "whole" and ((self.lacking and not self._strange) or (piece.begins and piece.margin < 0))

@@ -500,6 +500,17 @@ def json_of(raw: bool, plain: bool) -> bytes:
     return out + b"]\n"
 
 
+def test_the_midst_of_a_dump_begins_no_stream() -> None:
+    """Frames in rows without offsets, of which nothing says where they begin; a key of a certificate."""
+    row = bytes(range(0x70, 0x80))
+    for gap, end in ((" ", ""), (":", ":")):
+        lines = [row, CLIENT[:15] + b"\0", row]
+        text = "".join(line.hex(gap) + end + "\n" for line in lines).encode()
+        assert not blocks_of(check(text))
+    begun = CLIENT[:16].hex(" ").encode() + b"\n"
+    assert blocks_of(check(b"so:\n" + begun)) and not blocks_of(check(row.hex(" ").encode() + b"\n" + begun))
+
+
 @corpus
 @pytest.mark.parametrize("plain", [True, False])
 def test_json_with_frames(plain: bool) -> None:
