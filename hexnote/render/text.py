@@ -34,7 +34,7 @@ from hexnote.render.known import GOES_ON, ROWS, Notes, written
 from hexnote.render.lines import escaped
 from hexnote.render.pages import Pages
 from hexnote.render.review import review as review_labels
-from hexnote.render.words import record_heading, resuming, sender
+from hexnote.render.words import count, record_heading, resuming, sender
 
 _REVIEWS = 1024  # that are kept
 _HELD = 1 << 20  # bytes of notes that wait for the end of one line
@@ -486,8 +486,9 @@ class Text(Pages):
         for part in self._lost:
             what = f" in record {part.record.number} ({describe(part.record)})" if part.record else ""
             where = "this block of the log" if part.buffer else f"the {SIDES[part.side]}'s stream"
-            lines.extend(self._sentence(
-                f"{part.hi - part.lo} bytes of {where} are not in this trace so far (offsets {part.lo} to {part.hi}){what}"))
+            size = part.hi - part.lo
+            lines.extend(self._sentence(f"{count(size, 'byte')} of {where} {'is' if size == 1 else 'are'} not in this trace so far "
+                                        f"(offsets {part.lo} to {part.hi}){what}"))
         self._lost = []
         return lines
 
