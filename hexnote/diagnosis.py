@@ -12,7 +12,7 @@ Both yield Findings and change nothing.
 from __future__ import annotations
 
 import re
-from importlib import import_module
+import sys
 
 from hexnote.hints import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import GUESSES, SIDES, SURE, Finding, Packet, Step, Story, Verdict, rank
@@ -82,6 +82,13 @@ PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
 _Asked = Dict[str, Tuple[Callable[[Story, Step], Any], ...]]
 
 
+def _room(name: str) -> Any:
+    """The module of that name in `findings/`. To have `importlib` for it takes a short run as long as to load four of them."""
+    whole = f"hexnote.findings.{name}"
+    __import__(whole)
+    return sys.modules[whole]
+
+
 def _ask(found: List[Finding], asked: Iterable[Callable[..., Any]], *about: Any) -> None:
     """Add what modules say. One that fails must cost neither the others nor the annotation; tests want to know."""
     for ask in asked:
@@ -122,7 +129,7 @@ class Doctor:
             asked = self._at[step.side][mark] = self._modules(step, mark)
         stray = story.stray
         if stray is not None and stray[0] is step:
-            asked = (*asked, import_module("hexnote.findings.order").at)
+            asked = (*asked, _room("order").at)
         if asked:
             _ask(found, asked, story, step)
         found = weighed(story, found)
@@ -136,14 +143,14 @@ class Doctor:
     def _modules(step: Step, mark: str) -> Tuple[Callable[[Story, Step], Any], ...]:
         """What is asked at steps of that mark, of that side."""
         names = () if step.side and mark in _OF_CLIENT else AT_ONCE.get(mark, ())
-        return tuple(import_module(f"hexnote.findings.{name}").at for name in names)
+        return tuple(_room(name).at for name in names)
 
     def _explained(self, story: Story, alert: Step, found: List[Finding]) -> List[Finding]:
         """The findings made by a fatal alert, that on the alert with the one that explains it, as far as is known now."""
         made: List[Finding] = []
         _ask(made, self._ends(("chains", "client_certificate")), story)
         known = [*story.told, *found, *weighed(story, made)]
-        speaks = import_module("hexnote.findings.verdict")
+        speaks = _room("verdict")
         cause = speaks.explains(alert, known)
         return [speaks.named(f, cause) if cause is not None and f.code == "fatal-alert" else f for f in found]
 
@@ -152,7 +159,7 @@ class Doctor:
         known = self._end
         for name in names:
             if name not in known:
-                known[name] = import_module(f"hexnote.findings.{name}").end
+                known[name] = _room(name).end
         return [known[name] for name in names]
 
     def note(self, story: Story, found: List[Finding]) -> None:
@@ -164,7 +171,7 @@ class Doctor:
         """What new bytes at `offset` of a side's stream say of the RST that ended the connection before."""
         if side != reset.side or offset < reset.offset or reset.packet >= packet.number:
             return None
-        found: Finding = import_module("hexnote.findings.endings").late(
+        found: Finding = _room("endings").late(
             packet.stream, reset, ((packet.number, packet.start, packet.end),))
         return found
 
@@ -178,7 +185,7 @@ class Doctor:
             found.sort(key=rank)
         self.note(story, found)
         if self._verdict is None:
-            self._verdict = import_module("hexnote.findings.verdict")
+            self._verdict = _room("verdict")
         verdict: Verdict = self._verdict.verdict(story, story.told)
         lines: List[Any] = []
         _ask(lines, (self._verdict.certificate_line,), story)
@@ -208,7 +215,7 @@ def pages() -> Dict[str, Page]:
     names = dict.fromkeys([*(n for group in AT_ONCE.values() for n in group), *AT_END, *PAGES])
     found: Dict[str, Page] = {}
     for name in names:
-        for page in parse(import_module(f"hexnote.findings.{name}").__doc__ or ""):
+        for page in parse(_room(name).__doc__ or ""):
             found[page.code] = page
     return dict(sorted(found.items()))
 

@@ -49,7 +49,9 @@ DOCUMENTS = {"model", "report", "wording", "tale"}
 FOREIGN = {"lark": {"dumps", "words", "schema"}, "cryptography": {"keys", "signatures"}, "colorama": {"cli"}, "argparse": {"cli"}}
 RENDERERS = {"render.text", "render.json", "render.summary", "render.select", "render.pcapng"}
 # These cost too much at start to be imported anywhere.
-HEAVY = {"typing", "dataclasses", "pathlib", "logging", "importlib.resources", "importlib.metadata", "pkg_resources"}
+HEAVY = {
+    "typing", "dataclasses", "pathlib", "logging", "importlib", "importlib.resources", "importlib.metadata", "pkg_resources",
+}  # fmt: skip
 
 
 def modules() -> List[Tuple[str, str]]:
