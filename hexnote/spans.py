@@ -258,3 +258,16 @@ def merge(ranges: List[Tuple[int, int]], start: int, end: int) -> None:
     if low < high:
         start, end = min(start, ranges[low][0]), max(end, ranges[high - 1][1])
     ranges[low:high] = [(start, end)]
+
+
+def cut(ranges: List[Tuple[int, int]], start: int, end: int) -> int:
+    """Takes `[start, end)` out of a sorted list of disjoint ranges, in place; how much of it was in them."""
+    low = bisect_left(ranges, (start, start))
+    if low and ranges[low - 1][1] > start:
+        low -= 1
+    high = low
+    while high < len(ranges) and ranges[high][0] < end:
+        high += 1
+    taken = ranges[low:high]
+    ranges[low:high] = [part for lo, hi in taken for part in ((lo, min(hi, start)), (max(lo, end), hi)) if part[0] < part[1]]
+    return sum(min(hi, end) - max(lo, start) for lo, hi in taken)

@@ -14,7 +14,7 @@ from bisect import bisect_left
 
 from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import Delivery, Packet
-from hexnote.spans import merge
+from hexnote.spans import cut, merge
 from hexnote.tuples import NamedTuple
 
 MASK = 0xFFFFFFFF
@@ -344,6 +344,11 @@ class Stream:
             self._order(packet, start, end, at)
             self._queue(start, end, data, packet, at)
 
+    def _few_holes(self) -> None:
+        """Forgets the first holes where there are very many."""
+        if len(self._holes) > 2 * SEGMENTS:
+            del self._holes[:SEGMENTS]
+
     def _past(self, packet: Packet, start: int, end: int, at: int) -> None:
         """Tells of new bytes behind the FIN, if they are the first."""
         fin = self.fin
@@ -468,8 +473,7 @@ class Stream:
         self.next = end
         if data is None:
             merge(self._holes, start, end)
-            if len(self._holes) > 2 * SEGMENTS:
-                del self._holes[:SEGMENTS]
+            self._few_holes()
             if packet is None:
                 self.gaps += 1
                 self.gap_bytes += end - start
@@ -505,12 +509,10 @@ class Stream:
             return
         if start == self._probe == end - 1:
             return  # the byte had been sent into a closed window, as a question
-        held = sum(max(min(end, high) - max(start, low), 0) for low, high in self._holes)
+        held = cut(self._holes, start, end)
+        self._few_holes()
         if start < 0 or held:
             self.late_bytes += held
-            self._holes = [
-                part for low, high in self._holes for part in ((low, min(high, start)), (max(low, end), high)) if part[0] < part[1]
-            ][-2 * SEGMENTS :]
             self.events.append(Event("late", self.side, packet.number, at, start, len(data)))
             return
         recent = self.recent

@@ -348,7 +348,7 @@ def test_several_traces_of_which_some_cannot_be_told(tmp_path: Any) -> None:
         with open(paths[-1], "wb") as file:
             file.write(text)
     for count in (1, 2, 3, 4):
-        command = [sys.executable, "-c", _BROKEN, "pipeline", "Trace._tell", "9", *paths[:count]]
+        command = [sys.executable, "-c", _BROKEN, "pipeline", "Trace._tell", "6", *paths[:count]]
         done = subprocess.run(command, capture_output=True, env=environment(HEXNOTE_STRICT=""))
         texts = [load(path) for path in paths[:count]]
         assert strip(done.stdout).replace(b"\n", b"") == b"".join(texts).replace(b"\n", b"")

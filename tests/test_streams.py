@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hexnote.model import Delivery, Packet
-from hexnote.spans import Hole, Patchy, Pieces, merge
+from hexnote.spans import Hole, Patchy, Pieces, cut, merge
 from hexnote.stitch import BYTES, SEGMENTS, Event
 from hexnote.streams import Flow, Flows, Stream
 
@@ -654,6 +654,22 @@ def test_merged_ranges_are_a_set(adds: List[Tuple[int, int]]) -> None:
     assert {i for low, high in ranges for i in range(low, high)} == model
     assert all(low < high for low, high in ranges)
     assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:]))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50), st.integers(0, 9)), max_size=20))
+def test_what_is_cut_out_of_ranges_is_counted(steps: List[Tuple[bool, int, int]]) -> None:
+    ranges: List[Tuple[int, int]] = []
+    model = set()
+    for adds, start, length in steps:
+        span = set(range(start, start + length))
+        if adds:
+            merge(ranges, start, start + length)
+            model |= span
+        elif length:
+            assert cut(ranges, start, start + length) == len(model & span)
+            model -= span
+        assert {i for low, high in ranges for i in range(low, high)} == model
+        assert ranges == sorted(ranges) and all(low < high for low, high in ranges)
 
 
 def test_connections_that_are_let_go_leave_no_circles() -> None:
