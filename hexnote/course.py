@@ -21,6 +21,8 @@ _SENDERS: Dict[str, int] = {
     "client_hello": 0, "client_key_exchange": 0, "server_hello": 1, "hello_retry_request": 1, "server_key_exchange": 1,
     "certificate_request": 1, "server_hello_done": 1,
 }  # fmt: skip
+# Bytes of the header of a record.
+_HEADER = {"tls": 5, "ssl2": 2}
 # Handshakes of one connection that are told apart.
 MOST = 64
 _OPEN = frozenset(("port", "ports", "nothing"))  # guesses that such a message settles
@@ -113,7 +115,8 @@ def follow_message(story: Story, step: Step) -> None:
         if instead:
             story.stray = (step, instead)
     if name == "client_hello":
-        if course is None or not (_goes_on(course) or step.missing and _lacks_hello(course)):
+        late = course is not None and (step.missing > 0 or _first(story, step)) and _lacks_hello(course)
+        if course is None or not (_goes_on(course) or late):
             course = Course()
             if len(courses) < MOST:
                 courses.append(course)
@@ -121,6 +124,8 @@ def follow_message(story: Story, step: Step) -> None:
                 courses[-1] = course
         course.first_hello = course.first_hello or step
         course.hello = step
+        if late and course.version == 0x0304 and course.answer is not None and course.answer.facts.complete:
+            course.kind = _psk(course, course.answer.facts)
     elif course is None:
         course = Course()
         courses.append(course)
@@ -165,13 +170,21 @@ def follow_message(story: Story, step: Step) -> None:
 
 
 def _goes_on(course: Course) -> bool:
-    """Whether a ClientHello belongs to the handshake that is under way: after a HelloRetryRequest."""
-    return course.retry is not None and course.answer is None
+    """Whether a ClientHello belongs to the handshake that is under way: after a HelloRetryRequest, though the capture may have it
+    behind the ServerHello."""
+    return course.retry is not None and (course.answer is None or course.hello is course.first_hello)
 
 
 def _lacks_hello(course: Course) -> bool:
-    """Whether a ServerHello was told before the ClientHello that it answers: one that is not all in the trace is waited for."""
+    """Whether a ServerHello was told before the ClientHello that it answers: captures of several queues or cards bring the
+    packets of both ends in another order, and a hello that is not all in the trace is waited for."""
     return course.hello is None and course.answer is not None and not course.rank[0] and course.changed[0] is None
+
+
+def _first(story: Story, step: Step) -> bool:
+    """Whether a message is the first that its side says in TLS."""
+    start = story.preface.start[step.side] if story.preface is not None else None
+    return step.offset - _HEADER.get(step.format, 5) == (start or 0)
 
 
 def _psk(course: Course, answer: Hello) -> str:

@@ -561,6 +561,7 @@ class Step:
     count = 1  # "data": records
     ttl: Optional[int] = None  # SYN, FIN, RST
     ipid: Optional[int] = None
+    acks = -1  # FIN: stream offset of the other side up to which it says that all has come; -1: not known
     segments = 1  # packets that brought it
     dated: Optional[Tuple[float, bool]] = None  # of a Certificate: seconds since 1970, and whether the zone is known
 

@@ -671,7 +671,9 @@ class Trace(Usual):
         if block.kind == PACKET and packet.flags not in QUIET and connection.story is not None:
             stream = flow.streams[packet.side]
             sent = stream.high if packet.seq is None or stream.base is None else max(stream.high, stream.offset_of(packet.seq))
-            self.teller.packet(connection.story, packet, sent)
+            peer = stream.peer
+            acks = -1 if packet.ack is None or peer.base is None else peer.offset_of(packet.ack)
+            self.teller.packet(connection.story, packet, sent, acks)
         remarks = [remark] if remark else []
         if block.kind == PACKET and (packet.flags not in QUIET or (packet.captured and not read)):
             remarks += self._remarks(packet, flow, read)

@@ -262,6 +262,13 @@ class Stream:
         """Takes payload bytes of a packet that was placed: `data` stands at its dump offset `at`."""
         start = self.next
         self.expect = -1
+        if packet.payload == 1 and self.fin is not None and packet.offset == self.fin:
+            # Whose FIN waits for an answer asks with the number that it took (RFC 9293 section 3.8.4).
+            packet.captured += len(data)
+            if self.high == packet.offset + 1:
+                self.high -= 1
+            self.events.append(Event("keep-alive", self.side, packet.number, at, packet.offset, 1))
+            return []
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
             if self.fin is not None:

@@ -150,16 +150,16 @@ class Teller:
 
     # ---------------------------------------------------------------- packets
 
-    def packet(self, story: Story, packet: Packet, offset: int) -> None:
+    def packet(self, story: Story, packet: Packet, offset: int, acks: int = -1) -> None:
         """A packet that opens, closes or breaks off: what that tells is asked at the end. `offset`: up to where its side had
-        sent before."""
+        sent before; `acks`: up to where the other one's bytes had come, -1: not known."""
         flags, side = packet.flags, packet.side
         kinds = self._kinds.get(flags)
         if kinds is None:
             kinds = self._kinds[flags] = [kind for letter, kind in _LETTERS if letter in flags]
         for kind in kinds:
             step = Step(kind, side, packet.number)
-            step.offset, step.ttl, step.ipid = offset, packet.ttl, packet.ipid
+            step.offset, step.acks, step.ttl, step.ipid = offset, acks, packet.ttl, packet.ipid
             if kind == "SYN":
                 story.ipid[side] = packet.ipid
                 if packet.ttl != story.ttl[side]:

@@ -45,6 +45,7 @@ from talks import (
 from hexnote.diagnosis import PARTS, pages
 from hexnote.options import moment
 
+RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 TABLES = ("findings.tsv", os.path.join("extra", "findings.tsv"))
 
 
@@ -1145,3 +1146,48 @@ def test_an_issuer_s_name_under_another_key_is_told() -> None:
     talk = full(certificates=chain(made("www.example.com", 0, "Inner CA", 1), made("Inner CA", 2, "Root CA", 1)))
     text = next(f["text"] for f in talk.findings() if f["code"] == "chain-incomplete")
     assert "whose certificate was not sent (certificate 2 bears that name, and has another key)" in text
+
+
+def _moved(talk: Talk, number: int, to: int) -> Talk:
+    """A packet, by its number from 0 on, in another place of the capture."""
+    talk.wire.packets.insert(to, talk.wire.packets.pop(number))
+    return talk
+
+
+def test_a_hello_that_the_capture_has_behind_its_answer() -> None:
+    """Captures of several queues bring the two ends' packets in another order: nobody renegotiates, nothing is out of order."""
+    flight = hs(server(), chain(cert("www.example.com", "Inner CA")), SKE, DONE)
+    talk = Talk().say(CLIENT, hs(hello())).segments(SERVER, flight, 300)
+    talk.say(CLIENT, hs(CKE), ccs(), sealed(HANDSHAKE, 40)).say(SERVER, ccs(), sealed(HANDSHAKE, 40))
+    codes = _moved(talk, 3, 5).codes()
+    assert "full-handshake" in codes and not {"renegotiation-info-missing", "unexpected-message", "renegotiation"} & codes
+    again = full().say(SERVER, sealed(HANDSHAKE, 28)).say(CLIENT, hs(hello(suites=(0x002F, 0x00FF), signal=False)))
+    assert "renegotiation-info-missing" in again.codes()  # a later one is in an established connection
+
+
+    first = hello((0x1301,), {**V13, 51: vector(2, numbers(0x0018) + vector(2, bytes(97)))})
+    retry = server(0x1301, {43: numbers(0x0304), 51: numbers(0x001D)}, random=RETRY, signal=False)
+    retried = Talk().say(CLIENT, hs(first)).say(SERVER, hs(retry), ccs()).say(CLIENT, ccs(), hs(hello((0x1301,), V13)))
+    retried.say(SERVER, hs(server(0x1301, S13, signal=False)), sealed(DATA, 1200), sealed(DATA, 53)).say(CLIENT, sealed(DATA, 53))
+    assert "full-handshake" in retried.codes()
+    codes = _moved(retried, -3, -2).codes()
+    assert "full-handshake" in codes and not {"unoffered-choice", "unexpected-message"} & codes
+
+
+def test_a_fin_that_the_capture_has_before_an_alert_was_not_sent_before_it() -> None:
+    """It overtook its own side's; or it acknowledges the other one's."""
+    talk = full(finish=False).say(SERVER, alert(2, 40)).fin(SERVER)
+    assert "handshake-incomplete" not in _moved(talk, -2, -3).codes()
+    for description in (40, 50):
+        other = full(finish=False).say(CLIENT, alert(2, description)).fin(SERVER, CLIENT)
+        assert "handshake-incomplete" not in _moved(other, -5, -4).codes()
+        assert not [f for f in other.findings() if "had closed the connection before" in f["text"]]
+
+
+def test_a_probe_with_the_number_of_the_fin_is_no_data() -> None:
+    """Keep-alives repeat the last number that was sent, and a FIN takes one."""
+    talk = full().say(SERVER, sealed(21, 26)).fin(SERVER)
+    end = talk.at[SERVER]
+    talk.wire.closed = [0, 0]
+    talk.wire.send(SERVER, b"\0", end)
+    assert not {"data-after-fin", "gap", "malformed"} & talk.codes()

@@ -149,7 +149,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         by = side if who == _SENDER else other if who == _RECEIVER else who
         usual = f"; usual causes: {causes}" if causes else ""
         says = _OF_AN_END.get(step.description)
-        closed = next((s for s in story.steps if s.kind == "FIN" and s.side != step.side), None) if says else None
+        closed = next((s for s in story.steps if s.kind == "FIN" and s.side != step.side and s.acks <= step.offset), None) \
+            if says else None
         if closed is not None:
             usual = f"; the {other} had closed the connection before (FIN, packet {closed.packet}), and {says} says this of " \
                     "an end in the midst of something"

@@ -225,6 +225,8 @@ def _unoffered(story: Story, course: Course, step: Step, answer: Hello) -> Itera
     hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
     if hello is None or not hello.complete or not answer.suites:
         return
+    if course.retry is not None and not answer.retry and course.hello is course.first_hello:
+        return  # the hello that it answers has not come yet
     wrong: List[Tuple[str, Places]] = []
 
     def note(what: str, where: Tuple[int, int]) -> None:

@@ -34,7 +34,7 @@ client-hello-segmented (note)
 
 from __future__ import annotations
 
-from hexnote.hints import Iterator, Optional, Tuple
+from hexnote.hints import Iterator, List, Optional, Tuple
 from hexnote.model import (
     SIDES,
     VERSIONS,
@@ -49,6 +49,8 @@ from hexnote.model import (
     message_name,
     try_client,
 )
+
+_BARE = frozenset(("SYN", "FIN", "RST"))
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -65,7 +67,7 @@ def end(story: Story) -> Iterator[Finding]:
     course = story.courses[0]
     if course.hello is None or course.complete or course.version == 0x0002:
         return  # where SSL 2.0 ends its handshake does not show
-    if not story.seen[1] and not any(s.side and s.kind not in ("SYN", "FIN", "RST") for s in story.steps):
+    if not story.seen[1] and not any(s.side and s.kind not in _BARE for s in story.steps):
         yield from _unanswered(story, course, course.hello)
     else:
         yield from _incomplete(story, course)
@@ -123,7 +125,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     ended: Optional[Step] = None
     hidden: Optional[Step] = None  # in TLS 1.3, a record as long as an alert where a Finished should be
     newest = {step.side: step for step in story.steps if step.kind == "data"}
-    for step in story.steps:
+    for step in _sent(story):
         # What the client sends before its Finished, and what the server sends last behind its own, before the client's.
         if ended is None and (step.side or course.finished[0] is None) and newest.get(step.side) is step \
                 and like_alert(course.version, step):
@@ -159,6 +161,21 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
                   "capture at both ends: did the end whose address it bears send that FIN" if doubt
                   else f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else ())
+
+
+def _sent(story: Story) -> List[Step]:
+    """The steps, each FIN behind all that its side had sent, and that it says has come, though the capture may have it before."""
+    steps = list(story.steps)
+    for fin in story.of("FIN"):
+        at = steps.index(fin)
+        behind = [
+            i for i, s in enumerate(steps[at:], at)
+            if s.kind not in _BARE and s.offset < (fin.offset if s.side == fin.side else fin.acks)
+            and (s.places[-1][0] if s.places else s.packet) >= fin.packet and not cut_short(s)
+        ]
+        if behind:
+            steps.insert(behind[-1], steps.pop(at))
+    return steps
 
 
 def awaited(course: Course) -> Tuple[str, int]:
