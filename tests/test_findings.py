@@ -1191,3 +1191,22 @@ def test_a_probe_with_the_number_of_the_fin_is_no_data() -> None:
     talk.wire.closed = [0, 0]
     talk.wire.send(SERVER, b"\0", end)
     assert not {"data-after-fin", "gap", "malformed"} & talk.codes()
+
+
+def test_what_missing_bytes_may_have_been() -> None:
+    """Data of both ends behind a hole: the handshake may be over. And which record asks for another one, a hole leaves open."""
+    def told(hole: int) -> Set[str]:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+        talk.say(CLIENT, ccs(), sealed(DATA, 53)).say(SERVER, sealed(DATA, 300)).say(CLIENT, sealed(DATA, 40)).rst(SERVER)
+        talk.wire.packets.pop(hole)
+        return talk.codes()
+
+    assert "reset-mid-handshake" not in told(4)
+    early = full(finish=False).rst(SERVER)
+    early.wire.packets.pop(4)
+    assert "reset-mid-handshake" in early.codes()
+    asked = full().say(CLIENT, sealed(HANDSHAKE, 250)).say(SERVER, sealed(ALERT, 26)).fin(0, 1)
+    assert "renegotiation-refused" in asked.codes()
+    asked.wire.packets = [packet[:100] for packet in asked.wire.packets]
+    assert "renegotiation-refused" not in asked.codes()

@@ -87,7 +87,9 @@ def end(story: Story) -> Iterator[Finding]:
                               f"the {SIDES[reset.side]}'s RST comes behind the closing alert of the {SIDES[1 - reset.side]}: "
                               "its socket "
                               "was closed already; nothing is lost", at=reset.places)
-        elif course is not None and course.hello is not None and not course.complete and not _own(story, reset):
+        elif course is not None and course.hello is not None and not course.complete and not _own(story, reset) \
+                and not ("hole" in story.trail and all(story.of("data", side) for side in (0, 1))):
+            # Where bytes are missing and both ends have sent data, the Finished may be among them.
             yield _mid(story, course, reset)
         elif injected is None and "FIN" not in story.trail[: story.trail.index("RST")]:
             yield from _silent(story, reset)

@@ -142,8 +142,8 @@ def _inside(story: Story) -> Iterator[Finding]:
                       f"{ended}{_fitting(story, change)}", at=first.places)
         yield from _broken(story, change[-1] if both else first)
         return
-    if not told:
-        return
+    if not told or "hole" in story.trail:
+        return  # which records are whose Finished, and what came back, takes all of them
     asked = told[0]
     at = story.steps.index(asked)
     if any(s.side != asked.side and (s.kind in ("FIN", "RST") or s.type == 21) for s in story.steps[:at]):
