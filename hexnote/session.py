@@ -110,6 +110,8 @@ def begins_message(body: bytes, length: int) -> bool:
     if len(body) < 4:
         return False
     size = body[1] << 16 | body[2] << 8 | body[3]
+    if not body[0]:
+        return not size and length == 4  # a HelloRequest stands alone; explicit nonces that count begin with zeros (RFC 5288)
     return body[0] in TYPES and body[1] == 0 and size + 4 <= max(length, 65536)
 
 

@@ -1210,3 +1210,16 @@ def test_what_missing_bytes_may_have_been() -> None:
     assert "renegotiation-refused" in asked.codes()
     asked.wire.packets = [packet[:100] for packet in asked.wire.packets]
     assert "renegotiation-refused" not in asked.codes()
+
+
+def test_a_nonce_that_counts_is_no_hello_request() -> None:
+    """GnuTLS, NSS and Go count their explicit nonces from 0: where a ChangeCipherSpec is missing, that is no message in clear."""
+    talk = full()
+    for number in (1, 2, 3):
+        talk.say(CLIENT, record(HANDSHAKE, number.to_bytes(8, "big") + b"\xee" * 60))
+    talk.wire.packets.pop(-5)  # the client's ChangeCipherSpec and Finished
+    told = objects(talk.text())
+    assert "malformed" not in {f["code"] for f in of(told, "finding")}
+    assert not [m for m in of(told, "message") if m["name"] in ("hello_request", "") or m["length"] > 10000]
+    asked = Talk(open=False).say(SERVER, hs(message(0, b"")))
+    assert [m["name"] for m in of(objects(asked.text()), "message")] == ["hello_request"]

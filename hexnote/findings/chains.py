@@ -216,7 +216,8 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
     refused = course.alert is not None and course.alert.side != side
     namesake = next((i for i, facts in enumerate(read) if i not in path and facts.subject_key == last.issuer_key), None)
     but = f" (certificate {namesake + 1} bears that name, and has another key)" if namesake is not None else ""
-    yield finding(story, "chain-incomplete", "error", name, "likely" if course.complete or not refused else "proven",
+    told = side or course.request is not None and not course.holed[1]  # which authorities the other end names
+    yield finding(story, "chain-incomplete", "error", name, "likely" if course.complete or not refused or not told else "proven",
                   f"the {name}'s chain ends at {_who(last)}, issued by {last.issuer}, whose certificate was not sent{but}: an "
                   "intermediate is "
                   "missing, unless that issuer is itself a root",
