@@ -177,7 +177,7 @@ class Dialogue:
         """Whether a hello at `offset` of a direction is TLS. `begins`: it is the first of what was sent at once; `fills`: its
         records go on to where that ends, or beyond."""
         told = self.told
-        if side == 1 and told.start[0] is None and self._heard[0]:
+        if side == 1 and told.start[0] is None and self._heard[0] and self._ready is None:
             return False
         if self._ready is not None:
             return self._ready[0] != side or offset >= self._ready[1]

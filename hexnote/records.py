@@ -265,7 +265,7 @@ class Reader(Assembly):
             return end
         self._head = b""
         if plausible(head):
-            note = "" if self.started else self._starts(start)
+            note = "" if self.started else self._starts(start, head)
             self.started = self.synced = True
             after = pos if had else self._whole(pos, end, data, 0, note, parts)
             return after if after > pos else self._opens(start, pos, head, note, parts)
@@ -355,7 +355,7 @@ class Reader(Assembly):
 
     def _opens_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
         """The same for an SSL 2.0 record."""
-        note = "" if self.started else self._starts(start)
+        note = "" if self.started else self._starts(start, head)
         self.started = self.synced = True
         self.count += 1
         record = self.record = Record(self.stream, self.side, self.count, start)
@@ -470,13 +470,15 @@ class Reader(Assembly):
         """Whether the direction may have begun before its first bytes that are known."""
         return self.session.lost[self.side] or not self.session.whole[self.side]
 
-    def _starts(self, offset: int) -> str:
-        """TLS begins at `offset` of this direction: what is to be said of that."""
+    def _starts(self, offset: int, head: bytes) -> str:
+        """TLS begins at `offset` of this direction, with a record's `head`: what is to be said of that."""
         if self.dialogue is None:
             return ""
         self.dialogue.begins(self.side, offset)
         if not self.other:
             return ""
+        if head[0] in (20, 23):
+            self.session.lost[self.side] = True  # nobody begins with these: what stood before them is among the other bytes
         if self._blind and not self.dialogue.told.name:
             return f"the first record header found in the {SIDES[self.side]}'s stream, at byte {offset}"
         after = self.dialogue.told.title or "other bytes"

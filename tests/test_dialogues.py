@@ -299,3 +299,19 @@ def test_a_client_that_does_not_wait_for_yes() -> None:
                     (SERVER, record(21, b"\2\x32"))]
     assert "fatal-alert" in {f["code"] for f in of(told(script), "finding")}
     assert [m["name"] for m in of(told([*script[:4], (SERVER, ANSWER)]), "message")][:2] == ["client_hello", "server_hello"]
+
+
+def test_a_client_whose_hello_is_lost_behind_a_dialogue() -> None:
+    """The server's yes tells where its TLS begins; where that is lost too, its encrypted alert is no malformed one in clear."""
+    flight = (SERVER, ANSWER + record(20, b"\1") + record(22, bytes(40)))
+    talk: Said = [(SERVER, b"220 FTP ready\r\n"), (CLIENT, b"AUTH TLS\r\n"), (SERVER, b"234 go\r\n"), (CLIENT, HELLO), flight]
+    wire = Wire()
+    wire.open()
+    at = [0, 0]
+    for side, data in [*talk, (SERVER, record(23, bytes(30))), (SERVER, record(21, bytes(26)))]:
+        wire.send(side, data, at[side])
+        at[side] += len(data)
+    lost = objects(dump([packet for packet in wire.packets if HELLO not in packet]))
+    assert [m["name"] for m in of(lost, "message")][:1] == ["server_hello"]
+    asked = objects(dump([packet for packet in wire.packets if b"AUTH" not in packet and HELLO not in packet]))
+    assert "malformed" not in {f["code"] for f in of(asked, "finding")}
