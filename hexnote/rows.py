@@ -87,7 +87,7 @@ def read_row(
         text += 1  # od's fences
     if "cells" in names and ends[0] > 1:
         said_so = text >= 0 and agrees(said, data[:size])
-        turned = _turned(line, cols[0])
+        turned = _turned(line, cols[0]) if low or not (said_so and offset) else None
         if turned is not None and (not said_so or (low if offset else _begins_turned(data, turned[0]))):
             return Piece(offset, turned[0], stop, dress, None, turned[1], kind="data")
         if not said_so and ends[0] > 2:
