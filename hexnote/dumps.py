@@ -47,10 +47,11 @@ _ADVICE = {
     "OCTAL": "od without options prints octal words: print bytes with od -A x -t x1z, or hexdump -C",
     "REPR": "a program's string shows bytes as escapes and signs: print them in hex (Python: data.hex())",
     "DECIMAL": "bytes are shown as decimal numbers: print them in hex",
+    "NODE": "Node shows the first 50 bytes of a Buffer alone: print all of them in hex with buffer.toString('hex')",
     "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
 # Those that are no reason where bytes were read too.
-_BESIDES = ("TREE", "REPR", "DECIMAL", "BASE64")
+_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64")
 
 
 def _tell(children: List[Token]) -> None:

@@ -291,7 +291,7 @@ def test_bytes_that_cannot_be_had() -> None:
     (b"0000000 001426 000401 000105 000000 001501 040003\n", 1),
     (b"it sent:\nb'\\x16\\x03\\x01\\x00\\x05\\x01\\x00\\x00\\x01A'\n", 2),
     (b"<<22,3,1,0,69,1,0,0,65>>\n", 1), (b'{"type":"Buffer","data":[21,3,3,0,2,2,40]}\n', 1), (b"[22, 3, 1, 0, -97, 1, 0]\n", 1),
-    (b"read: FgMBAEUBAABBAwNAQUJD\n", 1),
+    (b"read: FgMBAEUBAABBAwNAQUJD\n", 1), (b"data <Buffer " + CLIENT[:50].hex(" ").encode() + b" ... 24 more bytes>\n", 1),
 ])
 def test_advice_for_bytes_that_are_not_in_hex(text: bytes, line: int) -> None:
     reader = Reader(GRAMMARS, measure)
