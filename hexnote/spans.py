@@ -260,7 +260,7 @@ def merge(ranges: List[Tuple[int, int]], start: int, end: int) -> None:
     ranges[low:high] = [(start, end)]
 
 
-def cut(ranges: List[Tuple[int, int]], start: int, end: int) -> int:
+def remove(ranges: List[Tuple[int, int]], start: int, end: int) -> int:
     """Takes `[start, end)` out of a sorted list of disjoint ranges, in place; how much of it was in them."""
     low = bisect_left(ranges, (start, start))
     if low and ranges[low - 1][1] > start:

@@ -14,7 +14,7 @@ from bisect import bisect_left
 
 from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import Delivery, Packet
-from hexnote.spans import cut, merge
+from hexnote.spans import merge, remove
 from hexnote.tuples import NamedTuple
 
 MASK = 0xFFFFFFFF
@@ -516,7 +516,7 @@ class Stream:
             return
         if start == self._probe == end - 1:
             return  # the byte had been sent into a closed window, as a question
-        held = cut(self._holes, start, end)
+        held = remove(self._holes, start, end)
         self._few_holes()
         if start < 0 or held:
             self.late_bytes += held

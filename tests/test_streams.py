@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hexnote.model import Delivery, Packet
-from hexnote.spans import Hole, Patchy, Pieces, cut, merge
+from hexnote.spans import Hole, Patchy, Pieces, merge, remove
 from hexnote.stitch import BYTES, SEGMENTS, Event
 from hexnote.streams import Flow, Flows, Stream
 
@@ -666,7 +666,7 @@ def test_what_is_cut_out_of_ranges_is_counted(steps: List[Tuple[bool, int, int]]
             merge(ranges, start, start + length)
             model |= span
         elif length:
-            assert cut(ranges, start, start + length) == len(model & span)
+            assert remove(ranges, start, start + length) == len(model & span)
             model -= span
         assert {i for low, high in ranges for i in range(low, high)} == model
         assert ranges == sorted(ranges) and all(low < high for low, high in ranges)
