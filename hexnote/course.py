@@ -57,7 +57,10 @@ def follow(story: Story, step: Step) -> None:
             course.last = step
     elif kind == "data":
         if course.answer is None and not side and course.hello is not None and course.retry is None:
-            course.early = course.early or step
+            if _offers_early(course.hello):
+                course.early = course.early or step
+            else:
+                course.ahead = step  # the capture has it before the answer, and nobody sent it so
         elif course.version == 0x0304:
             _sealed13(course, step)
         else:
@@ -92,10 +95,18 @@ def extended(course: Course, step: Step) -> None:
         _sealed13(course, step)
 
 
+def _offers_early(hello: Step) -> bool:
+    """Whether early data may follow a ClientHello (RFC 8446 section 4.2.10), as far as it is known."""
+    return hello.facts is None or not hello.facts.complete or 42 in hello.facts.extensions
+
+
 def _sealed13(course: Course, step: Step) -> None:
     """An encrypted record of TLS 1.3: whose Finished may it hold?"""
     if step.side:
         course.finished[1] = course.finished[1] or (step if step.size >= _SHORTEST_FINISHED else None)
+        ahead = course.ahead
+        if course.finished[1] is not None and ahead is not None and ahead.last >= _SHORTEST_FINISHED:
+            course.finished[0] = course.finished[0] or ahead
         course.last = step
     elif course.finished[1] is not None and step.last >= _SHORTEST_FINISHED:
         # Early data that were sent before the answer came may still go on: then a record of 21 bytes, EndOfEarlyData.

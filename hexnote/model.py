@@ -670,7 +670,8 @@ class Course:
     client_key: Optional[Step] = None
     verify: Optional[Step] = None  # the client's CertificateVerify
     ticket: Optional[Step] = None  # NewSessionTicket
-    early: Optional[Step] = None  # the client's application data before the ServerHello
+    early: Optional[Step] = None  # the client's application data before the ServerHello,
+    ahead: Optional[Step] = None  # where its hello offers none: the last of it
     alert: Optional[Step] = None  # the first alert in clear at level fatal
     no_certificate: Optional[Step] = None  # SSL 3.0's alert 41
     version: Optional[int] = None

@@ -1174,6 +1174,15 @@ def test_a_hello_that_the_capture_has_behind_its_answer() -> None:
     assert "full-handshake" in codes and not {"unoffered-choice", "unexpected-message"} & codes
 
 
+def test_a_finished_that_the_capture_has_before_the_server_s_flight() -> None:
+    """In TLS 1.3 it looks like early data, which the hello did not offer."""
+    talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+    talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+    talk.say(CLIENT, ccs(), sealed(DATA, 53)).say(CLIENT, sealed(DATA, 19)).fin(CLIENT, SERVER)
+    codes = _moved(talk, 5, 4).codes()
+    assert "full-handshake" in codes and not {"handshake-incomplete", "early-data", "early-data-rejected"} & codes
+
+
 def test_a_fin_that_the_capture_has_before_an_alert_was_not_sent_before_it() -> None:
     """It overtook its own side's; or it acknowledges the other one's."""
     talk = full(finish=False).say(SERVER, alert(2, 40)).fin(SERVER)
