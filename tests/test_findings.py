@@ -1187,6 +1187,8 @@ def test_a_fin_that_the_capture_has_before_an_alert_was_not_sent_before_it() -> 
     """It overtook its own side's; or it acknowledges the other one's."""
     talk = full(finish=False).say(SERVER, alert(2, 40)).fin(SERVER)
     assert "handshake-incomplete" not in _moved(talk, -2, -3).codes()
+    over = _moved(full().say(SERVER, sealed(21, 26)).fin(SERVER, CLIENT), -4, -5)
+    assert "The server closed first: FIN (packet" in _verdict(over)["text"] and "no-close-notify" not in over.codes()
     for description in (40, 50):
         other = full(finish=False).say(CLIENT, alert(2, description)).fin(SERVER, CLIENT)
         assert "handshake-incomplete" not in _moved(other, -5, -4).codes()

@@ -189,7 +189,8 @@ def _closed_first(story: Story, alerts: bool) -> str:
         return f" The {name} ended it by RST (packet {packet})."
     if first.kind == "FIN":
         bare = alerts and not (story.snapped[first.side] or story.gaps[first.side]) and not (
-            story.version == 0x0304 and padded(story, first.side))
+            story.version == 0x0304 and padded(story, first.side)) and not any(
+            step.side == first.side and step.kind not in _CLOSE for *_, step in events)  # it overtook its alert
         return f" The {name} closed first: FIN{' without an alert' if bare else ''} (packet {packet})."
     for when, _, then, step in events:
         if step.side == first.side and step.kind in _CLOSE:
