@@ -19,7 +19,7 @@ from support import WHOLE, have_shared, lf_lines, load, shared_path
 from hexnote import checksums, layers, resources
 from hexnote.dumps import Reader
 from hexnote.model import PACKET, Finding, Packet, Prose
-from hexnote.verify import BAD, GOOD, Verifier
+from hexnote.verify import BAD, GOOD, Verifier, segment_right
 from hexnote.verify_text import compare
 
 CODES = {"checksum", "ascii-disagrees", "length-disagrees", "redaction-leak"}
@@ -354,3 +354,24 @@ def test_the_corpus(folder: str) -> None:
 def test_the_samples_are_faithful() -> None:
     for path in glob.glob(os.path.join(SAMPLES, "*.txt")):
         assert not set(codes(load(path))) & {"ascii-disagrees", "checksum", "redaction-leak"}, path
+
+
+def test_long_segments_are_summed_as_short_ones() -> None:
+    """RFC 1071: the sum of all words, whatever the way to it."""
+    rng = random.Random(1)
+    for size in [*range(40, 120), *rng.sample(range(120, 3000), 300), 9000, 65535]:
+        data = bytearray(b"\x45" + rng.randbytes(size - 1))
+        data[36:38] = bytes(2)
+        words = data[12:20] + struct.pack(">HH", 6, size - 20) + data[20:]
+        total = sum(struct.unpack(f">{(len(words) + 1) // 2}H", bytes(words) + bytes(len(words) & 1)))
+        while total >> 16:
+            total = (total >> 16) + (total & 0xFFFF)
+        data[36:38] = (total ^ 0xFFFF).to_bytes(2, "big")
+        fill = sum(struct.unpack(">10H", data[:10] + bytes(2) + data[12:20]))
+        while fill >> 16:
+            fill = (fill >> 16) + (fill & 0xFFFF)
+        data[10:12] = (fill ^ 0xFFFF).to_bytes(2, "big")  # the header's own
+        lead = rng.randbytes(14)
+        assert segment_right(lead + bytes(data), 14, 14 + size), size
+        data[rng.randrange(20, size)] ^= 1 << rng.randrange(8)
+        assert not segment_right(lead + bytes(data), 14, 14 + size), size
