@@ -112,6 +112,11 @@ class Partner(Trace):
         self.renderer.take()
         self.link.pieces.append(0)
 
+    def _amid(self, said: Sequence[bytes]) -> None:
+        super()._amid(said)
+        self._shown = True
+        self._piece()
+
     def _sealed(self, said: Sequence[bytes], findings: Sequence[Finding]) -> None:
         super()._sealed(said, findings)
         self._shown = True

@@ -88,17 +88,16 @@ class Usual:
                 self._carried(block_of(entry, self.layouts), packet, flow, stream, number, data)
             else:
                 reader.places.add(offset, length, number, start)
-                findings: List[Finding] = []
                 if parts is None:
                     reader.passes(length)
+                    self._amid(said)
                 else:
                     reader.takes(parts)
                     step = self.teller.part(story, parts[1], number)
-                    if step is not None:
-                        findings = self.doctor.step(story, step)
-                self._sealed(said, findings)
-                if findings:
-                    self._note_errors(findings)
+                    findings = self.doctor.step(story, step) if step is not None else ()
+                    self._sealed(said, findings)
+                    if findings:
+                        self._note_errors(findings)
         elif headers[FLAGS] != "A" or fresh and not self.headless.named(connection.number):
             return False
         elif not self.flows.passes(flow, stream, headers, number, b""):
@@ -115,8 +114,12 @@ class Usual:
         """Says of a packet that nothing is to be said."""
         self.renderer.rows(entry[1])
 
+    def _amid(self, said: Sequence[bytes]) -> None:
+        """Says what is to be said of one whose bytes lie amid an encrypted record."""
+        self.renderer.out += said
+
     def _sealed(self, said: Sequence[bytes], findings: Sequence[Finding]) -> None:
-        """Says what is to be said of one whose bytes are an encrypted record, or lie amid one."""
+        """The same of one whose bytes are such a record, its beginning or its rest."""
         self.renderer.lines(said, findings)
 
     def passes(self, entry: Entry) -> bool:
