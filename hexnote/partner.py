@@ -134,7 +134,7 @@ class Partner(Trace):
         super()._closed(flow, deliveries)
         self._piece()
 
-    def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
+    def _end_flow(self, flow: Any, deliveries: Optional[List[Delivery]]) -> None:
         if flow.connection.elsewhere:
             flow.connection.session, flow.connection.readers = None, ()
             return

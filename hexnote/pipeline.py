@@ -761,11 +761,14 @@ class Trace(Usual):
                 if step is not None:
                     findings += self.doctor.step(story, step)
 
-    def _end_flow(self, flow: Any, deliveries: List[Delivery]) -> None:
-        """A connection is over: give up its gaps and its incomplete units."""
+    def _end_flow(self, flow: Any, deliveries: Optional[List[Delivery]]) -> None:
+        """A connection is over: give up its gaps and its incomplete units. `deliveries` None: that was told before, and bytes may
+        have come after it."""
         if flow.connection.elsewhere:
             self.lent.discard(flow.connection.number)
             return self._given(b"")
+        if deliveries is None:
+            return self._end_again(flow.connection)
         connection = self._connection(flow)
         findings: List[Finding] = []
         self._late(connection, flow, deliveries, findings)
@@ -787,6 +790,20 @@ class Trace(Usual):
         self._note_errors(findings)
         # A connection that is over may still be asked for, but it need not remember anything.
         connection.session, connection.readers, connection.story = None, (), None
+
+    def _end_again(self, connection: Connection) -> None:
+        """No more will come of a connection that is over: give up the units that later bytes have begun."""
+        findings: List[Finding] = []
+        for reader in connection.readers:
+            parts: List[Part] = []
+            reader.close(parts)
+            if parts:
+                self.renderer.lost(parts, connection)
+                self._diagnose(connection, [part for part in parts if part.problems], None, findings)
+        if findings:
+            self.renderer.remark("", findings)
+            self._note_errors(findings)
+        connection.session, connection.readers = None, ()
 
     def _told(self, exchange: Any, number: int) -> None:
         """A connection of which only words tell: the same findings as far as they hold, with lines and no bytes."""

@@ -46,13 +46,14 @@ CLOSED = 256
 class Flow:
     """One TCP connection: `streams[0]` from the client, `streams[1]` from the server."""
 
-    __slots__ = ("connection", "streams", "last", "ended")
+    __slots__ = ("connection", "streams", "last", "ended", "until")
 
     def __init__(self, number: int, packet: Packet, key: Key, bounds: Bounds) -> None:
         self.connection = Connection(number)
         self.connection.pseudo = packet.key is None
         self.last = 0  # when it was used last
         self.ended = False  # told as ended
+        self.until = 0  # `last`, when that was
         side = _side(packet)
         self.connection.guessed = "" if "S" in packet.flags else "port" if _one_port(packet) else "ports"
         events: List[Event] = []
@@ -112,7 +113,7 @@ class Flow:
     def finish(self) -> List[Delivery]:
         """The connection is over: all that waits in both directions, all gaps given up. Segments that
         come after it are handed on as before, but none waits."""
-        self.ended = True
+        self.ended, self.until = True, self.last
         return self.streams[0].finish() + self.streams[1].finish()
 
 
@@ -346,9 +347,12 @@ class Flows:
             flow.connection.closed = "closed by both ends"
             self.over.append(flow)
 
-    def evicted(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
+    def evicted(self) -> Iterator[Tuple[Flow, Optional[List[Delivery]]]]:
         """The connections that were closed or let go since the last call, each once, with all that
-        still waited in them. To be called between packets."""
+        still waited in them. To be called between packets.
+
+        Those of which packets came after that are given once more, with None, when they are forgotten.
+        """
         for stream in self._bounds.overdue:
             flow, known = self._table.get(stream.key, (None, None))
             if flow is not None and known is stream:
@@ -360,16 +364,30 @@ class Flows:
                 yield flow, flow.finish()
                 self._closed.append(flow)
                 if len(self._closed) > CLOSED:
-                    self._forget(self._closed.popleft())
+                    first = self._closed.popleft()
+                    yield from self._again(first)
+                    self._forget(first)
+            else:
+                yield from self._again(flow)
 
-    def finish(self) -> Iterator[Tuple[Flow, List[Delivery]]]:
+    @staticmethod
+    def _again(flow: Flow) -> Iterator[Tuple[Flow, None]]:
+        """A connection that is forgotten, if packets of it came after it was told as ended."""
+        if flow.last != flow.until:
+            flow.until = flow.last
+            yield flow, None
+
+    def finish(self) -> Iterator[Tuple[Flow, Optional[List[Delivery]]]]:
         """The input ends: the same for all connections that are left, in the order of their numbers."""
         yield from self.evicted()
         flows = {flow.connection.number: flow for flow, _ in self._table.values()}
         self._table.clear()
         for number in sorted(flows):
-            if not flows[number].ended:
-                yield flows[number], flows[number].finish()
+            flow = flows[number]
+            if flow.ended:
+                yield from self._again(flow)
+            else:
+                yield flow, flow.finish()
 
     def _remove(self, flow: Flow) -> None:
         """Forgets a connection, and has it told as ended."""

@@ -19,6 +19,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from conftest import SAMPLES, SHARED
 from handshakes import NAMES, Wire, client_hello, conversation, dump, packets, record
+from hostile import CLIENT, SERVER, carried, packet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import (
@@ -492,3 +493,15 @@ def test_rows_without_their_text_column(columns: int) -> None:
     """The text column is no part of the bytes."""
     lines = [line[:-columns] + b"\n" if ROW.match(line) and len(line) == 68 else line for line in lf_lines(CLEAN)]
     assert meaning(objects(b"".join(lines))) == meaning(objects(CLEAN))
+
+
+@pytest.mark.parametrize("many", [0, 300, 4000])
+def test_bytes_behind_a_reset_are_told_to_their_last(many: int) -> None:
+    """A unit that they begin and do not end, too: when the connection is forgotten, or the input ends."""
+    hello = client_hello()
+    late = record(22, b"\x5c\x01\x00\x00" + bytes(40))  # the beginning of a message of 64 KB
+    sent = [*carried(record(22, hello)), packet(SERVER, 1, b"", 4), packet(CLIENT, 6 + len(hello), late)]
+    others = [packet(CLIENT, number, b"", flags, 1024 + n, host=2) for n in range(many) for number, flags in ((0, 2), (1, 4))]
+    found = objects(dump([*sent, *others]))
+    assert [r["length"] for r in of(found, "record") if r["stream"] == 0] == [5 + len(hello), len(late)]
+    assert untiled(found) == []
