@@ -749,6 +749,8 @@ class Trace(Usual):
         """What parts that are complete make known of their connection."""
         story = connection.story
         packet = packet or self.packet
+        # What is known at the end of the input alone, of holes that end there, comes behind the last packet.
+        number, header = (packet.number, packet.header) if packet is not None else (self.count, b"")
         for part in parts:
             if part.problems:
                 found = from_part(part, connection)
@@ -756,8 +758,8 @@ class Trace(Usual):
                     found = weighed(story, found)
                     self.doctor.note(story, found)
                 findings += found
-            if story is not None and packet is not None:
-                step = self.teller.part(story, part, packet.number, packet.header)
+            if story is not None:
+                step = self.teller.part(story, part, number, header)
                 if step is not None:
                     findings += self.doctor.step(story, step)
 

@@ -71,6 +71,7 @@ class Verifier:
         self._verdict: Optional[str] = None  # of its TCP checksum
         self._declared: Optional[int] = None  # bytes that the line before the rows promises
         self._longest = 0  # most bytes shown of any packet before
+        self._cuts: Set[int] = set()  # how many bytes from the IP header on were shown of packets that are cut short
         self._ends: Dict[object, bytes] = {}  # what a summary line of a connection's side must contain
         self._masked: Set[Tuple[Optional[str], Optional[str]]] = set()
         self._senders: Dict[Optional[str], _Sender] = {}
@@ -192,12 +193,16 @@ class Verifier:
                         "look at bytes 2 and 3 of the IP header, and for rows of another packet",
                         ((packet.number, end, shown),),
                     ))
+            elif shown < end and shown - packet.link in self._cuts:
+                pass  # tcpdump -X has the link header too where a printer ran out of bytes: "[|smtp]"
             elif shown < end and shown % 16 and self._longest > shown and end - shown <= 16 and self._whole:
                 # A capture that cuts packets short cuts all at one length: this one is shorter than another.
                 found.append(_length(
                     packet, f"IP's total length promises {_bytes(end - shown)} more than the rows show",
                     "compare the packet's last row with the source", ((packet.number, shown, end),),
                 ))
+            elif shown < end:
+                self._cuts.add(shown - packet.link)
             self._longest = max(self._longest, min(shown, end))
         elif self._declared is not None and self._whole and packet.link is None and shown > self._declared:
             found.append(_length(

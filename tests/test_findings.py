@@ -257,6 +257,15 @@ def test_raw_public_keys_are_no_certificates() -> None:
         next(f["text"] for f in mixed if f["code"] == "full-handshake")
 
 
+def test_what_is_lost_up_to_the_end_of_the_trace_is_part_of_the_story() -> None:
+    """A hole that is given up because the input ends: what stands behind it is not the next thing that its side said."""
+    talk = full().say(CLIENT, sealed(DATA, 60))
+    client = [i for i, p in enumerate(talk.wire.packets) if p[12:16] == talk.wire.hosts[CLIENT] and len(p) > 52]
+    lost = client[2]  # its ChangeCipherSpec and Finished
+    codes = {f["code"] for f in of(objects(dump(p for i, p in enumerate(talk.wire.packets) if i != lost)), "finding")}
+    assert "gap" in codes and "unexpected-message" not in codes
+
+
 def test_ssl3_no_certificate() -> None:
     talk = Talk().say(CLIENT, hs(hello(version=0x0300), version=0x0300))
     talk.segments(SERVER, hs(server(version=0x0300), chain(cert(*LEAF)), message(13, vector(1, b"\1") + vector(2, b"")), DONE,

@@ -121,6 +121,13 @@ def test_snapping_is_no_disagreement() -> None:
     assert findings(b"".join(shown(p, p[:68]) for p in WIRE)) == []
 
 
+def test_a_link_header_that_one_packet_shows_makes_none_of_the_others_short() -> None:
+    """tcpdump -X prints it too where a printer ran out of bytes, as its "[|smtp]" says."""
+    ether = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0"
+    long, short = packet(0, 1, bytes(100)), packet(0, 101, bytes(48))
+    assert findings(shown(long, ether + long[:82]) + shown(short, short[:82]) + shown(long, long[:82])) == []
+
+
 def test_padding_is_no_disagreement() -> None:
     short = [p + bytes(46 - len(p)) if len(p) < 46 else p for p in WIRE]
     assert any(len(p) == 46 for p in short)
