@@ -33,7 +33,6 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
     "hello_retry_request": ("handshakes", "choices"),
     "server_key_exchange": ("choices",),
     "certificate_request": ("client_certificate",),
-    "certificate": ("client_certificate",),
     "client_key_exchange": ("client_certificate",),
     "certificate_verify": ("client_certificate",),
     "change_cipher_spec": ("client_certificate",),

@@ -693,6 +693,13 @@ class Course:
         return self.finished[0] is not None and self.finished[1] is not None
 
     @property
+    def went_on(self) -> bool:
+        """The server took what the client sent before its Finished, a certificate or none: up to TLS 1.2 its ChangeCipherSpec
+        says so, which follows."""
+        refused = self.alert is not None and self.alert.side
+        return not refused and self.version != 0x0304 and self.changed[1] is not None
+
+    @property
     def resumed(self) -> bool:
         """The server took up a session of an earlier connection."""
         return self.kind in ("id", "ticket", "psk")

@@ -231,6 +231,23 @@ def test_client_certificates() -> None:
     assert "ca-list-large" not in full(asked=request(*many[:200]), sent=(chain(), CKE)).codes()
 
 
+def test_whose_move_an_empty_list_is_the_servers_answer_tells() -> None:
+    """A server that goes on without a certificate has only asked for one."""
+    def told(talk: Talk) -> Tuple[Object, Object]:
+        found = objects(talk.text())
+        return next(f for f in of(found, "finding") if f["code"] == "client-certificate-empty"), of(found, "verdict")[0]
+
+    asked, sent = request(name_of("Root CA")), (chain(), CKE)
+    empty, verdict = told(full(asked=asked, sent=sent, finish=False).say(SERVER, alert(2, 40)))
+    assert empty["by"] == verdict["by"] == "client" and "whose move: the client's" in verdict["client_certificate"]
+    empty, verdict = told(full(asked=asked, sent=sent))
+    assert empty["by"] == verdict["by"] == "unknown" and "goes on without one" in verdict["text"]
+    assert "whose move: nobody's" in verdict["client_certificate"]
+    one = chain(cert(*LEAF))  # and it explains no other trouble
+    empty, verdict = told(full(certificates=one, asked=asked, sent=sent).say(CLIENT, sealed(ALERT, 26)))
+    assert verdict["code"] == "chain-incomplete"
+
+
 def name_of(common: str) -> bytes:
     return der(0x30, der(0x31, der(0x30, der(6, b"\x55\x04\x03"), der(0x0C, common.encode()))))
 

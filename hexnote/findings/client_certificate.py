@@ -27,7 +27,8 @@ client-certificate-sent (note)
     sample: client-certificate
 
 client-certificate-empty (warning)
-    meaning: The server asked for a certificate and the client answered that it has none to offer.
+    meaning: The server asked for a certificate and the client answered that it has none to offer. Where the server goes on
+        all the same, it only asks, and nobody has to act unless its application refuses the client then.
     known by: A Certificate message of the client whose list is empty. In TLS 1.3 an encrypted record as long as an
         empty Certificate just before one as long as a Finished: likely at most.
     causes: No certificate configured in the client; none issued by an authority that the server lists, or of a listed
@@ -99,7 +100,6 @@ from hexnote.hints import Iterator, List, Optional, Set
 from hexnote.model import (
     PADDED,
     SEALED_CHANGE,
-    Chain,
     Course,
     Finding,
     Request,
@@ -132,9 +132,6 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             yield from _unproven(story, course, step)
     elif step.name == "certificate_request":
         yield from _request(story, step)
-    elif step.name == "certificate":
-        if not step.side:
-            yield from _sent(story, course, step)
     elif step.name == "client_key_exchange":
         yield from _missing(story, course, step)
     elif step.name == "certificate_verify" and not step.side and course.verify is step:
@@ -168,15 +165,19 @@ def _request(story: Story, step: Step) -> Iterator[Finding]:
                       at=story.where(step, start, end))
 
 
-def _sent(story: Story, course: Course, step: Step) -> Iterator[Finding]:
-    chain: Chain = step.facts
-    if course.certificate[0] is not step or not chain.complete or chain.count:
+def _empty(story: Story, course: Course) -> Iterator[Finding]:
+    """An empty list of the client's; who must act the server's answer tells."""
+    sent = course.certificate[0]
+    if sent is None or not sent.facts.complete or sent.facts.count:
         return
-    yield finding(story, "client-certificate-empty", "warning", "client", "proven",
-                  "the server asked for a certificate, and the client answers with an empty list: it has none to offer"
-                  if course.request is not None else "the client sends an empty list of certificates: it has none to offer",
-                  "",
-                  _offer(story), story.where(step, *chain.list))
+    said = "the server asked for a certificate, and the client answers with an empty list: it has none to offer" \
+        if course.request is not None else "the client sends an empty list of certificates: it has none to offer"
+    where = story.where(sent, *sent.facts.list)
+    if course.went_on:
+        yield finding(story, "client-certificate-empty", "warning", "unknown", "proven", f"{said}; the server goes on without one",
+                      "", "if the server's application refuses the client then: " + _offer(story), where)
+    else:
+        yield finding(story, "client-certificate-empty", "warning", "client", "proven", said, "", _offer(story), where)
 
 
 def _missing(story: Story, course: Course, step: Step) -> Iterator[Finding]:
@@ -214,6 +215,7 @@ def _unproven(story: Story, course: Course, step: Step) -> Iterator[Finding]:
 def end(story: Story) -> Iterator[Finding]:
     """What takes the whole connection."""
     for course in story.courses:
+        yield from _empty(story, course)
         if course.version == 0x0304:
             yield from _empty13(story, course)
         elif course.kind == "full":

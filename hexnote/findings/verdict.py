@@ -59,6 +59,7 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     # of an empty list of certificates. Both are told beside an alert only where a FIN came first.
     "client-hello-unanswered": (50,), "handshake-incomplete": (10, 50),
 }  # fmt: skip
+_EMPTY = "client-certificate-empty"
 _EITHER = frozenset(("version-mismatch",))  # the end that must act may be the one that broke off
 _OF_CLIENT = frozenset((
     "client-certificate-missing", "client-certificate-unproven", "client-certificate-empty", "client-no-certificate-alert",
@@ -82,7 +83,7 @@ _WORST = {"error": 0, "warning": 1, "note": 2}
 def verdict(story: Story, told: List[Finding]) -> Verdict:
     """The line, from the story and all that was found."""
     outcome, sentence = _outcome(story)
-    cause = _cause(told)
+    cause = _cause(story, told)
     if cause is None:
         closing = _closing(story)
         good = "" if outcome not in ("full", "resumed", "psk") else " Nothing wrong was found." if _OR_REFUSAL not in closing else \
@@ -259,13 +260,15 @@ def _when(step: Step) -> int:
     return step.places[-1][0] if step.places else step.packet
 
 
-def _cause(told: List[Finding]) -> Optional[Finding]:
+def _cause(story: Story, told: List[Finding]) -> Optional[Finding]:
     """The finding that explains most: of the errors and what causes them, else of the warnings."""
+    # That there is no certificate explains nothing where the server went on without one.
+    idle = _EMPTY if story.courses and story.courses[0].went_on else ""
     errors = [f for f in told if f.severity == "error"]
     if errors:
-        errors += [f for f in told if f.severity == "warning" and f.code in _CAUSES]
+        errors += [f for f in told if f.severity == "warning" and f.code in _CAUSES and f.code != idle]
     found = errors or [f for f in told if f.severity == "warning"]
-    return min(found, key=lambda f: (_ORDER.get(f.code, len(_RANK)), _WORST[f.severity])) if found else None
+    return min(found, key=lambda f: (f.code == idle, _ORDER.get(f.code, len(_RANK)), _WORST[f.severity])) if found else None
 
 
 def _outcome(story: Story) -> Tuple[str, str]:
@@ -338,8 +341,9 @@ def certificate_line(story: Story) -> str:
             said.append("the client's answer is not in the trace")
             move = "not to be told"
     elif not sent.facts.count and sent.facts.complete:
-        said.append(f"answered with an empty list {_where(sent)}")
-        move = "the client's, unless its issuer is not among the authorities that the server lists" if asked is not None and \
+        said.append(f"answered with an empty list {_where(sent)}{'; the server went on without one' if course.went_on else ''}")
+        move = "nobody's, unless the server's application refuses the client then" if course.went_on else \
+            "the client's, unless its issuer is not among the authorities that the server lists" if asked is not None and \
             asked.facts.authorities else "the client's"
     else:
         known = sent.facts.count or sent.facts.complete
@@ -348,9 +352,8 @@ def certificate_line(story: Story) -> str:
         said.append(f"sent {_where(sent)}{what}")
         if proved is not None:
             alert = course.alert
-            on = course.version != 0x0304 and course.changed[1] is not None and (alert is None or not alert.side)
             said.append(f"proof sent (CertificateVerify) {_where(proved)}, which only the server can check"
-                        f"{'; it went on' if on else ''}")
+                        f"{'; it went on' if course.went_on else ''}")
             move = "the client's, or the server's trust store: see the alert" if alert is not None and alert.side else "nobody's"
         elif course.changed[0] is not None and not course.holed[0]:
             said.append("not proved: no CertificateVerify before ChangeCipherSpec")
