@@ -300,6 +300,14 @@ def test_an_empty_certificate_of_tls13_is_seen_by_its_length() -> None:
     assert "client-certificate-empty" in first(25, 53)
     assert "client-certificate-empty" in first(41, 69)  # as Java pads
     assert "client-certificate-empty" not in first(41, 53)
+
+    def by(*answers: int) -> str:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+        talk.say(CLIENT, sealed(DATA, 25), sealed(DATA, 53)).say(SERVER, *(sealed(DATA, n) for n in answers))
+        return next(f["by"] for f in talk.findings() if f["code"] == "client-certificate-empty")
+
+    assert (by(19), by(250, 250), by()) == ("client", "unknown", "client")
     assert "client-certificate-empty" not in first(53)
     assert "client-certificate-empty" not in first(1200, 53)
 
@@ -327,6 +335,33 @@ def test_silence() -> None:
     assert "client-hello-unanswered" not in Talk().say(CLIENT, asks).say(SERVER, alert(2, 40)).codes()
     assert "client-hello-segmented" in Talk().segments(CLIENT, hs(hello(extensions={21: bytes(1500)}))).codes()
     assert "client-hello-segmented" not in Talk().say(CLIENT, asks).codes()
+
+
+def test_a_hello_that_is_cut_short_by_its_own_end_is_the_clients() -> None:
+    """A health check sends half a hello, all of which is acknowledged, and closes: no byte of it was lost."""
+    asks = hs(hello())
+
+    def told(talk: Talk) -> Object:
+        return next(f for f in talk.findings() if f["code"] == "client-hello-unanswered")
+
+    half = told(Talk().say(CLIENT, asks[:40]).fin(0, 1))
+    assert (half["by"], half["sure"]) == ("client", "proven") and "the client sent 35 of them and closes" in half["text"]
+    assert "resets the connection (packet 5)" in told(Talk().say(CLIENT, asks[:40]).rst(CLIENT))["text"]
+    refused = told(Talk().say(CLIENT, asks[:40]).rst(SERVER))
+    assert refused["by"] == "unknown" and "of the hello had not come" in refused["text"]
+    given_up = told(Talk().say(CLIENT, asks).fin(0, 1))
+    assert given_up["by"] == "server" and "says nothing, until the client closes the connection (packet 5)" in given_up["text"]
+
+
+def test_an_alert_may_speak_of_the_proxy_header_before_the_hello() -> None:
+    """GnuTLS answers unexpected_message (10)."""
+    def told(*before: bytes) -> Object:
+        talk = Talk().say(CLIENT, *before, hs(hello())).say(SERVER, alert(2, 10)).fin(1, 0)
+        return next(f for f in talk.findings() if f["code"] == "fatal-alert")
+
+    behind = told(b"PROXY TCP4 10.0.0.9 10.0.0.2 5 443\r\n")
+    assert behind["by"] == "unknown" and "does the server expect that header" in behind["next"]
+    assert told()["by"] == "client"
 
 
 def test_an_end_before_the_handshake_is_done() -> None:
@@ -892,7 +927,10 @@ def test_a_small_diffie_hellman_group() -> None:
 
 
 def test_who_leaves_an_unanswered_hello() -> None:
-    for first, said in ((SERVER, "the server closes the connection instead"), (CLIENT, "has it and says nothing")):
+    for first, said in (
+        (SERVER, "the server closes the connection instead"),
+        (CLIENT, "has it and says nothing, until the client closes the connection (packet 6)"),
+    ):
         talk = Talk().say(CLIENT, hs(hello()))
         talk.wire.ack(SERVER)
         told = next(f for f in talk.fin(first, 1 - first).findings() if f["code"] == "client-hello-unanswered")

@@ -123,6 +123,8 @@ _OTHER_KEY = (
 )
 # What libraries say where the other end closes in the midst of a handshake.
 _OF_AN_END = {10: "GnuTLS", 50: "OpenSSL 3"}
+# What servers say of bytes that are no record of TLS.
+_OF_OTHER_BYTES = frozenset((10, 22, 50))
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -156,11 +158,21 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
                     "an end in the midst of something"
             next_step = f"look into the log of the {other}: why did it close"
             by = _UNKNOWN
+        elif step.side and step.description in _OF_OTHER_BYTES and _behind_proxy(story):
+            usual = f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it say so"
+            next_step = "does the server expect that header: switch it on there, or off where it is sent"
+            by = _UNKNOWN
         sure = "proven" if by == _UNKNOWN or step.description in _SAY_WHO else "likely"
         yield finding(story, "fatal-alert", "error", by, sure,
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
                       "",
                       next_step or _GENERAL + try_client(story), step.places)
+
+
+def _behind_proxy(story: Story) -> bool:
+    """Whether a header of the PROXY protocol stands before the first hello, which has no answer yet."""
+    return story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2") and bool(story.courses) and \
+        story.courses[0].answer is None
 
 
 def _over_psk(story: Story, step: Step) -> bool:

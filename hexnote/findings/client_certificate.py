@@ -106,12 +106,14 @@ from hexnote.model import (
     Step,
     Story,
     finding,
+    like_alert,
     plural,
     title,
     try_client,
 )  # fmt: skip
 
 LARGE = 12228
+_IF_REFUSED = "if the server's application refuses the client then: "
 _SIGNING = ("RSA", "EC", "DSA", "Ed25519", "Ed448", "id-ecPublicKey", "rsaEncryption")
 
 
@@ -175,7 +177,7 @@ def _empty(story: Story, course: Course) -> Iterator[Finding]:
     where = story.where(sent, *sent.facts.list)
     if course.went_on:
         yield finding(story, "client-certificate-empty", "warning", "unknown", "proven", f"{said}; the server goes on without one",
-                      "", "if the server's application refuses the client then: " + _offer(story), where)
+                      "", _IF_REFUSED + _offer(story), where)
     else:
         yield finding(story, "client-certificate-empty", "warning", "client", "proven", said, "", _offer(story), where)
 
@@ -263,11 +265,20 @@ def _empty13(story: Story, course: Course) -> Iterator[Finding]:
     empty = 4 + 1 + 3
     alike = [empty + over, last]
     if first is not None and (seen[:2] in (alike, [size + PADDED for size in alike]) or seen[:1] == [empty + last]):
-        yield finding(story, "client-certificate-empty", "warning", "client", "likely",
+        went_on = _talks_on(steps[steps.index(first) :])
+        yield finding(story, "client-certificate-empty", "warning", "unknown" if went_on else "client", "likely",
                       f"the client's first encrypted record is as long as an empty Certificate ({seen[0]} bytes), and a "
                       "Finished follows: "
-                      "the server asked for a certificate, and the client has none to offer",
-                      "a key log that shows another message of that length", _offer(story), first.places)
+                      "the server asked for a certificate, and the client has none to offer"
+                      f"{'; the server goes on without one' if went_on else ''}",
+                      "a key log that shows another message of that length",
+                      (_IF_REFUSED if went_on else "") + _offer(story), first.places)
+
+
+def _talks_on(steps: List[Step]) -> bool:
+    """TLS 1.3: whether the server sends more than one record as long as an alert: tickets, or data."""
+    told = [step for step in steps if step.side and step.kind == "data"]
+    return any(step.count > 1 or not like_alert(0x0304, step) for step in told)
 
 
 def _mismatch(story: Story, course: Course) -> Iterator[Finding]:

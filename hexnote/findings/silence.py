@@ -6,7 +6,8 @@ client-hello-unanswered (error)
         hello was acknowledged tells who swallowed it: not acknowledged, it was lost on the way; acknowledged, the
         server or what stands before it has it and is silent.
     causes: A firewall or filter on names; a path that drops full-size packets; a server that waits for another
-        protocol (STARTTLS), is overloaded, or cannot take a hello of more than one segment.
+        protocol (STARTTLS), is overloaded, or cannot take a hello of more than one segment; a client that closes in the midst of
+        its hello (a health check).
     try: A smaller hello (openssl s_client -groups X25519), another server name, ping -M do -s 1472 to the server, and a
         trace taken at the server.
     source: RFC 5246 section 7.4.1.2
@@ -83,7 +84,13 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     left = closed if closed is not None and closed.side else None
     again = any(f.code == "retransmission" for f in story.told)
     version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
-    if left is not None:
+    unsent = hello.missing if cut_short(hello) and not (story.gaps[0] or story.snapped[0]) else 0
+    if unsent and closed is not None and left is None:
+        by, what = "client", "look at the client: a health check may do so; else its log tells why it stops"
+        ends = "resets" if closed.kind == "RST" else "closes"
+        how = f"the client sent {hello.size - unsent} of them and {ends} the connection (packet {closed.packet}), so that there " \
+              "is nothing to answer"
+    elif left is not None:
         by, doubt = blamed(story, left)
         how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead{doubt}"
         what = "capture at both ends: did the server send that" if doubt else \
@@ -91,6 +98,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
             how += f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it close so"
             by, what = "unknown", "does the server expect that header: switch it on there, or off where it is sent"
+        elif unsent:
+            how += f"; the last {unsent} bytes of the hello had not come"
+            by, what = "unknown", "capture at both ends: were the rest of the hello's bytes sent, and lost on the way"
         elif version is not None and 0x0300 <= version < 0x0303:
             how += f"; it offers nothing newer than {VERSIONS[version]}, which servers may refuse so"
             what = f"does the server still speak {VERSIONS[version]}? To test: {try_client(story, '-tls1_2')}"
@@ -100,19 +110,21 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         if closed is not None and closed.kind == "RST":
             how += f", until the client resets the connection (packet {closed.packet})"
             by, what = "unknown", "compare the times: how long did the client wait"
+        elif closed is not None and closed.kind == "FIN" and not closed.side:
+            how += f", until the client closes the connection (packet {closed.packet})"
     else:
         how = f"it was not acknowledged{', though sent again' if again else ''}"
         by, what = "middlebox", ""
     # That nothing came back is certain where the connection was closed; whose fault it is, hardly ever.
     settled = closed is not None or again and not story.evicted
-    sure = "possible" if not settled else "proven" if by == "unknown" else "likely"
+    sure = "possible" if not settled else "proven" if by in ("unknown", "client") else "likely"
     if settled and by == "middlebox" and left is None:
         how += ": it did not reach the server, or what came back did not reach this trace"
     elif not settled:
         how += "; hexnote let the connection go here (eviction)" if story.evicted else "; the trace ends here"
     yield finding(story, "client-hello-unanswered", "error", by, sure,
                   f"the ClientHello of {hello.size} bytes got no byte in answer; {how}",
-                  "a trace taken at the server that shows an answer", what or "a smaller hello: "
+                  "" if by == "client" else "a trace taken at the server that shows an answer", what or "a smaller hello: "
                                                                               f"{try_client(story, '-groups X25519')}",
                   hello.places)
 
