@@ -44,6 +44,17 @@ _OF_CLIENT = frozenset(("certificate", "certificate_verify", "change_cipher_spec
 # What names one of the ends in a finding.
 _ENDS = Late(r"\b(?:client|server)\b")
 
+# Marks of a connection that was never opened.
+_OPENING = frozenset(("SYN", "RST"))
+
+# What can be said where client and server are known to be the other way round than they are called.
+_EITHER_WAY = frozenset((
+    "fatal-alert", "warning-alert", "encrypted-alert", "certificate-chain", "certificate-signature-wrong", "certificate-expired",
+    "certificate-not-yet-valid", "weak-certificate", "chain-incomplete", "chain-out-of-order", "chain-has-root", "self-signed",
+    "obsolete-version", "obsolete-cipher", "weak-key-exchange", "compression", "malformed", "oversize-record", "starttls",
+    "proxy-preface", "injected-reset", "no-close-notify", "data-after-fin", "reset-after-close", "reset-mid-handshake",
+))  # fmt: skip
+
 # Findings of one connection that are remembered for its verdict.
 _TOLD = 256
 
@@ -66,7 +77,7 @@ def _concerned(story: Story) -> List[str]:
         names.append("ciphers")
     if "other" in trail:
         names.append("protocols")
-    if courses and not courses[0].complete:
+    if not courses[0].complete if courses else "SYN" in trail and _OPENING.issuperset(trail):
         names.append("silence")
     if story.closed or "FIN" in trail:
         names.append("endings")
@@ -102,6 +113,8 @@ def weighed(story: Story, found: List[Finding]) -> List[Finding]:
     """Findings on a connection's ends, no surer than it is which end is which."""
     if not story.guessed or not found:
         return found
+    if story.guessed == "contradicted":
+        found = [f for f in found if f.code in _EITHER_WAY]
     most, _ = GUESSES[story.guessed]
     return [_lowered(finding, most) if _ENDS.search(finding.by + " " + finding.text) else finding for finding in found]
 

@@ -353,6 +353,34 @@ def test_a_hello_that_is_cut_short_by_its_own_end_is_the_clients() -> None:
     assert given_up["by"] == "server" and "says nothing, until the client closes the connection (packet 5)" in given_up["text"]
 
 
+def test_connections_that_were_never_opened() -> None:
+    def told(*flags: Tuple[int, int], same: bool = False) -> List[Tuple[str, str]]:
+        talk = Talk(open=False)
+        for side, flag in flags:
+            talk.wire._put(side, flag, -1, b"")
+        wire = talk.wire.packets
+        return [(f["code"], f["by"]) for f in of(objects(dump([wire[0]] * 2 if same else wire)), "finding")
+                if f["severity"] == "error"]
+
+    asks, takes, refuses = (CLIENT, 2), (SERVER, 0x12), (SERVER, 0x14)
+    assert told(asks, asks, asks) == [("syn-unanswered", "unknown")]
+    assert told(asks, refuses) == told(asks, asks, refuses) == [("connection-refused", "server")]
+    assert told(asks) == told(asks, same=True) == told(asks, asks, takes) == told(asks, takes, refuses) == []
+
+
+def test_of_ends_that_are_the_other_way_round_no_part_is_judged() -> None:
+    """Ports name the ends, bytes are read, then a hello comes from the one called server: its chain is no client's."""
+    talk = Talk((443, 40000), open=False).say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 80))
+    talk.say(CLIENT, hs(hello())).segments(SERVER, hs(server(), chain(cert(*LEAF), cert("Inner CA", "Root CA")), SKE, DONE))
+    talk.say(CLIENT, hs(CKE), ccs(), sealed(HANDSHAKE, 40)).say(SERVER, ccs(), sealed(HANDSHAKE, 40), sealed(ALERT, 26)).fin(1, 0)
+    found = objects(talk.text())
+    said = {f["code"]: f for f in of(found, "finding")}
+    assert "the other way round" in said["midstream"]["text"]
+    assert not {"full-handshake", "client-certificate-unproven", "client-certificate-not-requested"} & set(said)
+    verdict = of(found, "verdict")[0]
+    assert verdict["client_certificate"] is None and "the other way round" in verdict["text"] and not verdict["code"]
+
+
 def test_an_alert_may_speak_of_the_proxy_header_before_the_hello() -> None:
     """GnuTLS answers unexpected_message (10)."""
     def told(*before: bytes) -> Object:
@@ -819,9 +847,9 @@ def test_a_refusal_in_tls13_is_not_taken_for_an_orderly_end() -> None:
 
     refused = told(19)
     assert "a record as long as an alert, close_notify or a refusal of the handshake (packet" in refused
-    assert "Nothing wrong" not in refused and refused.endswith("the log of the server tells, or a key log.")
+    assert "No fault" not in refused and refused.endswith("the log of the server tells, or a key log.")
     for other in (told(250, 19), told(19, client=(53, 40))):
-        assert "probably close_notify" in other and other.endswith("Nothing wrong was found.")
+        assert "probably close_notify" in other and other.endswith("No fault of either end was found.")
 
 
 def test_a_renegotiation_that_is_asked_for_too_late() -> None:
@@ -924,6 +952,17 @@ def test_a_small_diffie_hellman_group() -> None:
     assert "weak-key-exchange" not in {f["code"] for f in of(told(2048), "finding")}
     verdict = of(told(1024, alert(2, 71)), "verdict")[0]
     assert verdict["code"] == "weak-key-exchange" and "most likely because the server's Diffie-Hellman prime" in verdict["text"]
+
+
+def test_the_verdict_speaks_of_the_ends_and_not_of_the_dump() -> None:
+    """A mistyped byte is a warning on the dump, beside a handshake that is in good order."""
+    lines = full().say(CLIENT, sealed(ALERT, 26)).say(SERVER, sealed(ALERT, 26)).fin(0, 1).text().splitlines(True)
+    row = lines[-1]  # the window
+    assert row.startswith(b"\t0x0020:") and b" 0400 " in row
+    lines[-1] = row.replace(b" 0400 ", b" 4100 ")
+    found = objects(b"".join(lines))
+    assert {"ascii-disagrees", "checksum"} & {f["code"] for f in of(found, "finding")}
+    assert of(found, "verdict")[0]["text"].endswith("No fault of either end was found.")
 
 
 def test_who_leaves_an_unanswered_hello() -> None:

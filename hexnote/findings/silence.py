@@ -31,6 +31,23 @@ client-hello-segmented (note)
         name in the first segment alone.
     source: RFC 8446 section 4.1.2, tldr.fail
     sample: tests/test_findings.py
+
+syn-unanswered (error)
+    meaning: The client asks for a connection (SYN) again and again, and nobody answers.
+    known by: Two SYNs of the client or more, that are not one packet seen twice, and nothing else of either end. A client that
+        had an answer would not ask again.
+    causes: A firewall that drops them without a word; a wrong address, a host that is down; no way back.
+    try: Capture at the server: do they come there? Does it listen there (ss -ltn)?
+    source: RFC 9293 section 3.8.3
+    sample: tests/test_findings.py
+
+connection-refused (error)
+    meaning: The client asks for a connection (SYN), and the answer is a reset: TLS was not even begun.
+    known by: A SYN of the client, none of the server, and its RST.
+    causes: Nothing listens on that port; a firewall that rejects instead of dropping; a service that has crashed.
+    try: On the server: ss -ltn. Is it the right port?
+    source: RFC 9293 section 3.5.2
+    sample: tests/test_findings.py
 """
 
 from __future__ import annotations
@@ -64,6 +81,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
 def end(story: Story) -> Iterator[Finding]:
     """What is missing at the end."""
     if story.pseudo or not story.courses:
+        yield from _unopened(story)
         return
     course = story.courses[0]
     if course.hello is None or course.complete or course.version == 0x0002:
@@ -72,6 +90,29 @@ def end(story: Story) -> Iterator[Finding]:
         yield from _unanswered(story, course, course.hello)
     else:
         yield from _incomplete(story, course)
+
+
+def _unopened(story: Story) -> Iterator[Finding]:
+    """A client's SYN alone, as often as it was sent, and perhaps what refuses it."""
+    asked = story.of("SYN", 0)
+    reset = next((s for s in story.of("RST") if s.side), None)
+    if not asked or any(s.side if s.kind == "SYN" else s is not reset for s in story.steps):
+        return
+    if reset is not None:
+        yield finding(story, "connection-refused", "error", "server", "likely",
+                      "the server refuses the connection: a RST answers the client's SYN. Nothing listens on that port, or a "
+                      "firewall rejects it",
+                      "a RST that its bearer did not send: compare its TTL with other packets of that end",
+                      "ss -ltn on the server: does anything listen on that port", asked[-1].places + reset.places)
+        return
+    numbers = {s.ipid for s in asked}
+    times = len(asked) if 0 in numbers or None in numbers else len(numbers)
+    if times > 1:
+        yield finding(story, "syn-unanswered", "error", "unknown", "likely",
+                      f"the client asks for a connection {times} times (SYN), and nothing comes back",
+                      "an answer that the trace lacks, and that the client did not get either",
+                      "capture at the server: do the SYNs come there, does it answer (ss -ltn: does it listen)",
+                      asked[0].places + asked[-1].places)
 
 
 def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:

@@ -86,7 +86,8 @@ def verdict(story: Story, told: List[Finding]) -> Verdict:
     cause = _cause(story, told)
     if cause is None:
         closing = _closing(story)
-        good = "" if outcome not in ("full", "resumed", "psk") else " Nothing wrong was found." if _OR_REFUSAL not in closing else \
+        judged = outcome in ("full", "resumed", "psk") and story.guessed != "contradicted"
+        good = "" if not judged else " No fault of either end was found." if _OR_REFUSAL not in closing else \
             " Which of the two, the log of the server tells, or a key log."
         return Verdict(f"{sentence}.{closing}{good}{_guess(story, closing)}", outcome, "", "nobody")
     what = _short(cause)
@@ -311,7 +312,7 @@ def _outcome(story: Story) -> Tuple[str, str]:
 def certificate_line(story: Story) -> str:
     """The client's certificate: asked for, sent, proved, whose move. "" where the trace has nothing to say of it."""
     course = next((c for c in story.courses if c.answer is not None or c.request is not None or c.certificate[0] is not None), None)
-    if course is None:
+    if course is None or story.guessed == "contradicted":
         return ""
     lead = "client certificate: "
     if course.version == 0x0304 and course.request is None:
