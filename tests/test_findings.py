@@ -381,6 +381,18 @@ def test_of_ends_that_are_the_other_way_round_no_part_is_judged() -> None:
     assert verdict["client_certificate"] is None and "the other way round" in verdict["text"] and not verdict["code"]
 
 
+def test_ssl3_has_no_protocol_version() -> None:
+    """What HAProxy's ssl-hello-chk offers: of its version a server can say handshake_failure alone (RFC 6101 section 5.4.2)."""
+    def told(version: int) -> Dict[str, Object]:
+        talk = Talk().say(CLIENT, hs(hello((0x2F, 0x35), version=version), version=version)).say(SERVER, alert(2, 40, version))
+        return {f["code"]: f for f in talk.findings()}
+
+    found = told(0x0300)
+    assert found["version-mismatch"]["by"] == found["fatal-alert"]["by"] == "client"
+    assert found["version-mismatch"]["sure"] == "likely"
+    assert "version-mismatch" not in told(0x0301)
+
+
 def test_an_alert_may_speak_of_the_proxy_header_before_the_hello() -> None:
     """GnuTLS answers unexpected_message (10)."""
     def told(*before: bytes) -> Object:

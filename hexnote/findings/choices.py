@@ -293,6 +293,13 @@ def _refused(story: Story, course: Course, step: Step) -> Iterator[Finding]:
         return  # not right behind the hello
     if step.description == 70 and (course.answer is None) == bool(step.side):
         yield _versions(story, course, step, hello)
+    elif step.description == 40 and step.side and course.answer is None and hello.complete and _highest(hello) == 0x0300:
+        yield finding(story, "version-mismatch", "error", "client", "likely",
+                      "the client offers SSL 3.0 alone, which has no alert protocol_version: of a server that has it switched off "
+                      "handshake_failure is all that can come",
+                      "a server that speaks SSL 3.0, with none of the cipher suites",
+                      f"offer TLS 1.2 or newer; to test: {try_client(story, '-tls1_2')}",
+                      story.where(course.hello, *hello.ranges["version"]) + step.places)
     elif step.description in (40, 71) and step.side and course.answer is None and course.retry is None and hello.complete:
         if 0x00FF not in hello.suites and 0xFF01 not in hello.extensions and _highest(hello) < 0x0304:
             return
