@@ -50,9 +50,10 @@ _OPENING = frozenset(("SYN", "RST"))
 # What can be said where client and server are known to be the other way round than they are called.
 _EITHER_WAY = frozenset((
     "fatal-alert", "warning-alert", "encrypted-alert", "certificate-chain", "certificate-signature-wrong", "certificate-expired",
-    "certificate-not-yet-valid", "weak-certificate", "chain-incomplete", "chain-out-of-order", "chain-has-root", "self-signed",
-    "obsolete-version", "obsolete-cipher", "weak-key-exchange", "compression", "malformed", "oversize-record", "starttls",
-    "proxy-preface", "injected-reset", "no-close-notify", "data-after-fin", "reset-after-close", "reset-mid-handshake",
+    "certificate-not-yet-valid", "certificate-misused", "weak-certificate", "chain-incomplete", "chain-out-of-order",
+    "chain-has-root", "self-signed", "obsolete-version", "obsolete-cipher", "weak-key-exchange", "compression", "malformed",
+    "oversize-record", "starttls", "proxy-preface", "injected-reset", "no-close-notify", "data-after-fin", "reset-after-close",
+    "reset-mid-handshake",
 ))  # fmt: skip
 
 # Findings of one connection that are remembered for its verdict.

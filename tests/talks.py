@@ -93,7 +93,7 @@ class Authority:
 
     def make(
         self, subject: str, issuer: str, names: Sequence[str] = (), bits: int = 256, start: str = "2020-01-01",
-        end: str = "2040-01-01", digest: str = "SHA256",
+        end: str = "2040-01-01", digest: str = "SHA256", path: Optional[int] = None, purpose: str = "",
     ) -> bytes:
         """The DER of a certificate."""
         import datetime
@@ -111,10 +111,12 @@ class Authority:
         built = (
             x509.CertificateBuilder().subject_name(named(subject)).issuer_name(named(issuer)).serial_number(7)
             .public_key(self.key(subject, bits).public_key()).not_valid_before(day(start)).not_valid_after(day(end))
-            .add_extension(x509.BasicConstraints(subject.endswith("CA"), None), True)
+            .add_extension(x509.BasicConstraints(subject.endswith("CA"), path), True)
         )
         if names:
             built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
+        if purpose:
+            built = built.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)]), False)
         signed = built.sign(self.key(issuer), getattr(hashes, digest)())
         return signed.public_bytes(serialization.Encoding.DER)
 

@@ -177,6 +177,34 @@ def test_chains() -> None:
     assert "self-signed" in chained(own) and "chain-incomplete" not in chained(own)
 
 
+def test_certificates_that_do_what_they_may_not() -> None:
+    """RFC 5280 section 6.1.4: who may issue; section 4.2.1.12: what a leaf is for."""
+    def told(*certificates: bytes) -> List[str]:
+        found = full(certificates=chain(*certificates)).fin(0, 1).findings()
+        return [f["text"] for f in found if f["code"] == "certificate-misused"]
+
+    leaf, inner = cert(*LEAF), cert("Inner CA", "Root CA")
+    assert told(leaf, inner) == told(leaf, inner, cert("Root CA", "Root CA")) == []
+    assert told(cert("www.example.com", "Shop", "www.example.com"), cert("Shop", "Inner CA"), inner) == [
+        "certificate 2 of the server's chain (CN=Shop) issued certificate 1 and is no authority: its basicConstraints say so"
+    ]
+    short = cert("Top CA", "Root CA", path=0)
+    assert told(leaf, cert("Inner CA", "Top CA"), short) == [
+        "certificate 3 of the server's chain (CN=Top CA) allows 0 authorities below it (pathLenConstraint), and 1 is there"
+    ]
+    assert told(cert("www.example.com", "Top CA"), short) == []
+
+    def refused(purpose: str) -> Dict[str, Object]:
+        talk = full(certificates=chain(cert(*LEAF, purpose=purpose), inner), finish=False).say(CLIENT, alert(2, 43))
+        return {f["code"]: f for f in talk.findings()}
+
+    found = refused("1.3.6.1.5.5.7.3.2")
+    assert found["certificate-misused"]["text"].endswith("is not for a server: its extKeyUsage lacks serverAuth")
+    assert found["fatal-alert"]["text"].endswith("the likeliest cause here: certificate-misused")
+    assert found["fatal-alert"]["by"] == "server"
+    assert not any("certificate-misused" in refused(purpose) for purpose in ("1.3.6.1.5.5.7.3.1", "2.5.29.37.0"))
+
+
 def test_names() -> None:
     def asked(*names: str) -> bool:
         return "name-mismatch" in chained(cert("www.example.com", "Inner CA", *names), cert("Inner CA", "Root CA"),

@@ -32,6 +32,17 @@ chain-incomplete (error)
     source: RFC 5246 section 7.4.2, RFC 8446 section 4.4.2
     sample: tests/test_findings.py
 
+certificate-misused (error)
+    meaning: A certificate does what it, or one above it, does not allow: it issues another one and is no authority, or has more
+        authorities below it than it allows, or serves a purpose that it does not list. Strict clients stop there.
+    known by: A certificate of the chain, not a root, that is the issuer of the one before, without basicConstraints cA or without
+        the key usage keyCertSign; a pathLenConstraint that is less than the number of authorities below; an extKeyUsage of the
+        leaf without serverAuth (of a client's, without clientAuth) or any purpose. Likely where the other end went on.
+    causes: A test authority made with the wrong extensions; a leaf that was used to sign; a client's certificate in a server.
+    try: openssl verify -purpose sslserver -untrusted CHAIN.pem LEAF.pem; have it issued anew, with the right extensions.
+    source: RFC 5280 sections 4.2.1.12 and 6.1.4
+    sample: tests/test_findings.py
+
 chain-out-of-order (warning)
     meaning: The certificates do not follow each other as each certifying the one before: strict clients stop there.
     known by: A certificate that is not the issuer of the one before it, by name and key identifiers.
@@ -108,6 +119,11 @@ _HOURS = 3600.0
 _ZONE = 14 * _HOURS
 _DAY = 24 * _HOURS
 _CLOCKS = (788918400, 2208988800)  # the years 1995 to 2040
+# What the extKeyUsage of a client's or a server's leaf may hold: servers of the 1990s have Microsoft's or Netscape's own.
+_PURPOSES = (
+    frozenset(("id-kp-clientAuth", "anyExtendedKeyUsage")),
+    frozenset(("id-kp-serverAuth", "anyExtendedKeyUsage", "msSGC", "nsSGC")),
+)
 _MOST = 32  # certificates of a chain that are looked at
 
 
@@ -146,6 +162,12 @@ def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Find
                       f"the {name}'s only certificate ({_who(read[0])}) signed itself: nobody vouches for it",
                       "a trust store of the other end that holds this very certificate",
                       "get a certificate of an authority that the other end trusts, or give it this one", where(0))
+    refused = course.alert is not None and course.alert.side != side and not course.complete
+    for number, why in (*judged.misused, *_purpose(read[0], side)):
+        yield finding(story, "certificate-misused", "error", name, "proven" if refused else "likely",
+                      f"certificate {number + 1} of the {name}'s chain ({_who(read[number])}) {why}",
+                      "" if refused else "another end that does not mind, as this one may",
+                      f"have it issued anew; openssl verify -purpose ssl{name} -untrusted CHAIN.pem LEAF.pem", where(number))
     yield from _dates(story, name, read, _now(story, step), where)
     if side:
         yield from _names(story, course, judged, where)
@@ -162,6 +184,7 @@ class _Judged(NamedTuple):
     path: List[int]
     rooted: bool  # the path ends at a certificate that signed itself
     ordered: bool  # each certifies the one before, and no root is behind the leaf
+    misused: List[Tuple[int, str]]  # (number, why) of each that issued another one without leave
     weak: List[Tuple[int, List[str], str]]  # (number, why, what of it) of each that is weak
     covered: List[str]  # names that the leaf covers, wildcards among them
     addresses: List[str]  # and addresses
@@ -170,11 +193,11 @@ class _Judged(NamedTuple):
 def _judged(story: Story, chain: Chain) -> _Judged:
     read: List[Any] = [story.reads(der) for _, _, der in chain.certificates[:_MOST]]
     if any(f is None or not f.issuer_key or f.problems for f in read):
-        return _Judged([], [], False, True, [], [], [])
+        return _Judged([], [], False, True, [], [], [], [])
     path = _path(read)
     ordered = all(read[i - 1].issued_by(read[i]) and not read[i].self_issued for i in range(1, len(read)))
     covered, addresses = ([value for kind, value in read[0].names if kind == wanted] for wanted in ("dNSName", "iPAddress"))
-    return _Judged(read, path, read[path[-1]].self_issued, ordered, _weaknesses(read), covered, addresses)
+    return _Judged(read, path, read[path[-1]].self_issued, ordered, _misuses(read, path), _weaknesses(read), covered, addresses)
 
 
 def _who(facts: Any) -> str:
@@ -224,6 +247,32 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
                   "a trust store of the other end that holds the issuer",
                   "install the full chain (leaf, then every intermediate); openssl s_client -showcerts shows what is "
                   "sent", where(path[-1]))
+
+
+def _misuses(read: List[Any], path: List[int]) -> List[Tuple[int, str]]:
+    """Certificates above the leaf that may not be there (RFC 5280 section 6.1.4). Of a root nothing is asked."""
+    found: List[Tuple[int, str]] = []
+    for below, number in enumerate(path[1:]):
+        facts = read[number]
+        if facts.self_issued or facts.version < 3:
+            continue
+        issued = f"issued certificate {path[below] + 1} and"
+        if not facts.is_ca:
+            found.append((number, f"{issued} is no authority: its basicConstraints " +
+                          ("say so" if facts.has_constraints else "are missing")))
+        elif facts.key_usage is not None and "keyCertSign" not in facts.key_usage:
+            found.append((number, f"{issued} has a key that may not sign certificates (keyUsage)"))
+        elif facts.path_length is not None and below > facts.path_length:
+            found.append((number, f"allows {plural(facts.path_length, 'authority').replace('authoritys', 'authorities')} below it "
+                          f"(pathLenConstraint), and {below} {'is' if below == 1 else 'are'} there"))
+    return found
+
+
+def _purpose(leaf: Any, side: int) -> List[Tuple[int, str]]:
+    """What a leaf's extKeyUsage has against its place (RFC 5280 section 4.2.1.12)."""
+    if leaf.purposes is None or any(purpose in _PURPOSES[side] for purpose in leaf.purposes):
+        return []
+    return [(0, f"is not for a {SIDES[side]}: its extKeyUsage lacks {('clientAuth', 'serverAuth')[side]}")]
 
 
 def _order(story: Story, name: str, read: List[Any], path: List[int], where: Any) -> Iterator[Finding]:

@@ -109,9 +109,9 @@ def _unopened(story: Story) -> Iterator[Finding]:
     times = len(asked) if 0 in numbers or None in numbers else len(numbers)
     if times > 1:
         yield finding(story, "syn-unanswered", "error", "unknown", "likely",
-                      f"the client asks for a connection {times} times (SYN), and nothing comes back",
+                      f"the client asks for a connection {times} times (SYN), and no TCP packet answers",
                       "an answer that the trace lacks, and that the client did not get either",
-                      "capture at the server: do the SYNs come there, does it answer (ss -ltn: does it listen)",
+                      "look for ICMP in the capture, and capture at the server: do the SYNs come there, does it listen (ss -ltn)",
                       asked[0].places + asked[-1].places)
 
 
@@ -123,7 +123,7 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     # A FIN of the server's that only answers the client's is no answer to the hello.
     # Nor is a RST behind that: the client had given up.
     left = closed if closed is not None and closed.side else None
-    again = any(f.code == "retransmission" for f in story.told)
+    again = any(f.code == "retransmission" and "seen twice" not in f.text for f in story.told)
     version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
     unsent = hello.missing if cut_short(hello) and not (story.gaps[0] or story.snapped[0]) else 0
     if unsent and closed is not None and left is None:

@@ -36,8 +36,9 @@ _RANK = (
     "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "client-hello-unanswered",
     "version-mismatch", "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
     "client-certificate-empty", "client-no-certificate-alert", "certificate-expired", "certificate-not-yet-valid", "name-mismatch",
-    "chain-incomplete", "unoffered-choice", "downgrade-sentinel", "heartbleed", "malformed", "oversize-record",
-    "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake", "renegotiation-refused", "handshake-incomplete",
+    "certificate-misused", "chain-incomplete", "unoffered-choice", "downgrade-sentinel", "heartbleed", "malformed",
+    "oversize-record", "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake", "renegotiation-refused",
+    "handshake-incomplete",
 )  # fmt: skip
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
@@ -48,7 +49,8 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "client-certificate-missing": (10, 40, 42, 116), "client-certificate-unproven": (10, 40, 42, 51),
     "client-certificate-empty": (40, 42, 50, 116), "client-no-certificate-alert": (40, 42, 116),
     "certificate-signature-wrong": (42, 46, 48, 51), "certificate-expired": (40, 42, 45, 46),
-    "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
+    "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46),
+    "certificate-misused": (40, 42, 43, 46, 48), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
     "weak-key-exchange": (40, 47, 71),
     "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 50, 70, 110, 120),
