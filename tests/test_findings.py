@@ -173,6 +173,9 @@ def test_chains() -> None:
     assert "chain-out-of-order" in chained(leaf, root, inner)
     assert "chain-out-of-order" not in chained(leaf, inner, root)
     assert "chain-has-root" in chained(leaf, inner, root)
+    twice = next(f for f in full(certificates=chain(leaf, leaf, inner)).findings() if f["code"] == "chain-out-of-order")
+    assert twice["text"].endswith("certificate 2 (CN=www.example.com) is certificate 1 again")
+    assert twice["next"] == "leave certificate 2 out"
     own = cert("www.example.com CA", "www.example.com CA", "www.example.com")
     assert "self-signed" in chained(own) and "chain-incomplete" not in chained(own)
 

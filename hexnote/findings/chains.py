@@ -280,14 +280,19 @@ def _order(story: Story, name: str, read: List[Any], path: List[int], where: Any
     if wrong:
         first = wrong[0]
         stray = [i for i in range(len(read)) if i not in path]
-        what = f"certificate {first + 1} ({_who(read[first])}) does not certify the one before it"
+        twice = next((i for i in range(first) if read[i] == read[first]), None)
+        what = f"certificate {first + 1} ({_who(read[first])}) does not certify the one before it" if twice is None else \
+            f"certificate {first + 1} ({_who(read[first])}) is certificate {twice + 1} again"
+        move = "put the leaf first, then its issuer, and so on"
         if sorted(path) == list(range(len(read))):
             what += ": all that is needed is there, in another order"
+        elif twice is not None and stray == [first]:
+            move = f"leave certificate {first + 1} out"
         elif stray:
             what += f"; {'certificate' if len(stray) == 1 else 'certificates'} {', '.join(str(i + 1) for i in stray)} " \
                     f"{'has' if len(stray) == 1 else 'have'} no place in the chain of the first one"
         yield finding(story, "chain-out-of-order", "warning", name, "proven", f"in the {name}'s chain {what}",
-                      "", "put the leaf first, then its issuer, and so on", where(first))
+                      "", move, where(first))
     root = next((i for i in range(1, len(read)) if read[i].self_issued), None)
     if root is not None:
         yield finding(story, "chain-has-root", "note", name, "proven",
@@ -401,7 +406,7 @@ def _names(story: Story, course: Course, judged: _Judged, where: Any) -> Iterato
     if name in addresses:
         return
     shown = ", ".join(_plain(p) for p in listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") or "no name"
-    other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed) if n), "")
+    other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed if p != "*") if n), "")
     yield finding(story, "name-mismatch", "error", "server", "likely",
                   f"the client asked for {asked}, and the server's certificate covers {shown}",
                   "",
