@@ -437,9 +437,11 @@ class Past:
         return bool(self._shown(piece))
 
     def _beheaded(self, current: Known, piece: Piece) -> bool:
-        """Whether a row stands right under a label of which the first rows were left out."""
+        """Whether a row stands under a label of which the first rows were left out: right under it, or where the label says how
+        many bytes there are. Another program may have printed in the midst of the first row."""
+        near = not self._apart or 0 < piece.offset + len(piece.data) <= current.total
         return (
-            current.stream and current.bare and not self._apart and piece.kind == "data" and not piece.sure
+            current.stream and current.bare and near and piece.kind == "data" and not piece.sure
             and piece.offset > 0 and not piece.offset % ROW and _within(current, piece.offset)
         )
 

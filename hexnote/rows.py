@@ -85,6 +85,8 @@ def read_row(
             text += 1
     elif text >= 0 and line[text : text + 1] == b">" and line[-1:] == b"<" and len(line) - text == size + 2:
         text += 1  # od's fences
+    if dress == "log" and text >= 0 and size < min(expected, ROW) and not agrees(said, data[:size]):
+        text, sound = -1, True  # another program has printed in the midst of the row
     if "cells" in names and ends[0] > 1:
         said_so = text >= 0 and agrees(said, data[:size])
         turned = _turned(line, cols[0]) if low or not (said_so and offset) else None
@@ -128,14 +130,17 @@ def more_rows(text: bytes, pos: int) -> bool:
     return False
 
 
-def _groups(line: bytes, pos: int, most: int) -> Tuple[List[bytes], List[int], List[int]]:
-    """The groups of digits from `pos` on, of at most `most` bytes: digits, bytes up to each one's end, columns."""
+def _groups(line: bytes, pos: int, most: int, half: int = 8) -> Tuple[List[bytes], List[int], List[int]]:
+    """The groups of digits from `pos` on, of at most `most` bytes: digits, bytes up to each one's end, columns.
+
+    `half`: behind so many of them a dash may stand in the midst of the row.
+    """
     digits: List[bytes] = []
     ends: List[int] = []
     cols: List[int] = []
     size = 0
     while size < most:
-        group = _GROUP.match(line, pos + 1 if size == 8 and line[pos : pos + 1] == b"-" else pos)
+        group = _GROUP.match(line, pos + 1 if size == half and line[pos : pos + 1] == b"-" else pos)
         if group is None:
             break
         column, pos = group.span(1)
@@ -211,7 +216,7 @@ def read_bare(match: Match[bytes], dress: str, offset: int, before: bytes, expec
     if stop - start > _WIDE:
         return None
     line = match[0].rstrip(BLANKS)
-    digits, ends, cols = _groups(line, match.start("hex") - start, ROW - len(before))
+    digits, ends, cols = _groups(line, match.start("hex") - start, ROW - len(before), 8 - len(before))
     if not ends:
         return None
     data = unhexlify(b"".join(digits))

@@ -69,6 +69,7 @@ class Verifier:
         self._open = False  # its checksums were not all taken yet
         self._header = False  # IP's was
         self._verdict: Optional[str] = None  # of its TCP checksum
+        self._torn = False  # another program has printed in the row shown last
         self._declared: Optional[int] = None  # bytes that the line before the rows promises
         self._longest = 0  # most bytes shown of any packet before
         self._cuts: Set[int] = set()  # how many bytes from the IP header on were shown of packets that are cut short
@@ -105,6 +106,7 @@ class Verifier:
                 self._heading(packet, summary, found)
         elif data:
             self._more(packet, block, found)
+        self._torn = block.dress == "log" and _torn(block)
         if self._open and packet.link is not None:
             self._checksums(packet, found)
         if not block.clear:
@@ -169,9 +171,12 @@ class Verifier:
             if self._next % 16 != block.offset % 16 and fresh - self._next < 16:
                 row = self._next - self._next % 16
                 missing = fresh - self._next
+                text, step = f"has lost {_bytes(missing)}: the next one", "type the row again, or paste it from the source"
+                if self._torn:
+                    text = f"was torn, another program has printed in it: its rest, {_bytes(missing)}, is not read; the next row"
+                    step = "have standard error written to a file of its own (2> FILE), or move the row's rest behind its beginning"
                 found.append(_length(
-                    packet, f"the row at 0x{row:04x} has lost {_bytes(missing)}: the next one begins at 0x{fresh:04x}",
-                    "type the row again, or paste it from the source", ((packet.number, self._next, fresh),),
+                    packet, f"the row at 0x{row:04x} {text} begins at 0x{fresh:04x}", step, ((packet.number, self._next, fresh),),
                 ))
             self._whole = self._open = False
         elif self._whole and fresh < end and not block.payload:
@@ -403,6 +408,14 @@ def segment_right(data: bytes, at: int, end: int) -> bool:
     if size > _FOURTH >> 3:
         total = (total >> _FOURTH) + (total & _LOWER)
     return (total % 0xFFFF + int.from_bytes(data[at + 12 : at + 20], "little") + (6 + size << 8)) % 0xFFFF == 0
+
+
+def _torn(block: Block) -> bool:
+    """Does something else than a text column stand behind the digits of a block's last row?"""
+    row = block.row(block.row_count() - 1) if block.row_count() else None
+    if row is None or row.layout.text >= 0 or not row.layout.cols:
+        return False
+    return bool(block.text[row.start + row.layout.cols[-1] + 2 : row.end].strip(b" \t\r\n-|"))
 
 
 # ------------------------------------------------------------------ words

@@ -24,6 +24,7 @@ _TYPOGRAPHY = str.maketrans({
 })
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
 _ENTITY = Late("&(?:lt|gt|quot|#39|amp);")
+_MORE = Late(rb" {1,3}[^ |\r\n]")
 _NAME = Late(rb"[!-~]{4}")
 
 _structs: Dict[int, Struct] = {}
@@ -124,6 +125,8 @@ def _slips(block: Block) -> List[Slip]:
             behind = row.start + (row.layout.cols[-1] + 2 if row.layout.cols else row.layout.text)
             lead, tail = text[behind : row.start + row.layout.text], text[row.start + row.layout.text : row.end]
             shown = _beside(tail, raw, len(lead), strict)
+            if shown is not None and block.dress == "log" and len(tail) > row.size and _MORE.match(tail, row.size):
+                shown = None  # another program has printed in the midst of the text
             if shown is not None:
                 beside += [(place + i, raw[i], c, row) for i, c in enumerate(shown) if c]
         place += row.size

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from conftest import SHARED
+from support import annotate, strip
 from test_dumps import GRAMMARS, blocks_of, check, measure, read
 
 from hexnote.dumps import Reader
@@ -271,10 +272,34 @@ def test_what_a_log_shows_besides_is_no_part_of_the_stream() -> None:
     plain = told(log("openssl"))
     assert bare(told(log("openssl") + ticket)) == bare(plain)
     assert bare(told(log("openssl") + ticket[ticket.index(b"\n") + 1 :])) == bare(plain)
+
+
+ERRORS = b"depth=0 CN = beef.cafe\nverify error:num=18:self-signed certificate\nverify return:1\n"
+
+
+@corpus
+@pytest.mark.parametrize("row", [1, 2, 3, 4])
+@pytest.mark.parametrize("at", range(1, 73))
+def test_a_row_that_errors_have_torn(row: int, at: int) -> None:
+    """s_client -debug > FILE 2>&1: the rest of a row stands some lines below, and the text column vouches for it."""
     lines = log("openssl").splitlines(True)
-    lines[2] = lines[2][:13] + b"depth=0 CN = beef.cafe\nverify return:1\n" + lines[2][13:]
-    found = [o for o in told(b"".join(lines)) if o["kind"] == "record"]
-    assert [(o["from"], o["length"], o["missing"]) for o in found] == [("client", 74, 14), ("server", 7, 0)]
+    lines[row] = lines[row][:at] + ERRORS + lines[row][at:]
+    text = b"".join(lines)
+    got = blocks_of(check(text))
+    found = told(text)
+    assert strip(annotate(text)) == text
+    known = {block.offset + i: byte for block in got if block.side == 0 for i, byte in enumerate(block.data)}
+    assert all(CLIENT[i] == byte for i, byte in known.items())
+    lost = {i for i in range(len(CLIENT)) if i not in known}
+    assert lost <= set(range(16 * row - 16, 16 * row))
+    if at > 54 or (at > 7 and at % 3 == 1):  # between two bytes, or behind the last
+        assert not lost
+    codes = {o["code"]: o["text"] for o in found if o["kind"] == "finding"}
+    assert not codes.keys() & {"ascii-disagrees", "malformed", "unreadable-rows"}
+    assert "lost" not in codes.get("length-disagrees", "")
+    if lost and 16 * row - 16 in known:
+        assert "another program has printed in it" in codes["length-disagrees"]
+
 
 
 @corpus
