@@ -34,6 +34,7 @@ _ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # A row of bytes alone that was not read.
 _LISTED = Late(rb"[ \t>]{0,12}[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){5,15}[ :\t\r]*(?:\n|\Z)")
+_SPACED = Late(rb"[ \t>]{0,12}[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){5,15}[ \t\r]*(?:\n|\Z)")
 # How bytes begin that can be taken for a TLS stream where nothing else says so.
 _TLS = Late(rb"[\x14-\x18]\x03[\x00-\x04][\x00-\x48]|[\x80-\xbf].\x01(?:\x03[\x00-\x04]|\x00\x02)", 16)
 # How a packet begins whose first row has too few bytes to tell its length: Ethernet and IP, IP and TCP.
@@ -310,8 +311,11 @@ class Past:
     def misses(self, text: bytes, pos: int) -> bool:
         """Whether the line at `pos` looks like a row where rows of a packet are still to come."""
         current = self.current
-        return current is not None and not current.whole and not current.stream and self._strange <= self._spoilt and (
-            _HEXLIKE.match(text, pos) is not None)
+        if current is None or current.whole:
+            return False
+        if current.stream:
+            return current.labelled and current.total > 0 and _SPACED.match(text, pos) is not None
+        return self._strange <= self._spoilt and _HEXLIKE.match(text, pos) is not None
 
     @property
     def any_rows(self) -> bool:

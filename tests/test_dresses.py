@@ -302,6 +302,19 @@ def test_a_row_that_errors_have_torn(row: int, at: int) -> None:
 
 
 
+@pytest.mark.parametrize("row", [3, 4, 5])
+@pytest.mark.parametrize("at", [5, 12, 30])
+def test_rows_without_offsets_below_one_that_errors_have_torn(row: int, at: int) -> None:
+    """s_client -msg: nothing says where they belong, and that is told."""
+    lines = log("msg").splitlines(True)
+    lines[row] = lines[row][:at] + ERRORS + lines[row][at:]
+    text = b"".join(lines)
+    assert b"".join(block.data for block in blocks_of(check(text))) == CLIENT[: 16 * row - 43] + SERVER
+    reader = Reader(GRAMMARS, measure)
+    list(reader.feed(text)), list(reader.close())
+    assert [last for _, last, _ in reader.unreadable] == [10]
+
+
 @corpus
 def test_bytes_that_cannot_be_had() -> None:
     for text, word in ((file(FORMATS, "A.txt"), "-X"), (b"0000: .............S...\n", "--trace FILE")):
