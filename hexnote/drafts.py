@@ -194,14 +194,14 @@ class Draft:
         """Bytes of a whole row: those of the last one, where it is wider than usual."""
         return max(ROW, self.rows[-1].size) if self.rows else ROW
 
-    def trim(self) -> None:
-        """Takes the last byte off: a last number of which only the low byte is there."""
-        if self.rows and self.data[-1][-1] == 0:
-            self.data[-1] = self.data[-1][:-1]
-            self.next -= 1
+    def trim(self, count: int = 1) -> None:
+        """Takes the last bytes off: they fill a last number of which not all bytes are there."""
+        if self.rows and 0 < count < min(8, self.rows[-1].size) and not any(self.data[-1][-count:]):
+            self.data[-1] = self.data[-1][:-count]
+            self.next -= count
             last = self.rows[-1]
-            layout = Layout(last.layout.cols[: last.size - 1], last.layout.text)
-            self.rows[-1] = last._replace(size=last.size - 1, layout=layout)
+            layout = Layout(last.layout.cols[: last.size - count], last.layout.text)
+            self.rows[-1] = last._replace(size=last.size - count, layout=layout)
 
     def ended(self) -> bytes:
         """The bytes of the last row, if it has less than 16 and no text: the rest of it may follow."""
@@ -415,7 +415,7 @@ class Past:
                 not offset or (not draft.weak and draft.label is None and (piece.sure or offset % ROW == 0))
             )
         if piece.kind == "under":
-            return current is not None and current.row == "under" and not self._apart and offset == current.next
+            return current is not None and current.row in ("under", "data") and not self._apart and offset == current.next
         if piece.kind == "whole" and current is not None and current.row == "whole" and current.whole and not current.stream:
             if any(piece.data in part for part in current.parts):
                 return False  # what a packet carries, shown again
@@ -424,14 +424,15 @@ class Past:
         if piece.kind in ("whole", "word", "memory"):
             headed = piece.kind == "memory" and current is not None and current.bare and self._joins(current, offset)
             goes_on = piece.kind == "whole" and ((self.lacking and not self._strange) or (piece.begins and piece.margin < 0))
-            return bool(offset) or headed or goes_on or self._under_way(current) or self.begins(piece.data)
+            later = bool(offset) and (piece.kind != "word" or (current is not None and current.row == "word"))
+            return later or headed or goes_on or self._under_way(current) or self.begins(piece.data)
         if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
             return True
         if not piece.sound:
             return False
         if self._fills(piece):
             return True
-        if piece.sure or (not offset and (len(piece.data) >= ROW or _record(piece.data))):
+        if piece.sure or (not offset and (len(piece.data) >= ROW or _record(piece.data) or self._narrow(piece))):
             return True
         if current is not None and current.bare and (self._joins(current, offset) or self._beheaded(current, piece)):
             return True
@@ -439,6 +440,12 @@ class Past:
             # A row may end in its midst: it was cut, or another program has printed there.
             return (offset - current.next) % ROW == 0 or offset % ROW == 0
         return bool(self._shown(piece))
+
+    def _narrow(self, piece: Piece) -> bool:
+        """Whether a row may be the first of a dump whose rows have fewer than 16 bytes: it begins a TLS stream or a packet."""
+        data = piece.data
+        return len(data) >= ROW // 2 and piece.dress != "log" and (
+            _TLS.match(data) is not None or _PACKET.match(data) is not None)
 
     def _beheaded(self, current: Known, piece: Piece) -> bool:
         """Whether a row stands under a label of which the first rows were left out: right under it, or where the label says how

@@ -53,6 +53,9 @@ class Token:
 # The last line of a dump that ends with its length.
 _TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
 
+# The first row of a dump in numbers of four bytes or eight.
+_NUMBERS = Late(rb"[ \t>|]{0,12}0{4,8}:?[ \t]{1,4}[0-9A-Fa-f]{8}(?: {1,4}[0-9A-Fa-f]{8}| [0-9A-Fa-f]{24}|[0-9A-Fa-f]{8})")
+
 _CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")
 
 _HEAD = Token("HEAD")
@@ -190,10 +193,10 @@ class Lexer:
             elif draft is None and self._passed:
                 self._parted = True
             if draft is not None:
-                if draft.row == "word":
+                if draft.row in ("word", "data"):
                     total = _TOTAL.match(buf, pos)
-                    if total is not None and _number(total[1], self._radix) == draft.next - 1:
-                        draft.trim()
+                    if total is not None:
+                        draft.trim(draft.next - _number(total[1], self._radix))
                 yield from self._finish(draft)
             elif kind not in _HEADS:
                 if kind == "advice" and name and len(self.advice) < _REPORTS and self._past.lacks(name):
@@ -358,6 +361,8 @@ class Lexer:
         elif self._vocabulary.kinds.get(name) == "bare":
             if self._past.misses(self._buf, pos):
                 self.report(self.line, self.line, "they have no offset, or digits that are none")
+        elif piece is None and self._vocabulary.kinds.get(name) == "data" and _NUMBERS.match(self._buf, pos):
+            self.report(self.line, self.line, "nothing says which byte of a number is the first")
         elif self._vocabulary.kinds.get(name) not in ("row", "run"):
             return
         elif piece is None:
@@ -552,7 +557,7 @@ class Lexer:
         piece = read_row(groups, dress, offset, expected, sure, self._low)
         if piece is None:
             return None
-        if "cells" in names and len(piece.data) > 1:
+        if ("cells" in names or "word" in names) and len(piece.data) > 1:
             self._low = piece.layout.cols[0] > piece.layout.cols[1]
         if "addr" in names and skewed and not offset:
             self._base += piece.offset

@@ -53,7 +53,7 @@ def read_row(
         return None
     names = match.re.groupindex
     if "word" in names:
-        return _words(match, dress, offset)
+        return _words(match, dress, offset, low)
     line = match[0].rstrip(BLANKS)
     digits, ends, cols = _groups(line, match.start("cells" if "cells" in names else "hex") - start, ROW)
     if not ends or (len(line) > cols[-1] + 40 and _AGAIN.search(line, cols[-1])):
@@ -92,8 +92,12 @@ def read_row(
         turned = _turned(line, cols[0]) if low or not (said_so and offset) else None
         if turned is not None and (not said_so or (low if offset else _begins_turned(data, turned[0]))):
             return Piece(offset, turned[0], stop, dress, None, turned[1], kind="data")
-        if not said_so and ends[0] > 2:
+        if low and offset and not said_so:
             return None
+        if not said_so and (ends[0] in (4, 8) or (dress == "offsets" and ends[0] == 2)):
+            if not offset and not (_RECORD.match(data) and _RECORD.match(_swapped(data, ends[0])) is None):
+                return None  # nothing tells which byte of a number is the first
+            sure = False
     skew = match["skew"] if "skew" in names else None
     if skew:
         unit = 2 * ends[0]
@@ -184,8 +188,12 @@ def _turned(line: bytes, pos: int) -> Optional[Tuple[bytes, Layout]]:
         data += unhexlify(group)[::-1]
     for end in reversed(ends):
         after = line[cols[end - 1] + 2 :]
-        if agrees(after.translate(None, BLANKS), bytes(data[:end])):
-            return bytes(data[:end]), Layout(tuple(places[:end]), len(line) - len(after.lstrip(b" \t")))
+        text = after.translate(None, BLANKS)
+        for size in range(end, max(end - len(digits[0]) // 2, 0), -1):  # a last number may be filled up with zeros
+            if agrees(text, bytes(data[:size])):
+                return bytes(data[:size]), Layout(tuple(places[:size]), len(line) - len(after.lstrip(b" \t")))
+            if data[size - 1]:
+                break
     return None
 
 
@@ -194,17 +202,22 @@ def _begins_turned(data: bytes, turned: bytes) -> bool:
     return _RECORD.match(turned) is not None and _RECORD.match(data) is None
 
 
-def _words(match: Match[bytes], dress: str, offset: int) -> Piece:
-    """A row of numbers of two bytes, the low byte first."""
-    cols: List[int] = []
-    digits = match["word"]
-    data = bytearray()
+def _swapped(data: bytes, unit: int) -> bytes:
+    """Bytes of numbers of `unit` bytes each, their order within each turned round."""
+    return b"".join(data[at : at + unit][::-1] for at in range(0, len(data), unit))
+
+
+def _words(match: Match[bytes], dress: str, offset: int, low: bool) -> Piece:
+    """A row of numbers of two bytes, the low byte first; or as they stand, where only so they begin a record, or not `low`."""
     start = match.start("word") - match.start()
-    for group in _WORD.finditer(digits):
-        column = start + group.start()
-        cols += (column + 2, column)
-        data += unhexlify(group[0])[::-1]
-    return Piece(offset, bytes(data), match.end(), dress, None, Layout(tuple(cols)), False, False, kind="word")
+    groups = list(_WORD.finditer(match["word"]))
+    data = unhexlify(b"".join([group[0] for group in groups]))
+    turned = _swapped(data, 2)
+    if not offset:
+        low = _RECORD.match(data) is None or _RECORD.match(turned) is not None
+    first, second = (2, 0) if low else (0, 2)
+    cols = tuple([start + group.start() + at for group in groups for at in (first, second)])
+    return Piece(offset, turned if low else data, match.end(), dress, None, Layout(cols), False, False, kind="word")
 
 
 def read_bare(match: Match[bytes], dress: str, offset: int, before: bytes, expected: int) -> Optional[Piece]:

@@ -329,6 +329,9 @@ def test_bytes_that_cannot_be_had() -> None:
     (b"0000000 001426 000401 000105 000000 001501 040003\n", 1),
     (b"it sent:\nb'\\x16\\x03\\x01\\x00\\x05\\x01\\x00\\x00\\x01A'\n", 2),
     (b"<<22,3,1,0,69,1,0,0,65>>\n", 1), (b'{"type":"Buffer","data":[21,3,3,0,2,2,40]}\n', 1), (b"[22, 3, 1, 0, -97, 1, 0]\n", 1),
+    (b"0000000 026 003 001 000 105 001 000 000\n", 1), (b"0000000 026 003 001  \\0   E 001  \\0  \\0\n", 1),
+    (b"0000000   00790   00001   00325   00000\n", 1), (b"0000000 00010316 00000145\n", 1),
+    (b"00000000: 00010110 00000011 00000001 00000000 01000101 00000001  ....E.\n", 1),
     (b"read: FgMBAEUBAABBAwNAQUJD\n", 1), (b"data <Buffer " + CLIENT[:50].hex(" ").encode() + b" ... 24 more bytes>\n", 1),
 ])
 def test_advice_for_bytes_that_are_not_in_hex(text: bytes, line: int) -> None:
@@ -740,6 +743,42 @@ def test_rows_wider_than_usual(width: int, group: int, offset: str, text: bool) 
     found = told(rows(make, CLIENT, width))
     assert bare(found) == bare(told(wanted), "client")
     assert not {o["code"] for o in found if o["kind"] == "finding"} & {"ascii-disagrees", "redaction-leak", "unreadable-rows"}
+
+
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("between", [": ", ":", "  ", " ", " - "])
+@pytest.mark.parametrize("digits", [4, 6, 8])
+@pytest.mark.parametrize("width", [8, 12, 16])
+def test_rows_narrower_than_usual(width: int, digits: int, between: str, text: bool) -> None:
+    """Also without a break; the digits of an offset are never bytes."""
+    for group in (1, 2, 4, width):
+        if between == " - " and group == 1 or between == " " and group > 1:
+            continue
+        made = rows(wide(width, group, f"%0{digits}x" + between, text), CLIENT, width)
+        assert b"".join(block.data for block in blocks_of(check(made))) == CLIENT, made
+        found = told(made)
+        assert [(o["length"], o["missing"]) for o in found if o["kind"] == "record"] == [(74, 0)]
+        assert not {o["code"] for o in found if o["kind"] == "finding"} & {"ascii-disagrees", "unreadable-rows", "malformed"}
+
+
+@pytest.mark.parametrize("options", ["-t x4", "-t x8", "-A x -t x4", "-A x -t x8", "-A x -t x4z", "-t x2", "-A x -t x2"])
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("size", range(70, 80))
+def test_numbers_of_od_are_read_in_the_right_order_or_not_at_all(options: str, order: str, size: int, tmp_path: Any) -> None:
+    """The last one is filled up with zeros, of which the offset below tells."""
+    if which("od") is None:
+        pytest.skip("the tool is not here")
+    data = (CLIENT + SERVER)[:size]
+    path = tmp_path / "bytes"
+    path.write_bytes(data)
+    command = ["od", *options.split(), "--endian=" + order, str(path)]
+    text = subprocess.run(command, capture_output=True, check=True).stdout
+    got = b"".join(block.data for block in blocks_of(read(text)))
+    assert got in (data, b"")
+    assert got or ("x4" in options or "x8" in options)
+    if not got:
+        codes = {o["code"] for o in told(text) if o["kind"] == "finding"}
+        assert codes & {"no-bytes", "unreadable-rows"}
 
 
 @pytest.mark.parametrize("said", [b"aaaaaaaaaaaaaaaa", b"0123456789abcdef", b"dead beef dead b"])
