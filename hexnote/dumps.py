@@ -50,11 +50,16 @@ _ADVICE = {
     "BITS": "xxd -b prints bits: print bytes with xxd",
     "REPR": "a program's string shows bytes as escapes and signs: print them in hex (Python: data.hex())",
     "DECIMAL": "bytes are shown as decimal numbers: print them in hex",
+    "ESCAPES": "a string shows bytes as escapes that are not hex, or not all of them: print them in hex",
+    "PLAINHEX": "bytes are shown as numbers of one digit or two: print two for each (Go: %x, Python: data.hex())",
+    "HEXFILE": "addresses and checksums stand around the bytes: take them out with objcopy -I ihex (srec) -O binary, then xxd",
+    "TRACE": "openssl s_client -trace prints a tree of fields: print the bytes too with -debug",
+    "NETLOG": "the net log's viewer: print \"bytes\" of the exported JSON in hex with base64 -d FILE | xxd",
     "NODE": "Node shows the first 50 bytes of a Buffer alone: print all of them in hex with buffer.toString('hex')",
     "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
 # Those that are no reason where bytes were read too.
-_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64")
+_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG")
 
 
 def _tell(children: List[Token]) -> None:

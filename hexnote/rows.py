@@ -32,6 +32,8 @@ _PRINT_JAVA = bytes(c if 32 <= c < 123 else 46 for c in range(256))
 _PRINT_NSS = bytes(c if 32 <= c < 128 else 46 for c in range(256))
 _PRINT_SEVEN = bytes(c & 127 if 32 <= c & 127 < 127 else 46 for c in range(256))
 
+_BAR = b" \xe2\x94\x8a"  # hexyl's, between two halves
+
 _RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
 
 # A row behind a line end that is written out, as in a string of JSON.
@@ -62,6 +64,7 @@ def read_row(
     wider = _wider(line, cols) if len(cols) > ROW // 2 and _GROUP.match(line, cols[-1] + 2) is not None else None
     if wider is not None:
         data, cols = wider
+    if wider is not None or dress == "hexyl":  # whose bars part hex and text
         size, sound = len(data), True
     else:
         size, sound = _divide(line, ends, cols, data, expected)
@@ -83,6 +86,8 @@ def read_row(
             data[:size].translate(table).rstrip(BLANKS) for table in (PRINTED, _PRINT_NSS)
         ]:
             text += 1
+    elif dress == "hexyl":
+        text = -1  # zeros, blanks and all that is no sign have signs of their own
     elif text >= 0 and line[text : text + 1] == b">" and line[-1:] == b"<" and len(line) - text == size + 2:
         text += 1  # od's fences
     if dress == "log" and text >= 0 and size < min(expected, ROW) and not agrees(said, data[:size]):
@@ -144,7 +149,10 @@ def _groups(line: bytes, pos: int, most: int, half: int = 8) -> Tuple[List[bytes
     cols: List[int] = []
     size = 0
     while size < most:
-        group = _GROUP.match(line, pos + 1 if size == half and line[pos : pos + 1] == b"-" else pos)
+        at = pos
+        if size == half:
+            at += 1 if line[pos : pos + 1] == b"-" else len(_BAR) if line.startswith(_BAR, pos) else 0
+        group = _GROUP.match(line, at)
         if group is None:
             break
         column, pos = group.span(1)

@@ -665,6 +665,18 @@ def test_ngrep() -> None:
     assert bare(told(ngrep())) == bare(told(file(FORMATS, "X.txt")))
 
 
+def hexyl(panels: int) -> bytes:
+    """With its own signs for zeros, blanks and the rest."""
+    def row(at: int, data: bytes) -> bytes:
+        parts = [data[i : i + 8] for i in range(0, 8 * panels, 8)]
+        digits = "\u250a".join(f" {part.hex(' '):<23} " for part in parts)
+        signs = "\u250a".join("".join(
+            chr(c) if 32 < c < 127 else {0: "\u22c4", 32: " "}.get(c, "\u2022") for c in part).ljust(8) for part in parts)
+        return f"\u2502{at:08x}\u2502{digits}\u2502{signs}\u2502\n".encode()
+
+    return "\u250c\u2500\u252c\u2500\u2510\n".encode() + rows(row, CLIENT, 8 * panels)
+
+
 STREAMS_OF_BYTES: Dict[str, Any] = {
     "gdb": lambda: b"(gdb) x/74xb buf\n" + rows(lambda at, row: f"0x{0x7ffe4000 + at:x} <buf+{at}>:\t".encode()
                                               + "\t".join(f"0x{c:02x}" for c in row).encode() + b"\n", CLIENT, 8),
@@ -680,6 +692,18 @@ STREAMS_OF_BYTES: Dict[str, Any] = {
     "YAML": lambda: b"hello: [" + ", ".join(f"0x{c:02x}" for c in CLIENT).encode() + b"]\n",
     "Format-Hex 7, UTF-8": lambda: rows(
         lambda at, row: f"{at:016X} {row.hex(' ').upper():<47} {text_of(row).replace('.', chr(0xFFFD))}\n".encode(), CLIENT),
+    "C#": lambda: b"byte[] hello = new byte[] { " + ", ".join(f"0x{c:02X}" for c in CLIENT).encode() + b" };\n",
+    "Java": lambda: b"byte[] hello = {\n" + rows(
+        lambda at, row: ("    " + ", ".join(f"(byte) 0x{c:02x}" for c in row) + ",\n").encode(), CLIENT, 8) + b"};\n",
+    "gas": lambda: rows(lambda at, row: ("    .byte " + ", ".join(f"0x{c:02x}" for c in row) + "\n").encode(), CLIENT, 8),
+    "nasm": lambda: rows(lambda at, row: ("hello: db " + ",".join(f"0x{c:02x}" for c in row) + "\n").encode(), CLIENT, 8),
+    "Perl": lambda: ('my $hello = "' + "".join(f"\\x{{{c:02x}}}" for c in CLIENT) + '";\n').encode(),
+    "URL": lambda: ("".join(f"%{c:02X}" for c in CLIENT) + "\n").encode(),
+    "registry": lambda: b'"Blob"=hex:' + b",\\\n  ".join(
+        CLIENT[at:end].hex(",").encode() for at, end in ((0, 20), (20, 45), (45, 74))) + b"\n",
+    "hexyl": lambda: hexyl(2), "hexyl, one panel": lambda: hexyl(1),
+    "wolfSSL": lambda: b"wolfSSL Entering SendBuffered\n" + rows(
+        lambda at, row: f"\t{row.hex(' '):<47} | {text_of(row)}\n".encode(), CLIENT),
     "blanks": lambda: CLIENT.hex(" ").encode() + b"\n",
     "colons": lambda: b"    " + CLIENT.hex(":").upper().encode() + b"\n",
     "rows alone": lambda: b"The hello:\n\n" + rows(lambda at, row: row.hex(" ").encode() + b"\n", CLIENT) + b"\nWhat is wrong?\n",
@@ -693,6 +717,31 @@ STREAMS_OF_BYTES: Dict[str, Any] = {
 def test_bytes_of_a_stream_in_other_dresses(name: str, end: bytes) -> None:
     text = STREAMS_OF_BYTES[name]().replace(b"\n", end)
     assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")), "client")
+
+
+def snort() -> bytes:
+    out, ends = "", ("192.168.1.103:43690", "93.184.216.34:443")
+    for src, dst, data in ((*ends, CLIENT), (*ends[::-1], SERVER)):
+        out += f"11/20-15:29:04.000455 {src} -> {dst}\nTCP TTL:64 TOS:0x0 ID:4 IpLen:20 DgmLen:{len(data) + 52} DF\n"
+        out += "***AP*** Seq: 0x8AB8B8D1  Ack: 0x3E9  Win: 0x822B  TcpLen: 32\n"
+        out += rows(lambda at, row: f"{row.hex(' ').upper():<48} {text_of(row)}\n".encode(), data).decode() + "\n=+=+=+=+=+=+=\n\n"
+    return out.encode()
+
+
+def ipreport() -> bytes:
+    out = ""
+    for src, dst, data in (("43690", "443(https)", CLIENT), ("443(https)", "43690", SERVER)):
+        out += f"TCP header breakdown:\n        <source port={src}, destination port={dst} >\n"
+        out += "        th_seq=2327361745, th_ack=1001\n        th_off=8, flags<PUSH | ACK>\n"
+        make = lambda at, row: f"{at:08x}     {row.hex(' ', -4):<35}     |{text_of(row):<16}|\n".encode()  # noqa: E731
+        out += rows(make, data).decode() + "\n"
+    return out.encode()
+
+
+@corpus
+@pytest.mark.parametrize("text", [snort(), ipreport()], ids=["snort", "ipreport"])
+def test_payloads_below_headers_in_words(text: bytes) -> None:
+    assert bare(told(text)) == bare(told(file(FORMATS, "X.txt")))
 
 
 @pytest.mark.parametrize("command", [
