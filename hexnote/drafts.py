@@ -32,6 +32,8 @@ _LINES = 4
 # A line that looks as a row does, whatever its digits have become.
 _ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
+# A field of the journal, as journalctl -o export prints it beside each message.
+_FIELD = Late(rb"_{0,2}[A-Z][A-Z0-9_]{1,63}=")
 # A row of bytes alone that was not read.
 _LISTED = Late(rb"[ \t>]{0,12}[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){5,15}[ :\t\r]*(?:\n|\Z)")
 _SPACED = Late(rb"[ \t>]{0,12}[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){5,15}[ \t\r]*(?:\n|\Z)")
@@ -301,7 +303,7 @@ class Past:
         self._listed = _LISTED.match(text) is not None
         if self._current is not None and self._current.unfinished and text.strip():
             self._current.unfinished = 0 if _LAST.search(text) else self._current.unfinished - 1
-        elif text[0] not in BLANKS:
+        elif text[0] not in BLANKS and _FIELD.match(text) is None:
             self._strange += 1
         if len(text) < 200 and _ELISION.match(text):
             self._elided = True

@@ -228,6 +228,8 @@ class Lexer:
         Gives the name of a terminal, the row if it is one, and where the text ends; None where the line is prose.
         """
         buf = self._buf
+        if last - pos > _CROWDED and more_rows(buf, pos):
+            return None
         second = buf.find(b"\n", last) + 1 or len(buf)
         if second - last > _WASHED:
             second = last

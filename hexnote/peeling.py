@@ -16,6 +16,7 @@ _EDGES = 24  # tried in a line
 # Behind what a line may begin anew. One blank belongs to the edge, more of them to the line.
 _EDGE = Late(
     rb"^[ \t]{1,40}|(?<=:\d\d) |(?<=[.,]\d{3}) |(?<=[.,]\d{6}) |(?<=[+-]\d{4}) |(?<=[+-]\d\d:\d\d) "
+    rb"|(?<=^MESSAGE=)|<!\[CDATA\[|(?<=\d\d),(?![0-9A-Fa-f]{2},)"
     rb"|(?:[<>|+*#:\])}Z-]|//|\xe2\x94\x82|\xe2\x80\xa2|[ \t]F(?= )) ?|(?P<quote>[\"'])|\t|^ {0,8}\d{1,7}[.)]? "
 )
 _PAIR = rb"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2}|(?![^\s\-|\"',;\\<>]))"
@@ -33,7 +34,8 @@ _SAID = Late(
 _PAIRS = Late(rb"[0-9A-Fa-f]{1,2}[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS)
 _BEFORE = 24  # no more characters of an offset stand before what that pattern finds
 _ROWS = Late(
-    rb"(?:^|(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-]))(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+    rb"(?:^|(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-])|(?<=MESSAGE=)|(?<=CDATA\[)|(?<=,))"
+    rb"(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
 # The mark of each line that stands above rows: what no other line is likely to have. Such a line begins before it.
 _HEAD = Late(
     rb"\.\d{5,9} +(?:\S{1,40} (?:in|out|--) )?\S{1,255} (?:->|\xe2\x86\x92) |:\d{1,5} -> \S{2,64}:\d{1,5} \["
@@ -70,6 +72,9 @@ def unframed(text: bytes) -> bytes:
         body = body.rstrip(b" \t")
         if body[-1:] in (b"|", b"\\"):
             body = body[:-1]
+            continue
+        if body.endswith(b"#012"):  # a line end, as syslog writes it
+            body = body[:-4]
             continue
         tag = _TAG.search(body, max(len(body) - 13, 0)) if body[-1:] == b">" else None
         if tag is None:

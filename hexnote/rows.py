@@ -22,7 +22,7 @@ _FRAME = BLANKS + b"|"  # what stands behind a text column
 _GROUP = regex(rb"[ \t]*((?:[0-9A-Fa-f]{2}){1,16})(?![^ \t\-|\"',;<\\\xe2])")
 # What may stand behind a row that was put into a table, a string, a page: blanks are gone.
 _CLOSED = Late(
-    rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[a-z]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
+    rb"(?:\\[nr])*(?:\"|'|&quot;)?(?:,\"[A-Za-z_]+\":.*|(?:[,;|)\]}\\]|\xe2\x94\x82|<[/a-z]{1,9}>){0,4})", 16
 )
 _WORD = Late(rb"[0-9A-Fa-f]{4}")
 _CUT = Late(rb" [0-9A-Fa-f](?:[0-9A-Fa-f]{2})?(?:[ \t]*[|\"'<\\\xe2].{0,8})?")  # a group that was cut in the midst of a byte
@@ -36,8 +36,11 @@ _BAR = b" \xe2\x94\x8a"  # hexyl's, between two halves
 
 _RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
 
-# A row behind a line end that is written out, as in a string of JSON.
-_WRITTEN = Late(rb"\\n(?:[ |>]|\\t){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? )[ ]{0,4}(?:[0-9A-Fa-f]{2}[ \-]?){6}")
+# A row behind a line end that is written out, as in a string of JSON, in syslog or in a page; or in a string of its own.
+_WRITTEN = Late(
+    rb"(?:\\n|#012|<br ?/?>|[\"'])(?:[ \t|>]|\\t|#011|&nbsp;){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? |&nbsp;)(?: |&nbsp;){0,4}"
+    rb"(?:[0-9A-Fa-f]{2}[ \-]?){6}")
+_MARKS = (b"\\n", b"#012", b"<br", b'"', b"'")
 
 
 def read_row(
@@ -131,12 +134,15 @@ def more_rows(text: bytes, pos: int) -> bool:
     end = text.find(b"\n", pos)
     if end < 0:
         end = len(text)
-    for mark, row in ((b"0x", _AGAIN), (b"\\n", _WRITTEN)):
-        if text.count(mark, pos, end) >= 2:
-            first = row.search(text, pos, end)
-            if first is not None and row.search(text, first.end(), end) is not None:
-                return True
-    return False
+    if text.count(b"0x", pos, end) >= 2 and _two(_AGAIN, text, pos, end):
+        return True
+    return any(text.count(mark, pos, end) >= 2 for mark in _MARKS) and _two(_WRITTEN, text, pos, end)
+
+
+def _two(row: Late[bytes], text: bytes, pos: int, end: int) -> bool:
+    """Whether text[pos:end] has two of those rows."""
+    first = row.search(text, pos, end)
+    return first is not None and row.search(text, first.end(), end) is not None
 
 
 def _groups(line: bytes, pos: int, most: int, half: int = 8) -> Tuple[List[bytes], List[int], List[int]]:

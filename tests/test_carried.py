@@ -48,6 +48,12 @@ CARRIERS: Dict[str, Change] = {
     "python": lambda line, n: repr(line),
     "csv": lambda line, n: '"' + line.replace('"', '""') + '"',
     "cell": lambda line, n: f"| {line} |",
+    "csv, a stamp": lambda line, n: f"2026-11-20 15:29:{n % 60:02},{line}",
+    "loki": lambda line, n: json.dumps({"ts": "2026-11-20T15:29:04.1Z", "labels": {"app": "x"}, "line": line}),
+    "cloudwatch": lambda line, n: json.dumps({"timestamp": 1795188544000, "message": line, "ingestionTime": 1795188544123}),
+    "journal": lambda line, n: f"__CURSOR=s=abc;i={n}\n__REALTIME_TIMESTAMP=1795188544000000\nMESSAGE={line}\n_PID=4711\n",
+    "logfmt": lambda line, n: f"time=2026-11-20T15:29:04Z level=info msg={json.dumps(line)}",
+    "no-break": lambda line, n: line.expandtabs(8).replace(" ", "\u00a0"),
     "page": lambda line, n: html.escape(line, quote=False).expandtabs(8).replace(" ", "&nbsp;") + "<br>",
 }
 
@@ -376,6 +382,31 @@ def test_a_dump_in_one_string_is_told(make: Any) -> None:
     assert [o["lines"] for o in found] == [[1, 1]] and "more than one row stands in a line" in found[0]["text"]
     quiet = json.dumps({"message": "1. first\n2. second\n0000: zero\n" * 20}).encode() + b"\n"
     assert not [o for o in told(quiet) if o["kind"] == "finding"]
+
+
+WHOLE: Dict[str, Callable[[str], str]] = {
+    "json": lambda text: json.dumps({"message": text}),
+    "json in json": lambda text: json.dumps({"message": json.dumps(text)}),
+    "array": lambda text: json.dumps({"lines": text.splitlines()}),
+    "events": lambda text: json.dumps({"events": [{"timestamp": 1, "message": line} for line in text.splitlines()]}),
+    "syslog": lambda text: "Nov 20 15:29:04 host app[4711]: " + text.replace("\t", "#011").replace("\n", "#012"),
+    "page": lambda text: "<p>" + html.escape(text, quote=False).replace("  ", "&nbsp; ").replace("\n", "<br>") + "</p>",
+    "python": lambda text: repr(text),
+}
+
+
+@corpus
+@pytest.mark.parametrize("form", sorted(WHOLE))
+@pytest.mark.parametrize("kind", ["tcpdump", "openssl", "hexdump"])
+def test_all_rows_in_one_line_are_told_and_none_is_read(kind: str, form: str) -> None:
+    """The first one alone would be bytes without those that follow."""
+    dump = {"tcpdump": lambda: file(FORMATS, "X.txt"), "openssl": lambda: log("openssl"), "hexdump": lambda: rows(
+        lambda at, row: f"{at:08x}  {row.hex(' '):<47}  |{text_of(row)}|\n".encode(), CLIENT)}[kind]()
+    text = (WHOLE[form](dump.decode()) + "\n").encode()
+    assert not [block for block in blocks_of(check(text)) if block.data]
+    assert strip(annotate(text)) == text
+    found = [o["text"] for o in told(text) if o["kind"] == "finding"]
+    assert found == ["line 1 looks like a dump and is not read: more than one row stands in a line"]
 
 
 STRANGE = [
