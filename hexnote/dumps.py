@@ -55,11 +55,12 @@ _ADVICE = {
     "HEXFILE": "addresses and checksums stand around the bytes: take them out with objcopy -I ihex (srec) -O binary, then xxd",
     "TRACE": "openssl s_client -trace prints a tree of fields: print the bytes too with -debug",
     "NETLOG": "the net log's viewer: print \"bytes\" of the exported JSON in hex with base64 -d FILE | xxd",
+    "JSONLINE": "tshark -T json prints payloads without their packets: print those too with -x",
     "NODE": "Node shows the first 50 bytes of a Buffer alone: print all of them in hex with buffer.toString('hex')",
     "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
 # Those that are no reason where bytes were read too.
-_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG")
+_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG", "JSONLINE")
 
 
 def _tell(children: List[Token]) -> None:

@@ -40,6 +40,7 @@ _RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
 _WRITTEN = Late(
     rb"(?:\\n|#012|<br ?/?>|[\"'])(?:[ \t|>]|\\t|#011|&nbsp;){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? |&nbsp;)(?: |&nbsp;){0,4}"
     rb"(?:[0-9A-Fa-f]{2}[ \-]?){6}")
+_FIELDS = (b'"frame_raw":', b'"tcp.payload":')  # a packet's bytes in tshark's JSON
 _MARKS = (b"\\n", b"#012", b"<br", b'"', b"'")
 
 
@@ -134,6 +135,8 @@ def more_rows(text: bytes, pos: int) -> bool:
     end = text.find(b"\n", pos)
     if end < 0:
         end = len(text)
+    if any(text.count(field, pos, end) >= 2 for field in _FIELDS):
+        return True
     if text.count(b"0x", pos, end) >= 2 and _two(_AGAIN, text, pos, end):
         return True
     return any(text.count(mark, pos, end) >= 2 for mark in _MARKS) and _two(_WRITTEN, text, pos, end)

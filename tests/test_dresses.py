@@ -541,6 +541,27 @@ def json_of(raw: bool, plain: bool) -> bytes:
     return out + b"]\n"
 
 
+@corpus
+@pytest.mark.parametrize("raw", [True, False])
+def test_json_of_one_packet_in_a_line(raw: bool) -> None:
+    """As jq -c prints it: its frame is read; where that is not there, nothing says which end sent the payload."""
+    lines = []
+    for frame in frames(os.path.join(FORMATS, "flow.pcap")):
+        payload = frame[14 + 20 + 4 * (frame[46] >> 4) : 14 + int.from_bytes(frame[16:18], "big")]
+        layers: Dict[str, Any] = {"frame_raw": [frame.hex(), 0, len(frame), 0, 1]} if raw else {}
+        if payload:
+            layers["tcp.payload"] = payload.hex(":")
+        lines.append(json.dumps({"_index": "packets", "_source": {"layers": layers}}, separators=(",", ":")))
+    found = told(("\n".join(lines) + "\n").encode())
+    if raw:
+        assert bare(found) == bare(told(file(FORMATS, "X.txt")))
+    else:
+        assert [o["code"] for o in found if o["kind"] == "finding"] == ["no-bytes"]
+    found = told(("[" + ",".join(lines) + "]\n").encode())
+    assert "unreadable-rows" in [o["code"] for o in found if o["kind"] == "finding"]
+    assert not [o for o in found if o["kind"] == "record"]
+
+
 def test_the_midst_of_a_dump_begins_no_stream() -> None:
     """Frames in rows without offsets, of which nothing says where they begin; a key of a certificate."""
     row = bytes(range(0x70, 0x80))
