@@ -430,8 +430,8 @@ class Past:
             return later or headed or goes_on or self._under_way(current) or self.begins(piece.data)
         if current is not None and not current.bare and self._joins(current, offset) and offset == current.next:
             return True
-        if not piece.sound:
-            return False
+        if not piece.sound or (current is not None and current.row == "memory" and piece.kind == "row" and not piece.sure):
+            return False  # the last digits of an address are no offset
         if self._fills(piece):
             return True
         if piece.sure or (not offset and (len(piece.data) >= ROW or _record(piece.data) or self._narrow(piece))):

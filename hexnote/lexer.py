@@ -561,6 +561,8 @@ class Lexer:
             return None
         if ("cells" in names or "word" in names) and len(piece.data) > 1:
             self._low = piece.layout.cols[0] > piece.layout.cols[1]
+        if draft is not None and draft.next >= 0 and piece.layout.text < 0:
+            piece = _no_wider(piece, draft.rows[0].size if draft.rows else ROW)
         if "addr" in names and skewed and not offset:
             self._base += piece.offset
             piece = piece._replace(offset=0, blanked=False)
@@ -609,11 +611,20 @@ class Lexer:
 
     def _free(self, digits: bytes, wanted: int) -> int:
         """An offset whose radix is not known: the one by which it is what is wanted, else the last such one."""
+        if len(digits) != 7:
+            return _number(digits, 16)  # od prints octal and decimal ones of seven digits
         for radix in (self._radix, 16, 8, 10):
             if _number(digits, radix) == wanted:
                 self._radix = radix if wanted else 16
                 return wanted
         return _number(digits, self._radix)
+
+
+def _no_wider(piece: Piece, width: int) -> Piece:
+    """A row without a text, as far as it is no wider than the first one of its dump: what stands behind that is a remark."""
+    if len(piece.data) <= width or piece.kind == "whole":
+        return piece
+    return piece._replace(data=piece.data[:width], layout=Layout(piece.layout.cols[:width], -1))
 
 
 def _soiled(geometry: Geometry, buf: bytes, start: int, stop: int) -> bool:

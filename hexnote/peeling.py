@@ -16,7 +16,7 @@ _EDGES = 24  # tried in a line
 # Behind what a line may begin anew. One blank belongs to the edge, more of them to the line.
 _EDGE = Late(
     rb"^[ \t]{1,40}|(?<=:\d\d) |(?<=[.,]\d{3}) |(?<=[.,]\d{6}) |(?<=[+-]\d{4}) |(?<=[+-]\d\d:\d\d) "
-    rb"|(?<=^MESSAGE=)|<!\[CDATA\[|(?<=\d\d),(?![0-9A-Fa-f]{2},)"
+    rb"|(?<=^MESSAGE=)|<!\[CDATA\[|(?:(?<=[:-]\d\d)|(?<=\.\d{3})|(?<=\dZ)),"
     rb"|(?:[<>|+*#:\])}Z-]|//|\xe2\x94\x82|\xe2\x80\xa2|[ \t]F(?= )) ?|(?P<quote>[\"'])|\t|^ {0,8}\d{1,7}[.)]? "
 )
 _PAIR = rb"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2}|(?![^\s\-|\"',;\\<>]))"
