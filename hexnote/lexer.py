@@ -259,12 +259,12 @@ class Lexer:
         `places`: of each byte of the text, where it stands in the line; `last`: where the line ends.
         """
         mark = headed(text) if self._draft is None and len(text) < _WASHED else -1
-        above, inside = mark >= 0, carried(text)
-        if not (above or inside) or (inside and len(text) > _CROWDED and more_rows(text, 0)):
+        above, first = mark >= 0, carried(text)
+        if not (above or first >= 0) or (first >= 0 and len(text) > _CROWDED and more_rows(text, 0)):
             return None
         rows = self._vocabulary.scanner("row", "data", "whole")
         heads = self._vocabulary.scanner("head", "label", "aside")
-        for inner, at, row in peeled(text, mark, inside):
+        for inner, at, row in peeled(text, mark, first):
             bare = unframed(inner)
             forms = (inner,) if bare == inner else (inner, bare)
             for form in forms if row else ():
@@ -290,7 +290,7 @@ class Lexer:
         match = read(text) or read(wash(text)[0])
         if match is None:
             washed = wash(text)[0]
-            inner = [each for each, _, _ in peeled(washed, headed(washed), False)]
+            inner = [each for each, _, _ in peeled(washed, headed(washed), -1)]
             match = next((m for each in inner for m in (read(each), read(unframed(each))) if m is not None), None)
         groups = match.groupdict() if match is not None else {}
         side = 0 if groups.get("out") else 1 if groups.get("in") else None

@@ -30,6 +30,8 @@ _ROW = Late(rb"[ \t|>]{0,20}(?:" + _OFFSET + rb"[ \t|]{1,40}" + _PAIR + rb"|" + 
 # The same where it is a program's string.
 _SAID = Late(
     rb"(?:[ \t|>]|\\t|\\u00[0-9a-f]{2}){0,20}(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+_LEADS = b" \t|>\\tu0123456789abcdef"  # what may stand there before the offset, or the digits
+_LONGEST = 12  # characters of an edge that does not begin the line
 # What a line must hold to have one at all; and to have one behind what may be an edge.
 _PAIRS = Late(rb"[0-9A-Fa-f]{1,2}[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS)
 _BEFORE = 24  # no more characters of an offset stand before what that pattern finds
@@ -52,10 +54,11 @@ _TAG = Late(rb"</?[a-z]{1,9} ?/?>\Z")
 _CLOSINGS = 8  # of them
 
 
-def carried(text: bytes) -> bool:
-    """Whether a line, which is no row as it stands, may carry one."""
+def carried(text: bytes) -> int:
+    """Where the first row may begin that a line carries, which is none as it stands; -1 where there is none."""
     pairs = _PAIRS.search(text)
-    return pairs is not None and _ROWS.search(text, max(pairs.start() - _BEFORE, 0)) is not None
+    row = _ROWS.search(text, max(pairs.start() - _BEFORE, 0)) if pairs is not None else None
+    return row.start() if row is not None else -1
 
 
 def headed(text: bytes) -> int:
@@ -83,24 +86,26 @@ def unframed(text: bytes) -> bytes:
     return body + end
 
 
-def peeled(text: bytes, mark: int, rows: bool = True) -> Iterator[Tuple[bytes, Sequence[int], bool]]:
+def peeled(text: bytes, mark: int, first: int) -> Iterator[Tuple[bytes, Sequence[int], bool]]:
     """What the line may be behind each of its edges, the first one first: text, the index of each of its bytes in the
-    line, and whether it begins as a row does. What does not is given only up to the `mark` of a line above rows, -1: none."""
+    line, and whether it begins as a row does, which may be from `first` on (as of `carried`). What does not is given only up to
+    the `mark` of a line above rows, -1: none."""
     places: Sequence[int]
     inner = unframed(text)
     if inner != text:
-        row = rows and _ROW.match(inner) is not None
+        row = first >= 0 and _ROW.match(inner) is not None
         if row or mark >= 0:
             yield inner, range(len(text)), row
     passed = 0  # a run of pairs goes up to there, whose other edges begin nothing
-    for count, match in enumerate(_EDGE.finditer(text, 0, _REACH)):
+    lead = len(text[:first].rstrip(_LEADS)) if first >= 0 else 0  # no edge before leads to a row
+    for count, match in enumerate(_EDGE.finditer(text, max(lead - _LONGEST, 0) if mark < 0 else 0, _REACH)):
         if count >= _EDGES:
             return
         at = match.end()
-        if at >= len(text) or not (rows or at <= mark):
+        if at >= len(text) or not (first >= 0 or at <= mark):
             return
         said = match["quote"] is not None
-        begun = (_SAID if said else _ROW).match(text, at) if rows and at >= passed else None
+        begun = (_SAID if said else _ROW).match(text, at) if 0 <= first and at >= lead and at >= passed else None
         row = begun is not None
         if begun is not None:
             passed = begun.end("run")

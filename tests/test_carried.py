@@ -434,7 +434,7 @@ def test_what_other_programs_print() -> None:
 ])
 def test_lines_that_carry_nothing_are_not_taken_apart(line: bytes) -> None:
     """They are asked for the mark of a head, and for the beginning of a row, and for no more."""
-    assert not carried(line) and headed(line) < 0
+    assert carried(line) < 0 and headed(line) < 0
 
 
 def test_prose_that_looks_a_little_like_rows() -> None:
