@@ -340,6 +340,11 @@ class Stream:
                 # Left out: inside a packet, nothing comes later that stands earlier.
                 self._hide(packet, self.shown, start)
             self.shown = max(self.shown, end)
+        waits = self.queue[-1] if packet.payload == 1 and self.queue else None
+        if waits is not None and waits[2] and start == self.high - 1 == waits[1] - 1:
+            # A keep-alive probe, whose byte is none of the stream's: what was sent before waits behind a hole.
+            self.events.append(Event("keep-alive", self.side, packet.number, at, start, 1))
+            return
         self.high = max(self.high, end)
         if start < self.next:
             old = min(end, self.next)

@@ -412,6 +412,27 @@ def test_of_ends_that_are_the_other_way_round_no_part_is_judged() -> None:
     assert verdict["client_certificate"] is None and "the other way round" in verdict["text"] and not verdict["code"]
 
 
+def test_a_server_hello_that_the_trace_lacks_is_not_awaited() -> None:
+    """Where no SYN of the server was seen, or the client answers it."""
+    def told(drop: Set[int], talk: Talk) -> Set[str]:
+        kept = [p for i, p in enumerate(talk.wire.packets) if i not in drop]
+        return {f["code"] for f in of(objects(dump(kept)), "finding")}
+
+    talk = full().say(CLIENT, sealed(ALERT, 26)).fin(0, 1)
+    # SYN, SYN-ACK, ACK, ClientHello, the server's first segment
+    assert "unexpected-message" not in told({1, 4}, talk)
+    assert "handshake-incomplete" not in told({0, 1, 2, 4, 5, 8, 9}, talk)
+
+
+def test_a_keep_alive_probe_behind_a_hole_changes_no_byte() -> None:
+    """Its byte is any; what it repeats waits, for bytes before it are lost."""
+    talk = full().say(CLIENT, sealed(DATA, 60)).say(CLIENT, sealed(DATA, 70))
+    lost = len(talk.wire.packets) - 2
+    talk.wire._put(CLIENT, 0x10, talk.at[CLIENT] - 1, b"\x55")
+    found = of(objects(dump(p for i, p in enumerate(talk.wire.packets) if i != lost)), "finding")
+    assert not [f for f in found if f["code"] == "retransmission-differs"]
+
+
 def test_ssl3_has_no_protocol_version() -> None:
     """What HAProxy's ssl-hello-chk offers: of its version a server can say handshake_failure alone (RFC 6101 section 5.4.2)."""
     def told(version: int) -> Dict[str, Object]:

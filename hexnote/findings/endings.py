@@ -196,10 +196,13 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
         return  # a key log shows it
     name = SIDES[side]
     by, doubt = blamed(story, first)
-    yield finding(story, "no-close-notify", "warning", by, "likely" if version == 0x0304 or doubt else "proven",
+    # It may only answer an alert that the trace lacks.
+    hidden = bool(story.gaps[1 - side] or story.snapped[1 - side])
+    yield finding(story, "no-close-notify", "warning", by, "likely" if version == 0x0304 or doubt or hidden else "proven",
                   f"the {name} {'closes' if first.kind == 'FIN' else 'resets the connection'} ({first.kind}) and has sent no alert "
                   f"behind its last data: the other end cannot tell a finished transfer from one that was cut off{doubt}",
-                  "an alert hidden by padding" if version == 0x0304 else "an alert of it that the trace lacks",
+                  "an alert hidden by padding" if version == 0x0304 else
+                  f"an alert of {'either end' if hidden else 'it'} that the trace lacks",
                   _CAPTURE if doubt else
                   f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)" if first.kind == "FIN"
                   else f"read the {name}'s log: why did it reset the connection", first.places)

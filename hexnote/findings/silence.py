@@ -175,6 +175,8 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
         return
     if any(s.kind == "other" and s.side and course.answer is None for s in story.steps):
         return  # another protocol's answer
+    if course.answer is None and (course.client_key is not None or course.changed[0] is not None):
+        return  # what the client sends behind it shows that the trace lacks it
     ended: Optional[Step] = None
     hidden: Optional[Step] = None  # in TLS 1.3, a record as long as an alert where a Finished should be
     newest = {step.side: step for step in story.steps if step.kind == "data"}
