@@ -56,11 +56,12 @@ _ADVICE = {
     "TRACE": "openssl s_client -trace prints a tree of fields: print the bytes too with -debug",
     "NETLOG": "the net log's viewer: print \"bytes\" of the exported JSON in hex with base64 -d FILE | xxd",
     "JSONLINE": "tshark -T json prints payloads without their packets: print those too with -x",
+    "ROWS": "bytes stand here in hex, in a form that is not known: print them with xxd or hexdump -C, a row in each line",
     "NODE": "Node shows the first 50 bytes of a Buffer alone: print all of them in hex with buffer.toString('hex')",
     "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
 # Those that are no reason where bytes were read too.
-_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG", "JSONLINE")
+_BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG", "JSONLINE", "ROWS")
 
 
 def _tell(children: List[Token]) -> None:

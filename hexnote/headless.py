@@ -589,8 +589,8 @@ class Headless:
         ahead = block.offset - talk.rows[side]
         talk.begin(packet, block, side)
         if block.dress == "hexdump" and not block.head:
-            if ahead > 0 and talk.rows[side]:
-                talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out
+            if ahead > 0 and (talk.rows[side] or at):
+                talk.skip(packet, ahead)  # each side has its own offsets, and rows were left out, perhaps the first ones
         elif at == 0 and block.side is None and not block.head and not block.offset:
             talk.skip(packet, _lacking(talk, side))  # a record begins: what the last one lacks was not shown, or not read
         return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], remark)

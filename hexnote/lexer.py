@@ -56,6 +56,11 @@ _TOTAL = Late(rb"[ \t>|]{0,12}([0-9A-Fa-f]{6,8})[ \t\r]*(?:\n|\Z)")
 # The first row of a dump in numbers of four bytes or eight.
 _NUMBERS = Late(rb"[ \t>|]{0,12}0{4,8}:?[ \t]{1,4}[0-9A-Fa-f]{8}(?: {1,4}[0-9A-Fa-f]{8}| [0-9A-Fa-f]{24}|[0-9A-Fa-f]{8})")
 
+# How a record begins in hex, or a packet behind Ethernet's header, in a line that no dress fits.
+_BEGUN = Late(
+    rb"(?<![0-9A-Za-z])(?:(?:0x)?1[4-7][ \t,]{1,2}(?:0x)?03[ \t,]{1,2}(?:0x)?0[0-4](?:[ \t,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){3}"
+    rb"|1[4-7]03 0[0-4][0-9A-Fa-f]{2} [0-9A-Fa-f]{4}|08 00 45 00|0800 4500)(?![0-9A-Za-z])")
+
 _CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")
 
 _HEAD = Token("HEAD")
@@ -98,6 +103,7 @@ class Lexer:
         self._low = False  # the last row of `cells` was of numbers with the low byte first
         self._singly = 0  # up to there in the buffer each row is read on its own
         self._sides = Sides()
+        self._begun = False  # a line that was not read shows how a record begins, or was told otherwise
         self._handles: Set[bytes] = set()  # of a program's files in which TLS began and that were not closed
         self._ends: Set[Tuple[bytes, bytes]] = set()  # of labels that name both: who sent first, and to whom
 
@@ -201,6 +207,7 @@ class Lexer:
             elif kind not in _HEADS:
                 if kind == "advice" and name and len(self.advice) < _REPORTS and self._past.lacks(name):
                     self.advice.append((self.line, name))
+                    self._begun = True
                 stop = buf.find(b"\n", pos) + 1 or end
                 self._pos = stop
                 yield from self._prose(buf[pos:stop])
@@ -376,6 +383,7 @@ class Lexer:
 
     def report(self, first: int, last: int, why: str) -> None:
         """Notes lines of the input that look like rows and could not be read."""
+        self._begun = True
         if self.relayed is not None:
             self.relayed.append((first, last, why))
             return
@@ -389,6 +397,9 @@ class Lexer:
         """The tokens of a line of prose."""
         self._past.prose(text)
         self._sides.prose(text)
+        if not (self._begun or self._past.any_rows) and _BEGUN.search(text):
+            self._begun = True
+            self.advice.append((self.line, "ROWS"))
         if self._handles:
             closed = _CLOSE.search(text)
             if closed is not None:

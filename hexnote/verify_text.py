@@ -130,6 +130,8 @@ def _slips(block: Block) -> List[Slip]:
             if shown is not None:
                 beside += [(place + i, raw[i], c, row) for i, c in enumerate(shown) if c]
         place += row.size
+    if len(rows) > 2 and len(without) * 2 > len(rows):
+        beside = []  # a dump without a text, and remarks behind some of its rows
     wrong = [item for item in beside if not _agrees(item[1], item[2], strict)]
     if block.dress == "cisco":
         wrong = [item for item in wrong if item[2] != _seven(item[1])]  # IOS shows the low seven bits of each byte
@@ -190,6 +192,11 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
             told = inner
     if len(told) == size + 1 > 9 and told[8] == " ":
         told = told[:8] + told[9:]  # the blank between two halves
+    elif not strict and len(cut) <= size:
+        # A text that was cut off: its fence, and the blank between two halves, are none of its signs.
+        for signs in (cut[1:] if cut[:1] == "|" else "", cut[:8] + cut[9:] if cut[8:9] == " " else cut):
+            if signs and all(_agrees(byte, c, strict) for byte, c in zip(raw, signs)):
+                told = signs
     if len(told) > size and told[size] not in " |":
         return None
     shown = list(told[:size])

@@ -129,6 +129,56 @@ def test_blanks(make: Any, name: str) -> None:
     same(carry(make(), BLANKS[name]))
 
 
+@corpus
+def test_the_first_row_left_out_makes_no_other_protocol() -> None:
+    """The offset of the second one says that bytes stand before it."""
+    lines = file(FORMATS, "follow.txt").splitlines(True)
+    first = next(n for n, line in enumerate(lines) if line.startswith(b"00000000"))
+    found = told(b"".join(lines[:first] + lines[first + 1 :]))
+    assert not [o for o in found if o["kind"] == "finding" and o["code"] == "plaintext-to-tls"]
+    assert [(o["from"], o["type"]) for o in found if o["kind"] == "record"] == [("server", 21)]
+
+
+DISAGREE = {"ascii-disagrees", "redaction-leak"}
+
+
+@corpus
+@pytest.mark.parametrize("name", ["hd", "follow"])
+@pytest.mark.parametrize("width", range(60, 80))
+def test_a_text_column_that_was_cut_off_disagrees_with_nothing(name: str, width: int) -> None:
+    """Its fence and the blank in its midst are no signs of it."""
+    lines = file(FORMATS, name + ".txt").decode().expandtabs(8).split("\n")
+    text = "\n".join(line[i : i + width] for line in lines for i in range(0, max(len(line), 1), width))
+    assert not DISAGREE & {o["code"] for o in told(text.encode()) if o["kind"] == "finding"}
+
+
+@corpus
+@pytest.mark.parametrize("name", ["x", "od"])
+@pytest.mark.parametrize("remark", [" <-- look at this", "   here it is", " cafe"])
+def test_a_remark_behind_a_row_without_a_text(name: str, remark: str) -> None:
+    lines = file(FORMATS, name + ".txt").decode().split("\n")
+    at = next(n for n, line in enumerate(lines) if re.match(r"\s*(0x)?(00)?0010[: ]", line))
+    lines[at] += remark
+    found = told("\n".join(lines).encode())
+    assert bare(found) == bare(told(file(FORMATS, name + ".txt")))
+    assert not DISAGREE & {o["code"] for o in found if o["kind"] == "finding"}
+
+
+def test_six_digits_of_od_are_hexadecimal() -> None:
+    """Where the row at 0x10 was left out, 000020 is no octal 16."""
+    lines = rows(lambda at, row: f"{at:06x} {row.hex(' ')}\n".encode(), CLIENT).splitlines(True)
+    [record] = [o for o in told(b"".join(lines[:1] + lines[2:])) if o["kind"] == "record"]
+    assert record["missing"] == 16
+
+
+def test_an_array_that_was_wrapped_in_a_number_is_not_read_in_part() -> None:
+    text = "hello: [" + ", ".join(f"0x{c:02x}" for c in CLIENT) + "]"
+    for width in range(60, 80):
+        cut = "\n".join(text[i : i + width] for i in range(0, len(text), width)) + "\n"
+        got = b"".join(block.data for block in blocks_of(check(cut.encode())))
+        assert CLIENT.startswith(got) or not got
+
+
 FOLLOW = ["indented", "by a tab", "expanded"]
 
 
@@ -407,6 +457,16 @@ def test_all_rows_in_one_line_are_told_and_none_is_read(kind: str, form: str) ->
     assert strip(annotate(text)) == text
     found = [o["text"] for o in told(text) if o["kind"] == "finding"]
     assert found == ["line 1 looks like a dump and is not read: more than one row stands in a line"]
+
+
+@pytest.mark.parametrize("text", [
+    "frame 12: 16 03 01 00 45 01 00 00 41 03 03 of the hello\n", "a, 0x16, 0x03, 0x01, 0x00, 0x45, 0x01 and so on\n",
+    "so 00 11 22 33 44 55 66 77 88 99 aa bb 08 00 45 00 was the frame\n",
+])
+def test_bytes_in_no_known_form_are_told(text: str) -> None:
+    assert [o["code"] for o in told(text.encode()) if o["kind"] == "finding"] == ["no-bytes"]
+    read = rows(lambda at, row: f"{at:08x}  {row.hex(' ')}\n".encode(), CLIENT)
+    assert "no-bytes" not in [o["code"] for o in told(text.encode() + read) if o["kind"] == "finding"]
 
 
 STRANGE = [
