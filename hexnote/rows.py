@@ -135,11 +135,15 @@ def more_rows(text: bytes, pos: int) -> bool:
     end = text.find(b"\n", pos)
     if end < 0:
         end = len(text)
-    if any(text.count(field, pos, end) >= 2 for field in _FIELDS):
-        return True
+    for field in _FIELDS:
+        if text.count(field, pos, end) >= 2:
+            return True
     if text.count(b"0x", pos, end) >= 2 and _two(_AGAIN, text, pos, end):
         return True
-    return any(text.count(mark, pos, end) >= 2 for mark in _MARKS) and _two(_WRITTEN, text, pos, end)
+    for mark in _MARKS:
+        if text.count(mark, pos, end) >= 2:
+            return _two(_WRITTEN, text, pos, end)
+    return False
 
 
 def _two(row: Late[bytes], text: bytes, pos: int, end: int) -> bool:

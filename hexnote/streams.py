@@ -307,7 +307,7 @@ class Flows:
                 self._evict()
         flow, stream = known
         if syn:
-            if flow.blank and stream.side != _side(packet):
+            if stream.side != _side(packet) and flow.blank:
                 flow.turn()
             flow.connection.guessed = ""
         if syn and packet.seq is not None:
