@@ -39,7 +39,7 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
 }
 
 # Of these the client's alone concern a module.
-_OF_CLIENT = frozenset(("certificate", "certificate_verify", "change_cipher_spec"))
+_OF_CLIENT = frozenset(("certificate_verify", "change_cipher_spec"))
 
 # What names one of the ends in a finding.
 _ENDS = Late(r"\b(?:client|server)\b")

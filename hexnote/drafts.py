@@ -196,7 +196,7 @@ class Draft:
         """Bytes of a whole row: those of the last one, where it is wider than usual."""
         return max(ROW, self.rows[-1].size) if self.rows else ROW
 
-    def trim(self, count: int = 1) -> None:
+    def trim(self, count: int) -> None:
         """Takes the last bytes off: they fill a last number of which not all bytes are there."""
         if self.rows and 0 < count < min(8, self.rows[-1].size) and not any(self.data[-1][-count:]):
             self.data[-1] = self.data[-1][:-count]

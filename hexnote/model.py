@@ -571,6 +571,11 @@ class Step:
         self.packet = packet  # the number of the packet that completed it
 
     @property
+    def brought(self) -> int:
+        """The packet that brought its last byte."""
+        return self.places[-1][0] if self.places else self.packet
+
+    @property
     def mark(self) -> str:
         """What it is in a word: a message's name, "sealed alert" and the like of an encrypted record, else its kind."""
         kind = self.kind
@@ -972,8 +977,6 @@ def message_name(step: Step) -> str:
 
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
 PADDED = 16
-
-
 # Records are padded to multiples of no less than so many bytes.
 _BLOCK = 16
 

@@ -216,8 +216,7 @@ class Flows:
         `payload` None: another process explains the connection, and nothing is kept of its bytes here. Then it has no FIN either.
         """
         _, _, _, _, _, _, _, _, _, flags, seq, ack, window, _, ipid, _, at, stop = headers
-        clock = self._clock + 1
-        if not clock % OFTEN:
+        if not (self._clock + 1) % OFTEN:
             return False
         if seq == stream.expect and flags in _ONLY:
             length = stop - at
@@ -231,14 +230,7 @@ class Flows:
                     if stop > stream.high:
                         stream.high = stop
                     self._bounds.count(length)
-            # As `_hear`: a call less, for most packets of a long trace.
-            self._clock = flow.last = clock
-            stream.window = window
-            peer = stream.peer
-            if ack == peer.expect and peer.acked <= peer.next:
-                peer.ack, peer.acked = peer.expect, peer.next
-            elif ack is not None and ack != peer.ack:
-                peer.acknowledge(ack)
+            self._hear(flow, stream, window, ack)
             return True
         base, end = stream.base, stream.next
         if payload is None or base is None or stream.queue or stream.events or stream.floating or flags not in _MOSTLY:

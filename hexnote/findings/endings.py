@@ -107,26 +107,21 @@ def _overtaken(story: Story, steps: List[Step]) -> Iterator[Finding]:
     for step in reversed(steps):
         if step.kind == "FIN":
             behind = next((
-                s for s in reversed(late) if s.side == step.side and _when(s) > step.packet and s.offset < step.offset), None)
+                s for s in reversed(late) if s.side == step.side and s.brought > step.packet and s.offset < step.offset), None)
             if behind is not None:
                 yield finding(story, "out-of-order", "note", "unknown", "proven",
                               f"the {SIDES[step.side]}'s FIN (packet {step.packet}) comes before data that precede it (packet "
-                              f"{_when(behind)}): it overtook them, or they were sent again", at=step.places + behind.places)
+                              f"{behind.brought}): it overtook them, or they were sent again", at=step.places + behind.places)
         elif step.kind not in _ENDS:
             late.append(step)
             if len(late) > 16:
                 return
 
 
-def _when(step: Step) -> int:
-    """The packet that brought the last byte of a step."""
-    return step.places[-1][0] if step.places else step.packet
-
-
 def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
     """The closing alert of a side, sent before a step; in TLS 1.3 the last record where it is as long as an alert."""
     for step in reversed(story.steps):
-        if step.side != side or _when(step) > before.packet:
+        if step.side != side or step.brought > before.packet:
             continue
         if step.kind == "data":
             return step if _alert13(story, step) else None
@@ -143,7 +138,7 @@ def _alert13(story: Story, step: Step) -> bool:
 def _own(story: Story, reset: Step) -> bool:
     """Whether the sender of a RST had closed before, by FIN or alert."""
     return any(
-        s.side == reset.side and _when(s) <= reset.packet
+        s.side == reset.side and s.brought <= reset.packet
         and (s.kind == "FIN" or s.type == 21 and s.kind in ("alert", "sealed") or s.kind == "data" and _alert13(story, s))
         for s in story.steps
     )

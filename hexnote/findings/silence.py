@@ -226,7 +226,7 @@ def _sent(story: Story) -> List[Step]:
         behind = [
             i for i, s in enumerate(steps[at:], at)
             if s.kind not in _BARE and s.offset < (fin.offset if s.side == fin.side else fin.acks)
-            and (s.places[-1][0] if s.places else s.packet) >= fin.packet and not cut_short(s)
+            and s.brought >= fin.packet and not cut_short(s)
         ]
         if behind:
             steps.insert(behind[-1], steps.pop(at))

@@ -212,7 +212,7 @@ def _closes(story: Story) -> List[_Event]:
     for i, step in enumerate(story.steps[begin:], begin):
         if step.kind in _CLOSE and missed[step.side]:
             missed[step.side] = False
-            events.append((_when(step), i, step.kind, step))
+            events.append((step.brought, i, step.kind, step))
     return events
 
 
@@ -229,12 +229,12 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
             continue
         missed[side] = False
         if kind == "alert":
-            events.append((_when(step), i, title(story, "alert_descriptions", step.description, 2), step))
+            events.append((step.brought, i, title(story, "alert_descriptions", step.description, 2), step))
         elif kind == "sealed" and step.type == 21:
-            events.append((_when(step), i, "an encrypted alert, by its place probably close_notify", step))
+            events.append((step.brought, i, "an encrypted alert, by its place probably close_notify", step))
         elif kind == "data" and like_alert(course.version, step):
             what = _OR_REFUSAL if _first_answer(story, course, i) else "probably close_notify"
-            events.append((_when(step), i, f"a record {like_alert(course.version, step)}, {what}", step))
+            events.append((step.brought, i, f"a record {like_alert(course.version, step)}, {what}", step))
         if True not in missed:
             break
     return events
@@ -256,11 +256,6 @@ def _first_answer(story: Story, course: Course, i: int) -> bool:
 def _stops(story: Story) -> str:
     """What ends before the connection does."""
     return "hexnote let it go (eviction)" if story.evicted else "the trace ends"
-
-
-def _when(step: Step) -> int:
-    """The packet that brought the last byte of a step."""
-    return step.places[-1][0] if step.places else step.packet
 
 
 def _cause(story: Story, told: List[Finding]) -> Optional[Finding]:

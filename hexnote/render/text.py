@@ -95,10 +95,8 @@ class Text(Pages):
     ) -> Optional[Tuple[bytes, bytes, bytes]]:
         """A packet's lines with the note under them, where all `length` bytes of its payload, at dump offset `start` and stream
         offset `offset`, lie amid an encrypted body and take more rows than are marked. None: that is for others to say."""
-        lead, last, table = self._last_table
-        c0 = start & 15
-        if layout is not last or table is None or c0 + length <= ROWS or not self.quick or self._lost or text[-1] != 10 \
-                or not text.startswith(lead, head):
+        table, c0 = self._usual_table(text, head, layout), start & 15
+        if table is None or c0 + length <= ROWS:
             return None
         node, _, size, depth, _ = field
         told = offset - record.offset - record.header
@@ -117,16 +115,22 @@ class Text(Pages):
     ) -> Optional[List[bytes]]:
         """A packet's lines with the notes under them, where its payload, at dump offset `start`, is an encrypted record like
         others, its beginning or its rest (see `records.Reader.sealed`). None: that is for others to say."""
-        lead, last, table = self._last_table
-        if layout is not last or table is None or not self.quick or self._lost or text[-1] != 10 or not text.startswith(lead, head):
-            return None
-        return self._record(text, head, stride, table, start, parts, packet, connection)
+        table = self._usual_table(text, head, layout)
+        return None if table is None else self._record(text, head, stride, table, start, parts, packet, connection)
 
     def lines(self, said: Sequence[bytes], findings: Sequence[Finding]) -> None:
         """What `sealed` has made of a packet, and the findings that it has led to."""
         self.out += said
         for finding in findings:
             self._finding(finding)
+
+    def _usual_table(self, text: bytes, head: int, layout: Any) -> Optional[Carets]:
+        """The table of the rows in `text`, behind its head, if they look as those before and nothing waits to be told; else
+        None."""
+        lead, last, table = self._last_table
+        if layout is not last or not self.quick or self._lost or text[-1] != 10 or not text.startswith(lead, head):
+            return None
+        return table
 
     def excerpt(self, block: Block) -> None:
         """Rows that show bytes of an earlier packet again."""
