@@ -94,9 +94,7 @@ class Bounds:
         """Keeps bytes that were handed on, to compare with what may come again."""
         stream.recent.append(seen)
         self.fresh.append(stream)
-        self.size += length + _ALLOWANCE
-        if self.size > self.half:
-            self._turn()
+        self.count(length)
 
     def count(self, length: int) -> None:
         """So many bytes were handed on. When half of what may be kept has come, what came before that goes.
@@ -271,8 +269,7 @@ class Stream:
             return []
         if data and not self.queue and packet.offset is not None and packet.offset + at - packet.start == start:
             packet.captured += len(data)
-            if self.fin is not None:
-                self._past(packet, start, start + len(data), at)
+            self._past(packet, start, start + len(data), at)
             self.follow(packet.number, packet.ipid, data, at)
             return [Delivery(self.side, start, data, len(data), packet, at)]
         out: List[Delivery] = []
@@ -351,8 +348,7 @@ class Stream:
             self._again(packet, start, data[: old - start], at, end > old)
             data, at, start = data[old - start :], at + old - start, old
         if data:
-            if self.fin is not None:
-                self._past(packet, start, end, at)
+            self._past(packet, start, end, at)
             self._order(packet, start, end, at)
             self._queue(start, end, data, packet, at)
 
