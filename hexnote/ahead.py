@@ -25,6 +25,7 @@ from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, read
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
+_KILL = 9  # SIGKILL everywhere; to load the module that has its name takes a millisecond
 _APART = "two processes that share its connections do not agree (HEXNOTE_SLOW=1 has one read it)"
 
 
@@ -195,15 +196,13 @@ class Ahead:
 
     def close(self) -> None:
         """Nothing more is wanted: the other process ends."""
-        import signal
-
         if self._over:
             return
         self._over = True
         os.close(self._pipe)
         os.close(self._back)
         try:
-            os.kill(self._process, signal.SIGKILL)
+            os.kill(self._process, _KILL)
             os.waitpid(self._process, 0)
         except OSError:
             pass
