@@ -21,7 +21,8 @@ from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 from hexnote.look import Entry, Look, block_of, told
 from hexnote.model import Item, Layout, Prose
-from hexnote.reading import ENDS, PIPE, SIZE, Begin, Message, block_from, read
+from hexnote.outlet import PIPE, SIZE
+from hexnote.reading import ENDS, Begin, Message, block_from, read
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
@@ -46,10 +47,10 @@ class Ahead:
 
     def __init__(
         self, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes], begin: Optional[Begin] = None,
-        early: bool = False,
+        early: bool = False, steady: bool = False,
     ) -> None:
         """`begin` makes, in the other process, what explains some of the connections. With `early` nothing was read before: it
-        is asked only if that pays."""
+        is asked only if that pays. `steady`: `chunks` never keeps one waiting."""
         self.strip, self.dumps, self.look = strip, dumps, look
         self.advice: List[Tuple[int, str]] = []  # as of the Reader
         self.cut = False  # as of the Stripper
@@ -59,9 +60,10 @@ class Ahead:
         self._ended = False  # all of the text has come
         self._pieces: Deque[Any] = deque()
         self._over = False  # nothing more comes
-        self._shares = False  # the other process explains connections, or has done so
+        self.shares = False  # the other process explains connections, or has done so
         self._errors: Optional[bool] = None
         self._weights: Dict[int, Dict[int, int]] = {}  # of the other's connections, by the clock of its `Flows`
+        self._taught = self._known = -1  # how many teaching notes were given here at the last message; of how many the other knows
         pipes = [*os.pipe(), *os.pipe()]
         ours, theirs, answers, back = pipes
         try:
@@ -73,7 +75,7 @@ class Ahead:
         if not self._process:
             os.close(ours)
             os.close(back)
-            read(theirs, answers, strip, dumps, look, chunks, begin, early)
+            read(theirs, answers, strip, dumps, look, chunks, begin, early, steady)
         os.close(theirs)
         os.close(answers)
         self._pipe, self._back = ours, back
@@ -130,16 +132,25 @@ class Ahead:
 
     def exchange(self, clock: int, weights: Dict[int, int]) -> Dict[int, int]:
         """As `Flows.exchange`."""
-        if self._shares and self._errors is None and not self._over:
+        if self.shares and self._errors is None and not self._over:
             self._counted = clock, self._counted[1]
             self._write({"clock": clock, "weights": weights})
         for each in [each for each in self._weights if each < clock - OFTEN]:
             del self._weights[each]
         return self._weights.pop(clock - OFTEN, {})
 
+    def tell(self, notes: List[str]) -> None:
+        """A message was told: which teaching notes were given until then. As soon as one gives no new ones, the other process,
+        which explains connections, is told those that were."""
+        size = len(notes)
+        if size == self._taught != self._known and self._errors is None and not self._over:
+            self._known = size
+            self._write({"taught": notes})
+        self._taught = size
+
     def errors(self) -> bool:
         """Whether the other process has made a finding of severity error. To be asked behind all else."""
-        while self._shares and self._errors is None and not self._over:
+        while self.shares and self._errors is None and not self._over:
             for entry in self._message():
                 self._said(entry)
         return bool(self._errors)
@@ -254,7 +265,7 @@ class Ahead:
                 stride, columns, column = entry
                 layouts.append((stride, Layout(columns, column)))
             elif kind is bool:
-                self._shares = True
+                self.shares = True
                 self.takes(entry)
             elif kind is dict:
                 if "kind" in entry:
@@ -283,10 +294,10 @@ def _spared(entry: Any) -> Iterator[Tuple[bytes, Any]]:
         yield text, piece[0] if type(piece) is list else piece
 
 
-def whole(chunks: Iterator[bytes], begin: Optional[Begin] = None) -> Optional[Ahead]:
-    """A process that reads all of a text; None where none can be had. `begin`: as of Ahead."""
+def whole(chunks: Iterator[bytes], begin: Optional[Begin] = None, steady: bool = False) -> Optional[Ahead]:
+    """A process that reads all of a text; None where none can be had. `begin` and `steady`: as of Ahead."""
     dumps = Reader(resources.folder("dumps"), layers.measure, made=resources.made, usual=layers.usual)
     try:
-        return Ahead(Stripper(hold=False), dumps, Look(), chunks, begin, True)
+        return Ahead(Stripper(hold=False), dumps, Look(), chunks, begin, True, steady)
     except OSError:
         return None

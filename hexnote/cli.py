@@ -194,6 +194,13 @@ def pays(fd: int) -> bool:
     return bool(select.select([fd], [], [], 0)[0])
 
 
+def _steady(fd: int) -> bool:
+    """Whether a descriptor is of a file, which never keeps one waiting."""
+    import stat
+
+    return stat.S_ISREG(os.fstat(fd).st_mode)
+
+
 class Run:
     """One run over all the traces."""
 
@@ -281,7 +288,8 @@ class Run:
         text, size = coding.decode(head), len(head)
         source: Any = None
         if size >= AHEAD and not self._hold and coding.name == "plain" and pays(fd):
-            source = reader(self._name, chain((text,), chunks), self._options, _view(self._options, self._output))
+            view = _view(self._options, self._output)
+            source = reader(self._name, chain((text,), chunks), self._options, view, _steady(fd))
         try:
             if self._job is None:
                 kinds = {"strip": lambda *_: Job(), "grade": Grade}

@@ -31,9 +31,9 @@ def settle() -> None:
     gc.set_threshold(50_000, 20, 50)  # few things stand in circles
 
 
-def reader(name: str, chunks: Iterator[bytes], options: Options, view: View) -> Any:
+def reader(name: str, chunks: Iterator[bytes], options: Options, view: View, steady: bool = False) -> Any:
     """A process (an `ahead.Ahead`) that reads the whole of a trace for the job of this name, whose `begin` is to be given it;
-    None where the job reads it itself, or none can be had.
+    None where the job reads it itself, or none can be had. `steady`: `chunks` never keeps one waiting.
 
     It comes before everything that the job needs: a page of memory that two processes have costs each a copy, as soon as it
     writes there.
@@ -48,7 +48,7 @@ def reader(name: str, chunks: Iterator[bytes], options: Options, view: View) -> 
         return partner(Annotate(name, options, view)._annotator, link)
 
     settle()
-    return whole(chunks, begin if name in _SHARED and not options.keylog else None)
+    return whole(chunks, begin if name in _SHARED and not options.keylog else None, steady)
 
 
 def shown(name: str) -> str:

@@ -44,6 +44,7 @@ class Partner(Trace):
         self.timed = False
         self.logged = None
         self.renderer.assist(lambda: link.ask("taught"))
+        link.hear = self.renderer.learns
         self.teller.asks(_Traced(link, self.teller))
 
     def take(self, entry: Any, item: Any) -> bool:

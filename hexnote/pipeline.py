@@ -294,6 +294,8 @@ class Trace(Usual):
             for items in source:
                 for item in items:
                     self._item(item)
+                if source.shares:
+                    source.tell(self.renderer.taught())
                 yield
         except BaseException as error:
             if not (self.renderer.echoes and isinstance(error, Exception)):

@@ -14,21 +14,20 @@ from hexnote.dumps import Reader
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from hexnote.look import Entry, Look, Seen
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose, Row
+from hexnote.outlet import PIPE, SIZE, Outlet, widen
 from hexnote.streams import OFTEN
 from hexnote.strip import Stripper
 
 # Makes a `partner.Partner` that speaks through a Link.
 Begin = Callable[["Link"], Any]
 
-# What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
-PIPE = 1 << 20
-_BEHIND = 1 << 18  # of them, in a pipe of one that has enough to do
-_PLAIN = 0  # the version of `marshal` that looks for nothing that stands twice: in a fourth of the time, for 1 % more bytes
-SIZE = 4  # bytes of the length before each message
+_LITTLE = 0.25  # of a pipe: one that has less to take has not enough to do
+# Bytes that may wait for room in the pipe while the other process meets each kind of message for the first time, where it is slow.
+_FIRST_ROOM = 4 << 20
 _FIRST, _MANY = 256, 16  # connections are shared where the first so many items, fewer than OFTEN, are of so many
 _HEAVY = 4 << 20  # bytes of text: if those items have more, they are not
-# How much of the pipe should be full, and how fast the share of connections that are explained there follows what is.
-_HALF, _PACE = 0.4, 0.01
+# How full the pipe should be, and how fast the share of connections that are explained here follows how full it was.
+_FULL, _PACE = 0.6, 0.01
 MOST = 48  # items of a message: a read may bring very many small ones, and what has just come is near
 
 # A message is a list of what came, in order:
@@ -82,7 +81,7 @@ def _attributes(block: Block) -> Dict[str, Any]:
 
 def read(
     pipe: int, answers: int, strip: Stripper, dumps: Reader, look: Look, chunks: Iterator[bytes], begin: Optional[Begin],
-    early: bool,
+    early: bool, steady: bool,
 ) -> None:
     """All that the other process does. It never returns."""
     try:
@@ -92,43 +91,14 @@ def read(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)  # whoever reads the output must see its end when the first process has ended
-        _widen(pipe)
+        widen(pipe)
         _watch(pipe)
-        Sender(pipe, dumps, look, answers, begin, early).all(strip, chunks)
+        outlet = Outlet(pipe, _FIRST_ROOM if steady and begin is not None else 0)
+        Sender(outlet, dumps, look, answers, begin, early).all(strip, chunks)
     except BrokenPipeError:  # the first process has ended
         pass
     finally:
         os._exit(0)
-
-
-def _widen(pipe: int) -> None:
-    """Have the pipe hold more, where that can be had."""
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), PIPE)
-    except (ImportError, OSError):
-        pass
-
-
-def unread() -> Callable[[int], int]:
-    """How many bytes lie in a pipe; where that cannot be told, as if there were very many."""
-    try:
-        from array import array
-        from fcntl import ioctl
-        from termios import FIONREAD
-    except ImportError:
-        return lambda pipe: PIPE
-    size = array("i", (0,))
-
-    def count(pipe: int) -> int:
-        try:
-            ioctl(pipe, FIONREAD, size)
-        except OSError:
-            return PIPE
-        return size[0]
-
-    return count
 
 
 def _watch(pipe: int) -> None:
@@ -152,14 +122,13 @@ class Sender:
     """Items to messages."""
 
     def __init__(
-        self, pipe: int, dumps: Reader, look: Look, answers: int = -1, begin: Optional[Begin] = None, early: bool = True,
+        self, outlet: Outlet, dumps: Reader, look: Look, answers: int = -1, begin: Optional[Begin] = None, early: bool = True,
     ) -> None:
-        self._pipe = pipe
+        self.outlet = outlet
         self._look = look
         self._dumps = dumps
         self._reports = dumps.relay()
         self._layouts: Dict[Tuple[int, Layout], int] = {}
-        self._left = unread()  # of what was sent
         self._looks = True
         self._message: Message = []
         self._link = Link(self, answers)
@@ -167,7 +136,7 @@ class Sender:
         self._before: Optional[List[Any]] = [] if early else None  # what was sent before that
         self._kept = 0  # bytes of text in it
         self._partner: Any = None
-        self._part = self._due = 0.3  # the share of connections that are explained here, and what is due of them
+        self._part = self._due = 0.4  # the share of connections that are explained here, and what is due of them
         self._passes: Optional[Callable[[Entry], bool]] = None  # of the partner
         self._line = 0  # the number of the line behind those that were sent
 
@@ -190,6 +159,7 @@ class Sender:
                 self._partner.close()
                 self._message.append({"errors": self._partner.owner.errors})
                 self.send()
+            self.outlet.push()
             return
         except BrokenPipeError:
             raise
@@ -210,6 +180,7 @@ class Sender:
             self.send()
         self._message += [(strip.close(), 0), {"advice": [], "cut": strip.cut}]
         self.send()
+        self.outlet.push()
 
     def _pass(self, items: Iterator[Union[Item, Packets]]) -> None:
         """Send the items of one read, in a message or a few."""
@@ -263,25 +234,32 @@ class Sender:
 
     def _weigh(self) -> None:
         """Who has time, by what lies in the pipe."""
-        left = self._left(self._pipe)
+        left = self.outlet.left
         partner = self._partner
         if partner is None:
-            self._looks = left >= _BEHIND or self._begin is not None
+            self._looks = left >= _LITTLE * PIPE or self._begin is not None
+            if self._begin is None:
+                self.outlet.settle()
             return
         if partner.idle():
             self._leave()
             return
-        takes = self._takes(left)
+        takes = False
+        if self._link.heard():
+            self.outlet.settle()
+            takes = self._takes(left / PIPE)
         if partner.flows.taken is not takes:
             partner.flows.taken = takes
             self._message.append(takes)
 
-    def _takes(self, left: int) -> bool:
-        """Whether this process explains connections that begin now. They have to be explained until their ends: the share of them
-        follows slowly what is left in the pipe, so that neither process waits for the other."""
-        self._part = min(max(self._part + _PACE * (left / PIPE - _HALF), 0), 1)
-        self._due = min(self._due + self._part, 1)
-        if self._due < 1 or left < _BEHIND:
+    def _takes(self, left: float) -> bool:
+        """Whether this process explains connections that begin now. They have to be explained until their ends: so that neither
+        process waits for the other, their share follows what is `left` for that one to take (1: a pipe full), at once, and slowly
+        what that has been."""
+        far = left - _FULL
+        self._part = min(max(self._part + _PACE * min(far, 1 - _FULL), 0), 1)
+        self._due = min(self._due + max(self._part + far, 0), 1)
+        if self._due < 1 or left < _LITTLE:
             return False
         self._due = 0
         return True
@@ -311,22 +289,13 @@ class Sender:
     def send(self) -> None:
         """Sends what is in the message."""
         message = self._message
-        self._send(message)
+        self.outlet.send(message)
         for entry in reversed(message):
             line = _behind(entry)
             if line:
                 self._line = line
                 break
         message.clear()
-
-    def _send(self, message: Message) -> None:
-        data = marshal.dumps(message, _PLAIN)
-        size = len(data).to_bytes(SIZE, "little")
-        sent = os.writev(self._pipe, (size, data))
-        if sent < SIZE + len(data):
-            rest = memoryview(size + data)[sent:]
-            while rest:
-                rest = rest[os.write(self._pipe, rest) :]
 
     # ------------------------------------------------------------ connections that are shared
 
@@ -382,7 +351,7 @@ class Sender:
         pieces = link.pieces
         if link.entry is None:
             if pieces:
-                self._send([{"pieces": pieces}])
+                self.outlet.send([{"pieces": pieces}])
                 pieces.clear()
             return
         link.entry = None
@@ -439,6 +408,9 @@ class Link:
         self._answers = answers
         self._weights: Dict[int, Dict[int, int]] = {}
         self._counted = -1  # the last clock of `exchange`
+        self.hear: Callable[[List[str]], None] = lambda notes: None  # is given the teaching notes that were given there
+        self._notes: Optional[List[str]] = None  # of them, those that it was not given
+        self._heard = False  # there were some, or that there are none was said
 
     def ask(self, kind: str, value: Any = None, within: bool = True) -> Any:
         """The other process's answer: as things are there when it has come to where this one is. `within`: while something is
@@ -456,11 +428,11 @@ class Link:
             self._sender.send()
         message.append({"ask": kind, "value": value})
         self._sender.send()
+        self._sender.outlet.push()
         while True:
-            answer = self._answer()
-            if "answer" in answer:
+            answer = self._listen()
+            if answer is not None:
                 return answer["answer"]
-            self._weights[answer["clock"]] = answer["weights"]
 
     def exchange(self, clock: int, weights: Dict[int, int]) -> Dict[int, int]:
         """As `Flows.exchange`."""
@@ -469,9 +441,10 @@ class Link:
         if before != clock - OFTEN:
             return {}
         self._sender.send()
+        if before not in self._weights:
+            self._sender.outlet.push()
         while before not in self._weights:
-            answer = self._answer()
-            self._weights[answer["clock"]] = answer["weights"]
+            self._listen()
         found = self._weights.pop(before)
         for each in [each for each in self._weights if each < clock]:
             del self._weights[each]
@@ -480,12 +453,33 @@ class Link:
     def flush(self) -> None:
         """Sends the pieces that there are."""
         if self.pieces:
-            self._sender._send([{"pieces": self.pieces}])
+            self._sender.outlet.send([{"pieces": self.pieces}])
             self.pieces.clear()
 
-    def _answer(self) -> Dict[str, Any]:
-        answer: Dict[str, Any] = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
-        return answer
+    def heard(self) -> bool:
+        """Whether the other process has met most kinds of messages, for it has said which teaching notes it has given. To be asked
+        between items. Connections that are explained before that would be waited for: all that such notes depend on has to be
+        asked, and to meet a kind of message takes time."""
+        if not self._heard:
+            import select
+
+            while select.select((self._answers,), (), (), 0)[0]:
+                self._listen()
+        if self._notes is not None:
+            self.hear(self._notes)
+            self._notes = None
+        return self._heard
+
+    def _listen(self) -> Optional[Dict[str, Any]]:
+        """Takes what the other process says next; given is an answer."""
+        said: Dict[str, Any] = marshal.loads(self._take(int.from_bytes(self._take(SIZE), "little")))
+        if "answer" in said:
+            return said
+        if "taught" in said:
+            self._heard, self._notes = True, said["taught"]
+        else:
+            self._weights[said["clock"]] = said["weights"]
+        return None
 
     def _take(self, size: int) -> bytes:
         made = b""

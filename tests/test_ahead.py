@@ -18,7 +18,7 @@ from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, environment, load
 from test_live import Pipe
 
-from hexnote import ahead, cli, reading
+from hexnote import ahead, cli, outlet, reading
 from hexnote.render.json import Json
 from hexnote.render.summary import Summary
 from hexnote.render.text import Text
@@ -61,7 +61,7 @@ def who_looks(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which process looks at packets, whatever the pipe holds: the outcome must be the same."""
     left = {"the other process": [1 << 30], "this one": [0], "by turns": [1 << 30, 0, 0, 1 << 30, 0]}
     turns = itertools.cycle(left[request.param])
-    monkeypatch.setattr(reading, "unread", lambda: lambda pipe: next(turns))
+    monkeypatch.setattr(outlet, "unread", lambda: lambda pipe: next(turns))
     if request.param == "by turns":
         monkeypatch.setattr(reading, "MOST", 3)
 

@@ -20,7 +20,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "streams": ("stitch",),
     "keys": ("keys_",),
     "headless": ("headless_",),
-    "ahead": ("reading",),
+    "ahead": ("reading", "outlet"),
     "words": ("words_",),
     "messages": ("forms",),
     "schema": ("schema_",),

@@ -18,7 +18,7 @@ from damage import KINDS, damaged
 from handshakes import conversation, dump, packets
 from support import WHOLE, annotator, environment, load
 
-from hexnote import ahead, reading, streams
+from hexnote import ahead, outlet, reading, streams
 from hexnote.model import Prose
 from hexnote.partner import Partner, partner
 from hexnote.render.json import Json
@@ -78,7 +78,9 @@ def in_time() -> Iterator[None]:
 
 
 def shares(monkeypatch: pytest.MonkeyPatch, takes: Iterator[bool], most: int = 48) -> None:
-    """Who explains the connections that begin behind each message, whoever has time."""
+    """Who explains the connections that begin behind each message, whoever has time and whatever the other process has met."""
+    heard = reading.Link.heard
+    monkeypatch.setattr(reading.Link, "heard", lambda self: heard(self) or True)
     monkeypatch.setattr(reading.Sender, "_takes", lambda self, left: next(takes))
     monkeypatch.setattr(reading, "MOST", most)
 
@@ -104,7 +106,7 @@ def told(kind: str, text: bytes, first: int, size: int, shared: bool, settings: 
 
 def early(kind: str, text: bytes, size: int) -> bytes:
     """The output for a text that another process reads from its first byte on, as the command has it."""
-    source = ahead.whole(pieces(text, 0, size), lambda link: partner(annotator(RENDERERS[kind]()), link))
+    source = ahead.whole(pieces(text, 0, size), lambda link: partner(annotator(RENDERERS[kind]()), link), True)
     assert source is not None
     made: Any = annotator(RENDERERS[kind]())
     made.begin("x", source)
@@ -216,9 +218,30 @@ def test_heavy_connections_are_let_go_alike(monkeypatch: pytest.MonkeyPatch, wat
     assert b'"eviction"' in shared[0] and watch.weights
 
 
+def test_what_the_other_process_has_taught_is_not_asked_for(monkeypatch: pytest.MonkeyPatch, watch: Watch, in_time: None) -> None:
+    """The one that reads explains nothing until the other one has said which notes it has given, without being asked."""
+    heard, calls = reading.Link.heard, itertools.count()
+
+    def waits(self: Any) -> bool:
+        """Connections with all notes have been sent; the answer to a question comes behind what is said by itself until then."""
+        number = next(calls)
+        if number == 1500:
+            self.ask("session", -1, False)
+        return number >= 1500 and bool(heard(self))
+
+    monkeypatch.setattr(reading.Link, "heard", waits)
+    monkeypatch.setattr(reading.Sender, "_takes", lambda self, left: True)
+    monkeypatch.setattr(reading, "MOST", 1)
+    text = 4 * many(30)
+    assert told("text", text, 0, 3000, True) == told("text", text, 0, 3000, False)
+    assert watch.pieces and not watch.asked["taught"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes of any size are Linux's")
-def test_pipes_that_hold_little(monkeypatch: pytest.MonkeyPatch, watch: Watch, in_time: None) -> None:
-    """Neither process waits for the other while that waits for it: where a user has many pipes, new ones hold a page or two."""
+@pytest.mark.parametrize("whole", [False, True])
+def test_pipes_that_hold_little(whole: bool, monkeypatch: pytest.MonkeyPatch, watch: Watch, in_time: None) -> None:
+    """Neither process waits for the other while that waits for it: where a user has many pipes, new ones hold a page or two.
+    `whole`: of a text that never keeps one waiting much may wait for room in the pipe."""
     import fcntl
 
     shares(monkeypatch, itertools.cycle((True, False)), 1)
@@ -235,10 +258,33 @@ def test_pipes_that_hold_little(monkeypatch: pytest.MonkeyPatch, watch: Watch, i
         return ends
 
     monkeypatch.setattr(os, "pipe", small)
-    monkeypatch.setattr(reading, "_widen", lambda pipe: None)
+    monkeypatch.setattr(reading, "widen", lambda pipe: None)
+    monkeypatch.setattr(reading, "_FIRST", 12)
+    monkeypatch.setattr(reading, "_MANY", 1)
     text = many(30)
-    assert told("json", text, 0, 3000, True) == told("json", text, 0, 3000, False)
+    alone = told("json", text, 0, 3000, False)
+    assert early("json", text, 3000) == alone[0] if whole else told("json", text, 0, 3000, True) == alone
     assert watch.weights > 2
+
+
+@pytest.mark.parametrize("kind", ["text", "diagnose"])
+def test_what_waits_is_sent_before_an_answer_is_waited_for(
+    kind: str, monkeypatch: pytest.MonkeyPatch, watch: Watch, in_time: None
+) -> None:
+    """As if the pipe had never room, while something may wait for it."""
+    shares(monkeypatch, itertools.cycle((True, False)), 1)
+    push = outlet.Outlet.push
+
+    def full(pipe: int, buffers: Any) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "writev", full)
+    monkeypatch.setattr(outlet.Outlet, "push", lambda self, most=0: None if most else push(self))
+    monkeypatch.setattr(reading, "_FIRST", 12)
+    monkeypatch.setattr(reading, "_MANY", 1)
+    text = many(20)
+    assert early(kind, text, 3000) == told(kind, text, 0, 3000, False)[0]
+    assert watch.asked["taught" if kind == "text" else "traced"]
 
 
 def test_processes_that_count_otherwise_are_told(monkeypatch: pytest.MonkeyPatch, in_time: None) -> None:
@@ -349,8 +395,8 @@ def test_what_is_kept_until_sharing_is_settled_is_bounded(monkeypatch: pytest.Mo
     made.begin("-")
     trace = made.trace
     assert trace is not None
-    sender = reading.Sender(-1, trace.dumps, trace.look, -1, lambda link: pytest.fail("it shares them"))
-    monkeypatch.setattr(sender, "_left", lambda pipe: 0)
+    sender = reading.Sender(outlet.Outlet(-1, 0), trace.dumps, trace.look, -1, lambda link: pytest.fail("it shares them"))
+    monkeypatch.setattr(outlet.Outlet, "left", 0)
     monkeypatch.setattr(sender, "send", lambda: None)
     for line in range(1, 6):
         assert sender._before is not None and len(sender._before) == line - 1

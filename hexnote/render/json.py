@@ -153,6 +153,13 @@ class Json:
         """What was made since the last call."""
         return self.take()
 
+    def taught(self) -> List[str]:
+        """No teaching notes are given here."""
+        return []
+
+    def learns(self, notes: List[str]) -> None:
+        """Nor are they told by another process."""
+
     def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
         """What another process made of a packet, if it is a new one, or of connections."""
         if packet is not None:

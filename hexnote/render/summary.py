@@ -199,6 +199,13 @@ class Summary:
         """What was made since the last call."""
         return self.take()
 
+    def taught(self) -> List[str]:
+        """No teaching notes are given here."""
+        return []
+
+    def learns(self, notes: List[str]) -> None:
+        """Nor are they told by another process."""
+
     def given(self, text: bytes, packet: Optional[Packet], piece: bytes) -> None:
         """What another process made of a packet, or of connections."""
         if packet is not None:

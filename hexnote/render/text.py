@@ -309,6 +309,10 @@ class Text(Pages):
         """The teaching notes that were given."""
         return list(self._taught)
 
+    def learns(self, notes: List[str]) -> None:
+        """Teaching notes that another process has given."""
+        self._taught.update(dict.fromkeys(notes))
+
     # ---------------------------------------------------------------- writing
 
     def _echo(self, text: bytes, torn: bool = False) -> None:
