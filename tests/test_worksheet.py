@@ -141,6 +141,7 @@ def test_a_sheet_as_a_page(hexnote: Any, tmp_path: Any) -> None:
     assert hexnote("--worksheet", "-o", str(page), trace).status == 0
     made = page.read_text()
     assert "Answer: ____" in made and "www.harbour.example" not in made.partition("The trace</h2>")[0]
+    assert "\n\t0x0000:  4500" in sample("tls12-ecdhe.txt").decode() and '<span class="row">        0x0000:  4500' in made
     evil = sample("tls12-ecdhe.txt").replace(b"7777 2e68 6172 626f 7572", b"<b>\"x'](_".hex(" ", 2).encode(), 1)
     assert "<b>" not in hexnote("--answers", "--to", "html", "-", stdin=evil).out.decode()
     assert hexnote("--worksheet", "--to", "json", trace).status == 2

@@ -61,5 +61,6 @@ class WorksheetHtml(Worksheet):
 
 def _dump(lines: List[str], label: str) -> str:
     """Lines in a box of their own that scrolls."""
-    rows = "".join(f'<span class="row">{esc(line) or " "}</span>' for line in lines)
+    # A tab is no character that a page hides: it stands as the blanks that a terminal shows.
+    rows = "".join(f'<span class="row">{esc(line.expandtabs(8)) or " "}</span>' for line in lines)
     return f'<div class="dump" tabindex="0" role="region" aria-label="{esc(label)}">{rows}</div>'
