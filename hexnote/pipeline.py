@@ -38,6 +38,7 @@ from hexnote.model import (
     Packets,
     Part,
     Prose,
+    rank,
 )
 from hexnote.quick import QUICK
 from hexnote.records import Reader, locate, sender
@@ -821,7 +822,8 @@ class Trace(Usual):
             findings += self.doctor.step(story, self.teller.said(story, act))
         self.teller.close(story, connection, ())
         closing, connection.verdict, connection.certificate_line = self.doctor.end(story, [])
-        findings = [finding._replace(at=(), lines=exchange.lines) for finding in findings + closing]
+        # All of it is told at the end of the input, so that the worst stands first.
+        findings = [finding._replace(at=(), lines=exchange.lines) for finding in sorted(findings + closing, key=rank)]
         told = getattr(self.renderer, "told", None)
         if told is not None:
             told(connection, exchange.acts)
