@@ -137,6 +137,7 @@ def test_a_sheet_as_a_page(hexnote: Any, tmp_path: Any) -> None:
     count = len(questions(collected(sample("tls12-ecdhe.txt")), 3, 1))
     assert key.startswith("<!doctype html>") and key.count('<section class="step"') == count
     assert "Answer: www.harbour.example" in key and "0x0073 to 0x0085" in key
+    assert not re.search(r"(0x[0-9a-f]+) to \1\b", key)  # one byte has one offset
     page = tmp_path / "sheet.html"
     assert hexnote("--worksheet", "-o", str(page), trace).status == 0
     made = page.read_text()

@@ -63,12 +63,17 @@ def sheet(report: Report, level: int = 3, seed: int = 1, key: bool = False) -> b
             lines += ["```text", *(_plain(line) for line in question.given), "```", ""]
         lines += [clean(question.ask), "", f"Answer: {clean(question.answer) if key else '____'}", ""]
         if key:
-            places = "; ".join(f"packet {p}, 0x{a:04x} to 0x{b - 1:04x}" for p, a, b in question.at if b > a)
-            lines += [f"Bytes: {places or 'none'}", "", f"How: {clean(question.way)}", ""]
+            lines += [f"Bytes: {places(question) or 'none'}", "", f"How: {clean(question.way)}", ""]
     head = "\n".join(lines).encode("utf-8", "replace")
     text = report.text
     fence = b"`" * max(3, 1 + max((len(run) for run in re.findall(rb"`+", text)), default=0))
     return head + b"\n## The trace\n\n" + fence + b"text trace\n" + text + (b"" if text.endswith(b"\n") else b"\n") + fence + b"\n"
+
+
+def places(question: Question) -> str:
+    """Where the bytes of an answer stand: dump offsets of the first and the last one."""
+    said = [(f"packet {p}, 0x{a:04x}", f" to 0x{b - 1:04x}" if b > a + 1 else "") for p, a, b in question.at if b > a]
+    return "; ".join(first + last for first, last in said)
 
 
 def clean(text: str) -> str:

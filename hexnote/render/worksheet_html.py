@@ -5,7 +5,7 @@ from __future__ import annotations
 from hexnote.hints import List
 from hexnote.render.html import esc, shell
 from hexnote.render.questions import Question, questions
-from hexnote.render.worksheet import Worksheet
+from hexnote.render.worksheet import Worksheet, places
 from hexnote.report import Report
 from hexnote.wording import Wording
 
@@ -47,9 +47,8 @@ class WorksheetHtml(Worksheet):
     def _question(self, question: Question, anchor: str, number: int, key: bool) -> str:
         words = self._words.words
         if key:
-            places = "; ".join(f"packet {p}, 0x{a:04x} to 0x{b - 1:04x}" for p, a, b in question.at if b > a)
             answer = f"<p><strong>{esc(words['sheet.answer'])} {esc(question.answer)}</strong></p>"
-            answer += f"<p>{esc(words['sheet.bytes'])} {esc(places)}</p><p>{esc(question.way)}</p>"
+            answer += f"<p>{esc(words['sheet.bytes'])} {esc(places(question))}</p><p>{esc(question.way)}</p>"
         else:
             answer = f"<p>{esc(words['sheet.answer'])} ______________________________</p>"
         return self._words.form(
