@@ -45,7 +45,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         if options.help or options.version:
-            Output().write((help_text() if options.help else f"hexnote {__version__}\n").encode())
+            output = Output()
+            width = options.width or output.columns or 80
+            output.write((help_text(width) if options.help else f"hexnote {__version__}\n").encode())
             return DONE
         output = Output(options.output)
         if options.explain is not None:

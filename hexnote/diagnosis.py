@@ -255,6 +255,9 @@ def parse(text: str) -> List[Page]:
     return made
 
 
+_NARROW = 20  # columns that sentences have at least
+
+
 def explain(code: str, width: int = 100) -> Optional[str]:
     """The page of a code as text, or with "list" a line for each; None for a code that is none."""
     from textwrap import wrap
@@ -263,17 +266,29 @@ def explain(code: str, width: int = 100) -> Optional[str]:
     if code == "list":
         wide = max(map(len, known))
         lines = []
+        beside = wide + 11
         for page in known.values():
             first = page.parts[0][1].split(". ")[0].rstrip(".") if page.parts else ""
-            lines += wrap(f"{page.code:<{wide}}  {page.severity:<7}  {first}", width, subsequent_indent=" " * (wide + 11),
-                          break_on_hyphens=False)
+            if width - beside >= _NARROW:
+                lines += wrap(f"{page.code:<{wide}}  {page.severity:<7}  {first}", width, subsequent_indent=" " * beside,
+                              break_on_hyphens=False)
+            else:
+                lines.append(f"{page.code} ({page.severity})")
+                lines += wrap(first, max(width, 2 * _NARROW), initial_indent="    ", subsequent_indent="    ",
+                              break_on_hyphens=False)
         return "\n".join(lines) + "\n"
     found = known.get(code)
     if found is None:
         return None
     lines = [f"{found.code} ({found.severity})"]
     for head, body in found.parts:
-        lines += ["", *wrap(f"{_HEADINGS[head]}: {body}", width, subsequent_indent="  ", break_on_hyphens=False)]
+        if head == "sample":
+            if not re.fullmatch(r"[a-z0-9-]+", body):  # it is shown by tests alone, which no user has
+                continue
+            body = f"samples/{body}.txt"
+        elif body == "none":
+            continue
+        lines += ["", *wrap(f"{_HEADINGS[head]}: {body}", max(width, 2 * _NARROW), subsequent_indent="  ", break_on_hyphens=False)]
     return "\n".join(lines) + "\n"
 
 
@@ -287,5 +302,5 @@ def nearest(code: str) -> str:
     """The code that was perhaps meant, "" where none is near."""
     import difflib
 
-    near = difflib.get_close_matches(code, list(pages()), 1, 0.5)
+    near = difflib.get_close_matches(code.lower(), list(pages()), 1, 0.5)
     return near[0] if near else ""

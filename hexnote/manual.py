@@ -57,7 +57,7 @@ def manual() -> str:
         ".SH EXIT STATUS",
         ".TP", ".B 0", "Done.",
         ".TP", ".B 1", "An error\\-level finding stands, under \\fB\\-\\-diagnose\\fR.",
-        ".TP", ".B 2", "A mistake in the call or the input, told in one line on standard error.",
+        ".TP", ".B 2", "A mistake in the call, in the input or in hexnote itself, told in one line on standard error.",
         ".TP", ".B 130", "Interrupted.",
         ".SH ENVIRONMENT",
         ".TP", ".B NO_COLOR", "If set and not empty, there is no colour unless \\fB\\-\\-color always\\fR asks for it.",

@@ -226,42 +226,50 @@ def parse(argv: Sequence[str]) -> Options:
     return made
 
 
-def help_text() -> str:
-    """What `--help` prints."""
-    lines = [
-        f"usage: {USAGE}",
-        "",
-        "Reads a hex dump of a TLS connection, pasted as text, and prints it again with notes",
-        "under the bytes. Without TRACE, or with -, it reads standard input.",
-        "",
-    ]
+_BESIDE = 60  # columns from which on what an option does stands beside its name
+
+
+def help_text(width: int = 80) -> str:
+    """What `--help` prints, in lines of `width` columns; of more than 96 as of 96, which are easier to read."""
+    width = max(40, min(width, 96))
+    lines = [f"usage: {USAGE}", ""]
+    lines += _filled(
+        "Reads a hex dump of a TLS connection, pasted as text, and prints it again with notes under the bytes. Without TRACE, "
+        "or with -, it reads standard input.", "", 0, width,
+    )  # fmt: skip
+    lines.append("")
     heads = {o.key: ", ".join(o.names) + (f" {o.value}" if o.value else "") for o in TABLE}
     for section in SECTIONS:
         lines.append(f"{section}:")
         for option in TABLE:
             if option.section == section:
-                lines += _entry(heads[option.key], option.help)
+                lines += _entry(f"  {heads[option.key]}", option.help, 23 if width >= _BESIDE else 6, width)
         lines.append("")
     lines.append("Examples:")
-    wide = max(len(command) for command, _ in EXAMPLES)
-    lines += [f"  {command.ljust(wide)}  {what}" for command, what in EXAMPLES]
-    lines += [
-        "",
-        "Exit status: 0 done; 1 an error-level finding under --diagnose; 2 a mistake in the call or",
-        "the input; 130 interrupted.",
-    ]
+    at = max(len(command) for command, _ in EXAMPLES) + 4
+    for command, what in EXAMPLES:
+        lines += _entry(f"  {command}", what, at if width >= at + 24 else 6, width)
+    lines.append("")
+    lines += _filled(
+        "Exit status: 0 done; 1 an error-level finding under --diagnose; 2 a mistake in the call, in the input or in hexnote "
+        "itself; 130 interrupted.", "", 0, width,
+    )  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def _entry(head: str, text: str) -> List[str]:
-    """One option in the help: its names, and its sentence wrapped beside them."""
-    lines, line = [], f"  {head:<20}"
-    if len(line) > 22:
-        lines.append(line.rstrip())
-        line = " " * 22
+def _entry(head: str, text: str, at: int, width: int) -> List[str]:
+    """A name or a command, and from column `at` on its sentence: beside it where there is room, else under it."""
+    if len(head) + 2 > at:
+        return [head, *_filled(text, "", at, width)]
+    return _filled(text, head, at, width)
+
+
+def _filled(text: str, head: str, at: int, width: int) -> List[str]:
+    """Words in lines that begin in column `at`; `head` stands before the first."""
+    lines, line = [], head.ljust(at)
     for word in text.split(" "):
-        if len(line) + 1 + len(word) > 96:
+        if len(line) > at and len(line) + 1 + len(word) > width:
             lines.append(line)
-            line = " " * 22
-        line += " " + word
+            line = " " * at
+        line += f" {word}" if len(line) > at else word
     return [*lines, line]

@@ -48,8 +48,13 @@ def test_samples_that_are_named_exist() -> None:
                 assert os.path.exists(os.path.join(SAMPLES, name)), f"{page} names samples/{name}"
 
 
-def test_help_fits_a_terminal() -> None:
-    assert max(map(len, help_text().split("\n"))) <= 100
+@pytest.mark.parametrize("width", [40, 59, 60, 80, 96, 200])
+def test_help_fits_a_terminal(width: int) -> None:
+    lines = help_text(width).split("\n")
+    commands = {f"  {command}" for command, _ in EXAMPLES}  # which are not broken
+    assert max(len(line) for line in lines if line not in commands) <= min(width, 96)
+    assert help_text(200) == help_text(96) and help_text() == help_text(80)
+    assert all(" ".join(option.help.split()) in " ".join(" ".join(lines).split()) for option in TABLE)
 
 
 def test_excerpts_are_what_is_printed() -> None:

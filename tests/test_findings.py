@@ -117,8 +117,18 @@ def test_explain(hexnote: Callable[..., Printed]) -> None:
     assert listed.status == 0 and all(code.encode() in listed.out for code in pages())
     page = hexnote("--explain", "fatal-alert")
     assert page.status == 0 and b"RFC 5246 section 7.2.2" in page.out and b"What to try" in page.out
-    wrong = hexnote("--explain", "fatal-alrt")
-    assert wrong.status == 2 and b"fatal-alert" in wrong.err and wrong.err.count(b"\n") == 1
+    for code in ("fatal-alrt", "FATAL-ALERT"):
+        wrong = hexnote("--explain", code)
+        assert wrong.status == 2 and b"did you mean fatal-alert?" in wrong.err and wrong.err.count(b"\n") == 1
+    assert b"Sample" not in hexnote("--explain", "gap").out and b"samples/ssl3.txt" in hexnote("--explain", "obsolete-version").out
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_explain_fits_a_terminal(hexnote: Callable[..., Printed], width: int) -> None:
+    """Also one that has no room for sentences beside the codes."""
+    listed = hexnote("--explain", "list", "--width", str(width)).out.decode()
+    assert max(map(len, listed.split("\n"))) <= width and len(listed.split("\n")) < 400
+    assert max(map(len, hexnote("--explain", "gap", "--width", str(width)).out.decode().split("\n"))) <= width
 
 
 @pytest.mark.parametrize("text, seconds", [
