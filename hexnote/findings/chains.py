@@ -102,7 +102,7 @@ weak-certificate (warning)
         trusted, not verified.
     causes: An old authority; an old device.
     try: Have it issued anew, with a key of 2048 bits or more and SHA-256.
-    source: RFC 9325 section 4.3, RFC 9155
+    source: RFC 9325 section 4.5, RFC 9155
     sample: tests/test_findings.py
 """
 

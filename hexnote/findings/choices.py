@@ -30,7 +30,7 @@ weak-key-exchange (warning)
     known by: A ServerKeyExchange whose prime has fewer than 2048 bits.
     causes: Parameters that were made years ago, or never: the library's old default.
     try: Take ECDHE alone, or a group of RFC 7919; openssl dhparam -out dh.pem 2048 makes new parameters.
-    source: RFC 9325 section 4.1, RFC 7919, weakdh.org (Logjam)
+    source: RFC 9325 section 4.5, RFC 7919, weakdh.org (Logjam)
     sample: tests/test_findings.py
 
 version-mismatch (error)
@@ -94,7 +94,7 @@ from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story,
 
 # Signalling values: they stand among the suites and are none (RFC 5746 section 3.3, RFC 7507 section 2).
 RENEGOTIATION, FALLBACK = 0x00FF, 0x5600
-_PRIME = 2048  # bits of a Diffie-Hellman prime that RFC 9325 section 4.1 asks for
+_PRIME = 2048  # bits of a Diffie-Hellman prime that RFC 9325 section 4.5 asks for
 _SENTINEL = b"DOWNGRD"
 _REQUESTED = frozenset((0xFF01, 44))  # extensions that a server may send unasked: by the SCSV, and a cookie
 
