@@ -42,6 +42,21 @@ def test_a_chain_is_told_with_places_and_issuers() -> None:
     assert '1 of 3 "www.example.com", issued by "Inner CA"; 2 of 3 "Inner CA", issued by "Root CA"' in line
 
 
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 140])
+def test_what_a_terminal_has_room_for(width: int) -> None:
+    """Lines are as wide as the terminal at most, also where the two ends have no room beside each other; a fingerprint
+    stands whole where a line has the room, a suite is cut before an underscore."""
+    text = told(sample("client-certificate-empty.txt"), width)
+    lines = text.split("\n")
+    assert max(map(len, lines)) <= width
+    assert ("| server" in lines[1]) == (width >= 80)
+    assert re.search(r"TLS_ECDHE_RSA(_[\n |]*_|_)WITH(\n[ |]*)?_AES_256_GCM(\n[ |]*)?_SHA384", text.partition(" verdict ")[0])
+    if width > 40:
+        assert "871a754af286dfb70c1b53c6887c62e0" in text and "ec74a5c51106f0419184d0dd08fb05bc" in text
+    told_in_full = re.sub(r"[\s|]", "", text.partition("client_hello, ")[2])
+    assert told_in_full.startswith("211bytes:offersTLS1.2,28ciphersuites,forwww.harbour.example")
+
+
 def test_a_client_without_certificate() -> None:
     talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(), chain(cert("a", "b")), SKE, DONE))
     assert "certificate, 7 bytes: an empty list" in told(talk.say(CLIENT, hs(message(11, vector(3, b"")), CKE)).text())

@@ -16,6 +16,7 @@ from hexnote.model import (
     LOST,
     MESSAGE,
     OTHER,
+    SIDES,
     VERSIONS,
     WHOLE,
     Block,
@@ -50,6 +51,8 @@ LEADS = {
 _HIDDEN = {HIDDEN: "type hidden", EARLY: "early data (0-RTT)"}
 # Certificates of a chain that are named.
 _CHAIN = 8
+# Columns from which on the two ends stand beside each other; else what stands before a line says whose it is.
+_PAIRED, _ENDS = 80, 17
 # Lines of one connection kept before they are printed in its midst.
 _MOST = 5000
 
@@ -79,8 +82,9 @@ class Summary:
     gathers = True  # findings are told with their connections
 
     def __init__(self, width: int = 100, diagnose: bool = False) -> None:
-        self.width = max(width, 60)
-        self.half = (self.width - 12) // 2
+        self.width = max(width, 40)
+        self.paired = self.width >= _PAIRED  # the two ends stand beside each other
+        self.half = (self.width - 12) // 2 if self.paired else self.width - _ENDS
         self.diagnose = diagnose
         self.out: List[str] = []
         self.sheets: Dict[int, Sheet] = {}
@@ -162,9 +166,10 @@ class Summary:
         self._flush(sheet)
         client, server = connection.ends
         ends = f": client {client}, server {server}" if client else ": no headers, so no addresses"
-        self.out.append(f"connection {connection.number}{ends}\n")
+        self._say(f"connection {connection.number}{ends}", 0)
         if not self.diagnose:
-            self.out.append(f"{'line' if sheet.words else 'packet':>7}  {'client':<{self.half}} | server\n")
+            ends = f"{'client':<{self.half}} | server" if self.paired else "from"
+            self.out.append(f"{'line' if sheet.words else 'packet':>7}  {ends}\n")
             self.out.extend(sheet.lines)
         for text, indent in verdict_lines(connection):
             self._say(text, indent)
@@ -232,11 +237,11 @@ class Summary:
             sheet.lines.append("         ... (too many records to list)\n")
         if len(sheet.lines) > _MOST:
             return
-        lines = [text] if len(text) <= self.half else wrap(text, self.half, subsequent_indent="    ", break_on_hyphens=False)
-        for i, line in enumerate(lines):
+        for i, line in enumerate([text] if len(text) <= self.half else _column(text, self.half)):
             left, right = (line, "") if side == 0 else ("", line)
             number = "" if i else packets or str(self.packet)
-            sheet.lines.append(f"{number:>7}  {left:<{self.half}} | {right}".rstrip() + "\n")
+            told = f"{left:<{self.half}} | {right}" if self.paired else f"{'' if i else SIDES[side]:<6}  {line}"
+            sheet.lines.append(f"{number:>7}  {told}".rstrip() + "\n")
 
     def _flush(self, sheet: Sheet) -> None:
         for side in (0, 1):
@@ -371,6 +376,23 @@ class Summary:
         if record is not None and record.bare:
             how = ", not encrypted"
         return f"{name}{size}{how}{told}"
+
+
+def _column(text: str, room: int) -> List[str]:
+    """Lines of a column of `room` characters. A name that is longer than a line is cut before one of its underscores; a
+    fingerprint stands whole where it can."""
+    words = text.split(" ")
+    indent = 2 if text.startswith("  ") and max(map(len, words)) > room - 4 else 4
+    for i, word in enumerate(words):
+        pieces = []
+        while len(word) > room - indent:
+            cut = word.rfind("_", 1, room - indent + 1)
+            if cut < 1:
+                break
+            pieces.append(word[:cut])
+            word = word[cut:]
+        words[i] = " ".join([*pieces, word])  # pieces do not fit beside each other
+    return wrap(" ".join(words), room, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def _versions(part: Part) -> str:
