@@ -235,7 +235,7 @@ def renderer(name: str, options: Options, view: View) -> Any:
     if name == "compare":
         from hexnote.render.compare import Compare
 
-        return Compare()
+        return Compare(width)
     if name == "redact":
         from hexnote.render.redact import KINDS, Redact
 

@@ -92,7 +92,12 @@ def test_two_captures_of_one_connection() -> None:
 
 def test_what_it_takes(hexnote: Any) -> None:
     one = os.path.join(SAMPLES, "tls12-ecdhe.txt")
-    assert hexnote("--compare", one).status == 2
+    alone = hexnote("--compare", one)
+    assert alone.status == 2 and b"; 1 was given" in alone.err
     assert hexnote("--compare", one, one, one).status == 2
     assert hexnote("--compare", one, os.path.join(SAMPLES, "ssl3.txt")).out.startswith(b"good: ")
+    for width in (60, 100):
+        out = hexnote("--compare", one, os.path.join(SAMPLES, "ssl3.txt"), "--width", str(width)).out.decode()
+        wide = [line for line in out.split("\n") if len(line) > width]
+        assert all(len(line.split()) <= 2 for line in wide), wide  # names that have no room are not broken
     assert b"no TLS connection to compare in" in hexnote("--compare", one, "-", stdin=b"nothing here").out

@@ -41,23 +41,23 @@ _ABOUT = {
 }  # fmt: skip
 _STEPS = 3  # messages without a counterpart that are told
 _LISTED = 12  # values of a list that are told
-_WIDE = 96
 
 
 class Compare(Collector):
     """The renderer: takes two inputs, and tells of them when both are over."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 100) -> None:
         super().__init__()
-        self._number = 0
+        self._width = max(width, 40)
 
     def close(self) -> bytes:
         """Both are over. Raises ValueError where there are not two."""
         if len(self.reports) != 2:
-            raise ValueError(f"--compare takes two traces, a good one and a bad one; there are {len(self.reports)}")
+            few = "1 was given" if len(self.reports) == 1 else f"{len(self.reports)} were given"
+            raise ValueError(f"--compare takes two traces, a good one and a bad one; {few}")
         good, bad = self.reports
-        lines = compared(good, bad)
-        return "".join("".join(s if s.isprintable() else "?" for s in line) + "\n" for line in lines).encode("utf-8", "replace")
+        lines = ["".join(s if s.isprintable() else "?" for s in line) for line in compared(good, bad)]
+        return "".join(made + "\n" for line in lines for made in _wrapped(line, self._width)).encode("utf-8", "replace")
 
 
 def compared(good: Report, bad: Report) -> List[str]:
@@ -162,14 +162,14 @@ def _handshakes(good: Connection, bad: Connection) -> List[str]:
     first = _first(found, _alert(one, other), _unoffered(good, bad))
     if first is None:
         return ["the two handshakes differ in nothing but addresses, randoms, keys and times", *_outcome(good, bad)]
-    lines += ["first difference that matters", *_wrapped(first)]
+    lines += ["first difference that matters", *(f" {line}" for line in first)]
     if parted and parted not in " ".join(first):
-        lines += ["where the ways part", *_wrapped([parted])]
+        lines += ["where the ways part", f" {parted}"]
     lines += ["", "all that differs"]
     for title, differences in found:
         lines.append(f" {title}")
         for one_difference in differences:
-            lines += _wrapped([_said(one_difference)], 3)
+            lines.append(f"   {_said(one_difference)}")
     return lines + _outcome(good, bad)
 
 
@@ -250,19 +250,16 @@ def _outcome(good: Connection, bad: Connection) -> List[str]:
         codes = {f.code for f in other.findings}
         for finding in one.findings:
             if finding.code not in codes and finding.severity != "note":
-                lines += _wrapped([f"only {name}: [{finding.severity}] {finding.code}: {finding.text}"], 1)
+                lines.append(f" only {name}: [{finding.severity}] {finding.code}: {finding.text}")
     return ["", "findings", *lines] if lines else []
 
 
-def _wrapped(lines: List[str], indent: int = 1) -> List[str]:
+def _wrapped(line: str, width: int) -> List[str]:
+    """A line in lines of `width` columns; the further ones stand in by three more."""
     import textwrap
 
-    made: List[str] = []
-    for line in lines:
-        made += textwrap.wrap(
-            line, _WIDE, initial_indent=" " * indent, subsequent_indent=" " * (indent + 3), break_long_words=False
-        )
-    return made
+    indent = len(line) - len(line.lstrip(" ")) + 3
+    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 # ---------------------------------------------------------------- two units, field by field
