@@ -9,7 +9,7 @@ import os
 import sys
 
 from hexnote import __version__
-from hexnote.hints import Dict, List
+from hexnote.hints import Dict, List, Sequence
 from hexnote.options import EXAMPLES, SECTIONS, TABLE, Option
 
 # What an argument is, for completion.
@@ -49,7 +49,7 @@ def manual() -> str:
         lines.append(f".SS {section}")
         for option in TABLE:
             if option.section == section:
-                lines += [".TP", _heads(option), _roff(_sentence(option.help))]
+                lines += [".TP", _heads(option), _roff(_sentence(option.help, option.choices))]
     lines.append(".SH EXAMPLES")
     for command, what in EXAMPLES:
         lines += [".TP", f".B {_roff(command)}", _roff(_sentence(what))]
@@ -67,8 +67,10 @@ def manual() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith("?") else ".")
+def _sentence(text: str, choices: Sequence[str] = ()) -> str:
+    """A help text as a sentence. A value that is to be typed keeps its small letter."""
+    first = text[:1] if text.split(" ")[0] in choices else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith("?") else ".")
 
 
 def _heads(option: Option) -> str:
@@ -79,7 +81,7 @@ def _heads(option: Option) -> str:
 
 
 def bash() -> str:
-    """Completion for bash."""
+    """Completion for bash. Names of files are parted by line ends alone, so that they may have blanks."""
     names = " ".join(name for option in TABLE for name in option.names)
     cases: List[str] = []
     for option in TABLE:
@@ -90,16 +92,24 @@ def bash() -> str:
             made = f"-W '{' '.join(option.choices)}'"
         elif option.value in _FILES:
             made = "-d" if option.value == "FOLDER" else "-f"
-        reply = f'COMPREPLY=($(compgen {made} -- "$word")); ' if made else ""
+        parted = "local IFS=$'\\n'; " if made in ("-d", "-f") else ""
+        reply = f'{parted}COMPREPLY=($(compgen {made} -- "$word")); ' if made else ""
         cases.append(f"        {'|'.join(option.names)}) {reply}return;;")
     return "\n".join([
         "# Completion of hexnote for bash.",
         "_hexnote() {",
         '    local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}"',
+        "    # The = of --name=VALUE is a word of its own.",
+        '    if [[ "$word" == "=" ]]; then',
+        '        word=""',
+        '    elif [[ "$before" == "=" ]]; then',
+        '        before="${COMP_WORDS[COMP_CWORD-2]}"',
+        "    fi",
         '    case "$before" in', *cases, "    esac",
         '    if [[ "$word" == -* ]]; then',
         f"        COMPREPLY=($(compgen -W '{names}' -- \"$word\"))",
         "    else",
+        "        local IFS=$'\\n'",
         '        COMPREPLY=($(compgen -f -- "$word"))',
         "    fi",
         "}",

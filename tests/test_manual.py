@@ -42,6 +42,7 @@ def test_the_manual_page_is_well_formed(tmp_path: Any) -> None:
     write(str(tmp_path))
     path = tmp_path / "share" / "man" / "man1" / "hexnote.1"
     lines = path.read_text().splitlines()
+    assert "normal (the default), or full: every node of certificates and lists." in lines  # as it is typed
     assert lines[0].startswith(".TH HEXNOTE 1") and ".SH NAME" in lines and all(len(line) < 400 for line in lines)
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
@@ -56,8 +57,13 @@ def test_bash_completes(tmp_path: Any) -> None:
     script = tmp_path / "share" / "bash-completion" / "completions" / "hexnote"
     ask = f'source {script}; COMP_WORDS=(hexnote --su); COMP_CWORD=1; _hexnote; echo "${{COMPREPLY[@]}}"; '
     ask += 'COMP_WORDS=(hexnote --color a); COMP_CWORD=2; _hexnote; echo "${COMPREPLY[@]}"'
-    told = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)
-    assert told.stdout.split("\n")[:2] == ["--summary", "auto always"]
+    # The = of an option is a word of its own, and a file's name may have blanks.
+    ask += '; COMP_WORDS=(hexnote --to = ht); COMP_CWORD=3; _hexnote; echo "${COMPREPLY[@]}"'
+    ask += '; COMP_WORDS=(hexnote --color =); COMP_CWORD=2; _hexnote; echo "${COMPREPLY[@]}"'
+    ask += '; COMP_WORDS=(hexnote my); COMP_CWORD=1; _hexnote; echo "${#COMPREPLY[@]} ${COMPREPLY[0]}"'
+    (tmp_path / "my trace.txt").write_text("")
+    told = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, cwd=tmp_path)
+    assert told.stdout.split("\n")[:5] == ["--summary", "auto always", "html", "auto always never", "1 my trace.txt"]
 
 
 def test_one_file_is_enough(tmp_path: Any) -> None:
