@@ -56,9 +56,15 @@ def linked(text: str) -> str:
     """Text whose references to RFCs are links, and whose commands are code."""
     out = ""
     for piece, command in commands(text):
-        out += f"<code>{esc(piece)}</code>" if command else "".join(
+        out += _command(piece) if command else "".join(
             f'<a href="{esc(url)}" rel="noreferrer">{esc(t)}</a>' if url else esc(t) for t, url in references(piece))
     return out
+
+
+def _command(text: str) -> str:
+    """A command that is not broken behind the hyphen of an option: `-` and `showcerts` would be two words."""
+    words = (f'<span class="option">{esc(word)}</span>' if word.startswith("-") else esc(word) for word in text.split(" "))
+    return f"<code>{' '.join(words)}</code>"
 
 
 def shell(words: Wording, title: str, lead: str, contents: str, body: str, made: str, long: bool = False) -> str:
