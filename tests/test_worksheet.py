@@ -141,8 +141,11 @@ def test_a_sheet_as_a_page(hexnote: Any, tmp_path: Any) -> None:
     page = tmp_path / "sheet.html"
     assert hexnote("--worksheet", "-o", str(page), trace).status == 0
     made = page.read_text()
-    assert "Answer: ____" in made and "www.harbour.example" not in made.partition("The trace</h2>")[0]
+    assert "Answer: ____" in made and "www.harbour.example" not in made.partition("<h2>The trace: tls12-ecdhe.txt</h2>")[0]
     assert "\n\t0x0000:  4500" in sample("tls12-ecdhe.txt").decode() and '<span class="row">        0x0000:  4500' in made
+    assert made.index("<h1>") < made.index("<h2>Questions on tls12-ecdhe.txt</h2>") < made.index("<h3 ")
+    several = hexnote("--worksheet", "--to", "html", trace, os.path.join(SAMPLES, "in-words.txt"), trace).out.decode()
+    assert several.count("<ol>") == 2 and several.count("nothing that could be asked about") == 1
     evil = sample("tls12-ecdhe.txt").replace(b"7777 2e68 6172 626f 7572", b"<b>\"x'](_".hex(" ", 2).encode(), 1)
     assert "<b>" not in hexnote("--answers", "--to", "html", "-", stdin=evil).out.decode()
     assert hexnote("--worksheet", "--to", "json", trace).status == 2

@@ -27,21 +27,27 @@ class WorksheetHtml(Worksheet):
         """All inputs are over: the page."""
         level, seed, key = self._how
         words = self._words
-        names = ", ".join("standard input" if r.file == "-" else r.file.replace("\\", "/").rpartition("/")[2] for r in self._pages)
-        title = words.words["sheet.key" if key else "sheet.title"].replace("$file", names)
+        names = ["standard input" if r.file == "-" else r.file.replace("\\", "/").rpartition("/")[2] for r in self._pages]
+        title = words.words["sheet.key" if key else "sheet.title"].replace("$file", ", ".join(names))
         body: List[str] = []
         contents: List[str] = []
-        for n, report in enumerate(self._pages):
+        for n, (report, name) in enumerate(zip(self._pages, names)):
             asked = questions(report, level, seed)
+            heading = esc(words.words["sheet.questions"].replace("$file", name))
+            body.append(f"<h2>{heading}</h2>" + ("" if asked else f"<p>{esc(words.words['sheet.none'])}</p>"))
+            listed = ""
             for i, question in enumerate(asked):
                 anchor = f"q{n}.{i + 1}"
-                contents.append(f'<li><a href="#{anchor}">{esc(question.title)}</a></li>')
+                listed += f'<li><a href="#{anchor}">{esc(question.title)}</a></li>'
                 body.append(self._question(question, anchor, i + 1, key))
-            body.append(f"<h2>{esc(words.words['sheet.trace'])}</h2>")
-            body.append(_dump(report.text.decode("utf-8", "replace").splitlines(), words.words["sheet.trace"]))
+            # Of several traces each counts its questions from 1.
+            contents.append((f"<p>{heading}</p>" if len(names) > 1 else "") + f"<ol>{listed}</ol>" if listed else "")
+            trace = words.words["sheet.trace"].replace("$file", name)
+            body.append(f"<h2>{esc(trace)}</h2>")
+            body.append(_dump(report.text.decode("utf-8", "replace").splitlines(), trace))
         lead = "".join(f"<p>{esc(text)}</p>" for text in words.words["sheet.lead"].split("\n\n"))
         made = f"<p>{esc(words.words['sheet.made'].replace('$level', str(level)).replace('$seed', str(seed)))}</p>"
-        links = f'<nav aria-label="{esc(title)}"><ol>{"".join(contents)}</ol></nav>'
+        links = f'<nav aria-label="{esc(title)}">{"".join(contents)}</nav>'
         return shell(words, title, lead, links, "\n".join(body), made).encode("utf-8")
 
     def _question(self, question: Question, anchor: str, number: int, key: bool) -> str:
