@@ -32,7 +32,9 @@ def pages():
     folders = {}
     for path in write(os.path.join("build", "pages")):
         folders.setdefault(os.path.dirname(os.path.relpath(path, os.path.join("build", "pages"))), []).append(path)
-    folders[os.path.join("share", "doc", "hexnote", "samples")] = sorted(glob.glob(os.path.join("samples", "*.txt")))
+    folders[os.path.join("share", "doc", "hexnote", "samples")] = sorted(
+        path for ending in ("txt", "keylog") for path in glob.glob(os.path.join("samples", f"*.{ending}"))
+    )
     return sorted(folders.items())
 
 

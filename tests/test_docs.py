@@ -41,6 +41,12 @@ def test_examples_are_commands_that_parse() -> None:
             pytest.fail(f"{command}: {error}")
 
 
+def test_every_sample_is_in_their_list() -> None:
+    with open(os.path.join(SAMPLES, "README.md"), encoding="utf-8") as file:
+        told = re.findall(r"^\| `([a-z0-9-]+)` \|", file.read(), re.M)
+    assert sorted(told) == sorted(name[:-4] for name in os.listdir(SAMPLES) if name.endswith(".txt"))
+
+
 def test_samples_that_are_named_exist() -> None:
     for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
