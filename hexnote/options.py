@@ -223,6 +223,10 @@ def parse(argv: Sequence[str]) -> Options:
         jobs.pop("to", None)  # a sheet may be either
     if len(jobs) > 1:
         raise UsageError(f"{' and '.join(jobs.values())} are two jobs: run hexnote once for each")
+    for option, name in given:
+        # Whoever says what is to stay takes the rest for replaced.
+        if option.key in ("keep", "key") and not (made.redact or made.help or made.version):
+            raise UsageError(f"{name} goes with --redact, and without it nothing is replaced: hexnote --redact {name} ...")
     return made
 
 

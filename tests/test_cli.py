@@ -65,6 +65,8 @@ def one_line(err: bytes) -> str:
         (["--to", "json", "--diagnose"], "--to and --diagnose"),
         (["-o", ""], "-o"),
         (["--color=sometimes"], "auto, always, never"),
+        (["--keep", "names", SAMPLE], "hexnote --redact --keep"),
+        (["--summary", "--key=x", SAMPLE], "hexnote --redact --key"),
     ],
 )
 def test_mistakes_are_one_line(hexnote: Hexnote, arguments: List[str], told: str) -> None:
