@@ -13,7 +13,8 @@ from conftest import ROOT, SAMPLES
 from support import annotator, load, sample, shared_path
 
 from hexnote.render.html import Html
-from hexnote.render.markdown import Markdown
+from hexnote.render.markdown import Markdown, wrap
+from hexnote.render.markdown import code as code_span
 from hexnote.wording import Wording, WordingError, commands, marks, references
 
 TUTORIAL = "server-auth.txt"
@@ -399,6 +400,19 @@ def test_nothing_from_a_trace_is_markup_or_control(name: bytes) -> None:
     for sign in ("<script", "<img", "](javascript", "![", "**bold", "http://evil", "www.evil", "me@evil", "<!--"):
         assert sign not in outside, sign
     assert not re.search(r"^# heading|^\| a", outside, re.M)
+
+
+@pytest.mark.parametrize("word", [
+    "<script>alert(1)</script>", "<!--", "<img", ">", "#", "-", "+", "***", "===", "---", "1.", "2)", "```", "~~~", "|", ":-:",
+    "[^1]:",
+])  # fmt: skip
+def test_no_line_of_a_code_span_begins_a_block(word: str) -> None:
+    """CommonMark section 3.1: blocks are found first, so that a span of code that is wrapped would end before one."""
+    for before in range(1, 90):
+        for behind in (1, 79):
+            text = wrap(code_span(f"{'x' * before} {word} {'y' * behind}"), "  ", "- ")
+            assert text.replace("\n ", "").count(f" {word} ") == 1
+            assert not [line for line in text.split("\n")[1:] if line.lstrip(" ").startswith(word)], text
 
 
 # ---------------------------------------------------------------- templates

@@ -18,8 +18,9 @@ from hexnote.tale_rows import Fold, Gap, Line, Row, Turn
 from hexnote.wording import Said, Wording, commands, marks, references
 
 _WIDTH = 80
-# A line must not begin with these: it would be a list, a heading, a quotation, a fence or a table.
-_BLOCK = re.compile(r"`{3}|~{3}|[>|]|(?:[-+*]|#{1,6}|=+|-+|\d{1,9}[.)])\Z")
+# A line must not begin with these, in the midst of a code span neither: it would be HTML, a list, a heading, a quotation, a
+# fence, a table, a footnote or a rule, for blocks are found before what stands in their lines (CommonMark section 3.1).
+_BLOCK = re.compile(r"`{3}|~{3}|:{3}|[<>|]|\[\^|(?:[-+*=_:|]+|#{1,6}|\d{1,9}[.)])\Z")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$^])")
 _PLAIN = re.compile(r"(?!.*www\.)[A-Za-z0-9 ,'().=×-]*\Z")
 _NAMED = re.compile(r"\b[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+\b")  # TLS_RSA_WITH_..., server_hello: shown as code
