@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support import annotator, sample
 
@@ -54,3 +56,12 @@ def test_no_note_is_wider_than_asked(name: str, width: int) -> None:
     reader = annotator(Text(width))
     said = (reader.feed(sample(name)) + reader.close()).decode()
     assert max(len(line.expandtabs(8)) for line in said.split("\n") if line.startswith(";|")) <= width
+
+
+@pytest.mark.parametrize("width", [60, 69, 70, 100])
+def test_bytes_shown_again_fit_where_their_carets_do(width: int) -> None:
+    """Where the text beside them would be wrapped they have none: it stands in the row itself."""
+    reader = annotator(Text(width))
+    made = (reader.feed(sample("out-of-order.txt")) + reader.close()).decode().split("\n")
+    rows = [line for line in made if re.match(r";\|  0x[0-9a-f]{4}:  ", line)]
+    assert max(map(len, rows)) <= width and any(len(line) == 70 for line in rows) == (width >= 70)

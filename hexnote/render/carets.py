@@ -179,13 +179,13 @@ class AgainShape(Shape):
         self.lines.append(line)
         self.again.append(again)
 
-    def shown(self, row: int) -> List[str]:
-        """The row as it is shown again; nothing where it is the block's own."""
+    def shown(self, row: int, width: int) -> List[str]:
+        """The row as it is shown again, in `width` columns; nothing where it is the block's own."""
         if self.again[row] < 0:
             return []
         start, offset = self.starts[row], self.block.offset
         at = max(start, self.again[row])
-        return [own_row(start, at, self.block.data[at - offset : self.stop(row) - offset], 0)]
+        return [own_row(start, at, self.block.data[at - offset : self.stop(row) - offset], 0, width)]
 
 
 def own_carets() -> Carets:
@@ -193,8 +193,9 @@ def own_carets() -> Carets:
     return Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
 
 
-def own_row(offset: int, at: int, data: bytes, row: int) -> str:
-    """An excerpt's row in our own layout; what lies before dump offset `at` is blank."""
+def own_row(offset: int, at: int, data: bytes, row: int, width: int) -> str:
+    """An excerpt's row in our own layout; what lies before dump offset `at` is blank. Where `width` columns do not hold it, it
+    has no text, which the row itself shows."""
     first = offset + 16 * row
     cells = []
     text = []
@@ -206,5 +207,6 @@ def own_row(offset: int, at: int, data: bytes, row: int) -> str:
             cells.append(f"{data[i - at]:02x}")
             text.append(_PRINTABLE[data[i - at]])
     groups = " ".join("".join(cells[i : i + 2]) for i in range(0, len(cells), 2))
-    return f"{MARK}  0x{first:04x}:  {groups:<39}  {''.join(text)}\n"
+    line = f"{MARK}  0x{first:04x}:  {groups:<39}  {''.join(text)}\n"
+    return line if len(line) - 1 <= width else f"{MARK}  0x{first:04x}:  {groups.rstrip()}\n"
 

@@ -38,6 +38,7 @@ from hexnote.render.words import count, record_heading, resuming, sender
 
 _REVIEWS = 1024  # that are kept
 _HELD = 1 << 20  # bytes of notes that wait for the end of one line
+_OWN_TEXT = 80  # columns that a buffer's rows have: their text stands nowhere else
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 # Under rows whose explanation failed: the others have theirs.
@@ -213,7 +214,7 @@ class Text(Pages):
             if skipped:
                 self._annotate([f"{MARK}    ...\n"])
                 skipped = False
-            self._annotate([own_row(shape.offset, at, data, row), *notes[row]])
+            self._annotate([own_row(shape.offset, at, data, row, self.width), *notes[row]])
         if skipped:
             self._annotate([f"{MARK}    ...\n"])
         self._tell_lost()
@@ -393,7 +394,7 @@ class Text(Pages):
             if stop > done:
                 self._echo(text[done:stop], block.torn)
                 done = stop
-            self._annotate([*shape.shown(row), *notes[row]])
+            self._annotate([*shape.shown(row, self.width), *notes[row]])
         if done < len(text):
             self._echo(text[done:], block.torn)
 
@@ -480,7 +481,7 @@ class Text(Pages):
                 if skipped:
                     lines.append(f"{MARK}    ...\n")
                     skipped = False
-                lines.append(own_row(0, 0, data, row))
+                lines.append(own_row(0, 0, data, row, _OWN_TEXT))
                 lines += inner.get(row, ())
             if skipped:
                 lines.append(f"{MARK}    ...\n")
