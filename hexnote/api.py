@@ -203,4 +203,4 @@ def _moment(at: Optional[str]) -> Any:
     try:
         return moment(at)
     except UsageError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).lstrip("-")) from None

@@ -47,7 +47,13 @@ class Item(NamedTuple):
 
 
 class Packet:
-    """A packet of the trace, in input order."""
+    """A packet of the trace, in input order.
+
+    Beside what its headers say (`src`, `sport`, `dst`, `dport`, `flags`, `seq`, `ack`, `window`, `time` as printed) it has
+    `number` and `line` (of the input), both from 1; `side`, "client" or "server", and `connection`, None outside TCP; `start`,
+    the dump offset where the TCP payload begins; `payload` and `captured`, how long that is on the wire and in the dump;
+    `offset`, that of its first byte in the stream; `units` and `findings`. What is not shown is None.
+    """
 
     number: int  # 1-based
     line: int  # 1-based input line
@@ -196,7 +202,12 @@ class Field:
 
 
 class Unit:
-    """Bytes of one direction that belong together, with their fields: a record, a message, or others."""
+    """Bytes of one direction that belong together, with their fields: a record, a message, or others.
+
+    `side` is "client" or "server"; `offset` counts from the stream's first byte, `length` in bytes, headers included;
+    `missing` are those that were not captured; `seen` is the number of the packet that completed it; `problems` say what
+    breaks its format.
+    """
 
     def __init__(self, connection: Connection, side: int, offset: int, seen: int) -> None:
         self.connection = connection
@@ -261,7 +272,8 @@ def _extent(part: Part) -> int:
 
 class Record(Unit):
     """A TLS record, or an SSL 2.0 one. Its fields are its header's, and its body's if that is no handshake message; where
-    it was decrypted, also those of what it holds, which say so by their `buffer`."""
+    it was decrypted, also those of what it holds, which say so by their `buffer`. `number` counts per direction, from 1;
+    `messages` begin in it."""
 
     def __init__(self, connection: Connection, record: model.Record, seen: int) -> None:
         super().__init__(connection, record.side, record.offset, seen)
@@ -330,7 +342,7 @@ class Record(Unit):
 
 
 class Message(Unit):
-    """A handshake message in clear."""
+    """A handshake message in clear. `record` is the one in which it begins, `records` are those in which it has bytes."""
 
     def __init__(self, connection: Connection, message: model.Message, seen: int) -> None:
         super().__init__(connection, message.side, message.offset, seen)
@@ -375,7 +387,15 @@ class Hole(NamedTuple):
 
 
 class Connection:
-    """A TCP connection, or bytes without any headers."""
+    """A TCP connection, or bytes without any headers (`pseudo`).
+
+    `number` counts from 0 by first appearance; `client` and `server` are "address:port", "" where that is not known;
+    `version` (0x0304 for TLS 1.3) and `suite` are what the ServerHello chose, None without one; `verdict` says in one sentence
+    how it ended and why, `by` who must act ("client", "server", "middlebox", "unknown", "nobody"), `certificate_line` whose
+    certificate was shown, `closed` how it was closed. `packets`, `records`, `messages`, `others` (bytes that are neither) and
+    `holes` are lists, `units` records, messages and others together, by the order in which they begin to be known;
+    `findings` stand in the order in which they became known.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number  # 0-based by first appearance
@@ -404,7 +424,8 @@ class Connection:
 
 
 class Report:
-    """What is known of one trace."""
+    """What is known of one trace: `file`, its name ("-" for standard input); `packets`; `connections`; `findings`, those
+    of the connections too; `items`, the input in its order."""
 
     def __init__(self, file: str) -> None:
         self.file = file  # "-" for standard input
@@ -431,7 +452,9 @@ class Report:
                 yield from unit.fields
 
     def __repr__(self) -> str:
-        return f"<Report of {self.file}: {len(self.packets)} packets, {len(self.connections)} connections>"
+        counts = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in (
+            (len(self.packets), "packet"), (len(self.connections), "connection"))]
+        return f"<Report of {self.file}: {', '.join(counts)}>"
 
 
 class Collector:

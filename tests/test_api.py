@@ -73,7 +73,7 @@ def test_mistakes() -> None:
     assert report.connections == [] and api.render(report) == ""
     with pytest.raises(ValueError, match="none of"):
         api.render(report, "pdf")  # type: ignore[call-overload]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="^at yesterday: it is a date"):
         api.annotate(b"", at="yesterday")
     with pytest.raises(AttributeError):
         __import__("hexnote").nothing  # noqa: B018
@@ -142,3 +142,13 @@ def test_programs_that_use_it_are_typed(tmp_path: Any) -> None:
     command.append(str(program))
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stdout
+
+
+def test_pydoc_tells_what_a_connection_has() -> None:
+    """Attributes that are set in `__init__` stand on no page of pydoc but in the docstring."""
+    report = api.annotate(sample("server-auth.txt"), file="x")
+    connection = report.connections[0]
+    lists = {name for name, value in vars(connection).items() if isinstance(value, list)} - {"told"}
+    for name in {"client", "server", "verdict", "by", "version", "suite", *lists}:
+        assert f"`{name}`" in (type(connection).__doc__ or ""), name
+    assert repr(report) == "<Report of x: 26 packets, 1 connection>"
