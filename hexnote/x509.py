@@ -289,9 +289,10 @@ def modulus(size: int) -> Node:
     return known
 
 
-def algorithm(label: str, level: int = 0, doc: str = "", pss: bool = True) -> State:
-    """The members of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2); the object identifier decides the rest."""
-    node = leaf("algorithm", label, "oid", level, "AlgorithmIdentifier", doc, "RFC 5280 section 4.1.1.2")
+def algorithm(label: str, level: int = 0, doc: str = "", pss: bool = True, rfc: str = "RFC 5280 section 4.1.1.2") -> State:
+    """The members of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2); the object identifier decides the rest. `rfc`: where
+    more stands of what the algorithm is for."""
+    node = leaf("algorithm", label, "oid", level, "AlgorithmIdentifier", doc, rfc)
     null = Loose({0x05: value("parameters", f"{label}: parameters", "null", level=1)})
     switch = Switch((null, None, node))
     if pss:
@@ -347,7 +348,7 @@ def _explicit_curve() -> State:
 
 def key_algorithm() -> State:
     """The AlgorithmIdentifier of a public key: its object identifier decides how the key is walked."""
-    state = algorithm("public key algorithm", doc=_KEY_DOC)
+    state = algorithm("public key algorithm", doc=_KEY_DOC, rfc="RFC 5280 section 4.1.2.7")
     _, _, _, node, switch, _ = state[0x06]
     null = switch.default[0]
     curve = Loose({0x06: value("namedCurve", "curve", "oid", type="namedCurve", rfc="RFC 5480 section 2.1.1")})
