@@ -102,3 +102,6 @@ def test_what_is_a_statement() -> None:
 def test_on_the_command_line(hexnote: Any) -> None:
     told = hexnote("--check", os.path.join(SAMPLES, "server-auth.txt"))
     assert told.status == 0 and told.out.startswith(os.path.join(SAMPLES, "server-auth.txt").encode() + b": 0 wrong, 0 right")
+    assert b"no statement that quotes bytes" in told.out
+    told = hexnote("--check", "-", stdin=sample("server-auth.txt") + b"\nThe length is 0x004a = 74 bytes.\n")
+    assert told.out.startswith(b"standard input: 0 wrong, 1 right") and b"no statement" not in told.out

@@ -55,6 +55,8 @@ def printed(file: str, found: List[Verdict]) -> bytes:
     name = "standard input" if file == "-" else file
     count = {what: sum(1 for v in found if v.what == what) for what in (WRONG, RIGHT, OPEN)}
     lines = [f"{name}: {count[WRONG]} wrong, {count[RIGHT]} right, {count[OPEN]} not judged"]
+    if not found:
+        lines.append("no statement that quotes bytes, as 0x004a = 74 bytes does, was found: others are not looked at")
     for what in (WRONG, RIGHT, OPEN):
         for one in found:
             if one.what == what:
