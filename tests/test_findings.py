@@ -566,7 +566,7 @@ def test_versions_and_suites() -> None:
     assert "obsolete-version" not in agreed(0x0303, 0x002F)
     for weak in (0x0005, 0x000A, 0x0001, 0x0034, 0x0003, 0x0009):
         assert "obsolete-cipher" in agreed(0x0303, weak), hex(weak)
-    for good in (0x002F, 0x009C, 0xC02F, 0xCCA8):
+    for good in (0x002F, 0x009C, 0xC02F, 0xCCA8, 0xC020):
         assert "obsolete-cipher" not in agreed(0x0303, good), hex(good)
 
 

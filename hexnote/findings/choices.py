@@ -195,7 +195,7 @@ def _weak(story: Story, suite: int) -> str:
         why.append("DES has keys of 56 bits")
     if "export" in kx or "EXPORT" in row[0]:
         why.append("export keys can be guessed")
-    if "anon" in kx or "anon" in auth:
+    if "anon" in kx or "anon" in auth and kx != "srp":  # a password proves both ends (RFC 5054 section 2.1)
         why.append("nobody is authenticated")
     if mac == "MD5":
         why.append("its MAC is MD5")
