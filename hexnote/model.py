@@ -1028,14 +1028,29 @@ def _apart(one: int, other: int) -> int:
     return min(distance, 0x10000 - distance)
 
 
-def like_alert(version: Optional[int], step: Step) -> str:
+def like_alert(story: Story, version: Optional[int], step: Step) -> str:
     """How the last record of a run of TLS 1.3 may be an alert, by its length: "" where it may not. An alert is 2 bytes, the
     content type and the tag (RFC 8446 section 5.2)."""
     if version != 0x0304 or step.kind != "data":
         return ""
     if step.last in (19, 11):
         return "as long as an alert"
-    return f"as long as an alert with the {PADDED} bytes of padding that Java adds" if step.last == 19 + PADDED else ""
+    if step.last != 19 + PADDED or not _may_pad(story, step.side):
+        return ""
+    return f"as long as an alert with the {PADDED} bytes of padding that Java adds"
+
+
+def _may_pad(story: Story, side: int) -> bool:
+    """Whether a side may pad as Java does, as far as lengths tell: no record of it is too short, and its first ones hold no
+    Finished without padding."""
+    runs = [step.lengths for step in story.steps if step.kind == "data" and step.side == side]
+    if any(size < 1 + 1 + PADDED + 8 for run in runs for size in run):  # content, type, zeros, a tag of 8 or 16
+        return False
+    protection = story.lengths.protection(story.suite, 0x0304) if story.lengths is not None else None
+    if protection is None or not runs:
+        return True
+    finished = protection.finished + 1 + protection.mac
+    return finished not in runs[0] or finished + PADDED in runs[0]
 
 
 def _like(record: Record) -> str:

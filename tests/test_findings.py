@@ -491,6 +491,10 @@ def test_alerts_in_the_padding_of_java() -> None:
         return talk.say(CLIENT, sealed(DATA, size)).fin(0, 1).codes()
 
     assert "no-close-notify" in closed(36) and "no-close-notify" not in closed(35)
+    plain = begun(60, 1200, 53).say(CLIENT, sealed(DATA, 53)).say(SERVER, sealed(DATA, 900))
+    assert "no-close-notify" in plain.say(CLIENT, sealed(DATA, 35)).fin(0, 1).codes()  # its Finished has no padding
+    short = begun(60, 1200, 69).say(CLIENT, sealed(DATA, 69), sealed(DATA, 22)).say(SERVER, sealed(DATA, 900))
+    assert "no-close-notify" in short.say(CLIENT, sealed(DATA, 35)).fin(0, 1).codes()
     refused = begun(60, 1200, 69).say(CLIENT, sealed(DATA, 35)).fin(0, 1).findings()
     assert "the client sent a record of 35 bytes, as long as an alert with" in \
         next(f["text"] for f in refused if f["code"] == "handshake-incomplete")

@@ -265,7 +265,7 @@ def _empty13(story: Story, course: Course) -> Iterator[Finding]:
     empty = 4 + 1 + 3
     alike = [empty + over, last]
     if first is not None and (seen[:2] in (alike, [size + PADDED for size in alike]) or seen[:1] == [empty + last]):
-        went_on = _talks_on(steps[steps.index(first) :])
+        went_on = _talks_on(story, steps[steps.index(first) :])
         yield finding(story, "client-certificate-empty", "warning", "unknown" if went_on else "client", "likely",
                       f"the client's first encrypted record is as long as an empty Certificate ({seen[0]} bytes), and a "
                       "Finished follows: "
@@ -275,10 +275,10 @@ def _empty13(story: Story, course: Course) -> Iterator[Finding]:
                       (_IF_REFUSED if went_on else "") + _offer(story), first.places)
 
 
-def _talks_on(steps: List[Step]) -> bool:
+def _talks_on(story: Story, steps: List[Step]) -> bool:
     """TLS 1.3: whether the server sends more than one record as long as an alert: tickets, or data."""
     told = [step for step in steps if step.side and step.kind == "data"]
-    return any(step.count > 1 or not like_alert(0x0304, step) for step in told)
+    return any(step.count > 1 or not like_alert(story, 0x0304, step) for step in told)
 
 
 def _mismatch(story: Story, course: Course) -> Iterator[Finding]:

@@ -132,7 +132,7 @@ def _closing(story: Story, side: int, before: Step) -> Optional[Step]:
 
 def _alert13(story: Story, step: Step) -> bool:
     """Whether a run of records of TLS 1.3 ends with one as long as an alert."""
-    return bool(like_alert(story.version or (story.courses[0].version if story.courses else None), step))
+    return bool(like_alert(story, story.version or (story.courses[0].version if story.courses else None), step))
 
 
 def _own(story: Story, reset: Step) -> bool:
@@ -185,7 +185,7 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
     if last is None or last.kind not in ("data", "sealed") or last.missing or last.type == 21:
         return
     version = story.courses[0].version
-    if version == 0x0304 and (like_alert(version, last) or last.kind != "data" or padded(story, side)):
+    if version == 0x0304 and (like_alert(story, version, last) or last.kind != "data" or padded(story, side)):
         return
     if "alert" in story.trail and any(s.kind == "alert" and s.side == side and s.buffer for s in story.steps):
         return  # a key log shows it

@@ -183,7 +183,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     for step in _sent(story):
         # What the client sends before its Finished, and what the server sends last behind its own, before the client's.
         if ended is None and (step.side or course.finished[0] is None) and newest.get(step.side) is step \
-                and like_alert(course.version, step):
+                and like_alert(story, course.version, step):
             hidden = ended = step
         if ended is None and (step.kind == "FIN" or step.kind == "alert" and not step.description):
             ended = step
@@ -195,7 +195,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     seen = f"the last message was the {SIDES[last.side]}'s {message_name(last)}" if last is not None else "no message was whole"
     what, side = awaited(course)
     if hidden is not None:
-        how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, {like_alert(course.version, hidden)}, " \
+        how = f"the {SIDES[hidden.side]} sent a record of {hidden.last} bytes, {like_alert(story, course.version, hidden)}, " \
             "and the connection ended"
     else:
         how = f"the {SIDES[ended.side]} {'sent close_notify' if ended.kind == 'alert' else 'closed the connection'}" \

@@ -232,9 +232,9 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
             events.append((step.brought, i, title(story, "alert_descriptions", step.description, 2), step))
         elif kind == "sealed" and step.type == 21:
             events.append((step.brought, i, "an encrypted alert, by its place probably close_notify", step))
-        elif kind == "data" and like_alert(course.version, step):
+        elif kind == "data" and like_alert(story, course.version, step):
             what = _OR_REFUSAL if _first_answer(story, course, i) else "probably close_notify"
-            events.append((step.brought, i, f"a record {like_alert(course.version, step)}, {what}", step))
+            events.append((step.brought, i, f"a record {like_alert(story, course.version, step)}, {what}", step))
         if True not in missed:
             break
     return events
