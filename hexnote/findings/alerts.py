@@ -105,7 +105,7 @@ _MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
           "openssl s_client -servername NAME with the names that the server should know"),
     113: ("the stapled revocation status is not acceptable", _RECEIVER,
           "an old OCSP answer; one for another certificate; damage", ""),
-    115: ("it does not know the pre-shared key's identity", _UNKNOWN,
+    115: ("it does not know the identity of the pre-shared key, or with SRP the user's name", _UNKNOWN,
           "an identity that was not entered; one that was removed; a spelling that differs", ""),
     116: ("it requires a client certificate, and none came", "client",
           "no certificate configured; none that the listed authorities issued; a private key that it cannot use", ""),
