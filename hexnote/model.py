@@ -558,6 +558,7 @@ class Step:
     level = description = -1  # of an alert
     lengths: List[int] = []  # "data": the lengths of the first records' bodies
     last = 0  # "data": that of the last one
+    until = 0  # "data": the number of the packet that completed the last one, where there are more
     count = 1  # "data": records
     ttl: Optional[int] = None  # SYN, FIN, RST
     ipid: Optional[int] = None
@@ -573,7 +574,7 @@ class Step:
     @property
     def brought(self) -> int:
         """The packet that brought its last byte."""
-        return self.places[-1][0] if self.places else self.packet
+        return self.places[-1][0] if self.places else self.until or self.packet
 
     @property
     def mark(self) -> str:

@@ -256,6 +256,7 @@ class Teller:
                 step.count += 1
                 step.size += size
                 step.last = size
+                step.until = packet
                 if record.missing:
                     step.missing += record.missing
                 lengths = step.lengths

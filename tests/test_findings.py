@@ -562,6 +562,16 @@ def test_injected_resets() -> None:
     assert not injected(before)
 
 
+def test_an_alert_at_the_end_of_a_run_of_records_is_in_the_packet_that_brought_it() -> None:
+    talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
+    talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+    for size in (53, 40, 19):
+        talk.say(CLIENT, sealed(DATA, size))
+    packets = [o["packet"] for o in objects(talk.text()) if o["kind"] == "packet" and o["from"] == "client" and o["payload"]]
+    text = _verdict(talk.fin(0, 1))["text"]
+    assert f"probably close_notify (packet {packets[-1]}), then FIN" in text
+
+
 def test_versions_and_suites() -> None:
     def agreed(version: int, suite: int) -> Set[str]:
         return Talk().say(CLIENT, hs(hello((suite,)))).say(SERVER, hs(server(suite, version=version))).codes()
