@@ -935,6 +935,14 @@ def test_a_refusal_in_tls13_is_not_taken_for_an_orderly_end() -> None:
 
     refused = told(19)
     assert "a record as long as an alert, close_notify or a refusal of the handshake (packet" in refused
+    # Java pads each record by 16 bytes, and refuses an empty Certificate before it reads the Finished.
+    for first, rest in ((971, 297, 69), ()), ((41,), (69, 51)):
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13, signal=False)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), *(sealed(DATA, n) for n in (43, 107, 916, 297, 69)))
+        talk.say(CLIENT, ccs(), *(sealed(DATA, n) for n in first)).say(SERVER, sealed(DATA, 35))
+        talk.say(CLIENT, *(sealed(DATA, n) for n in rest))
+        assert "padding that Java adds, close_notify or a refusal of the handshake (packet" in \
+            _verdict(talk.fin(SERVER, CLIENT))["text"]
     assert "No fault" not in refused and refused.endswith("the log of the server tells, or a key log.")
     for other in (told(250, 19), told(19, client=(53, 40))):
         assert "probably close_notify" in other and other.endswith("No fault of either end was found.")

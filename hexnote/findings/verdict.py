@@ -16,6 +16,7 @@ from __future__ import annotations
 from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.model import (
     GUESSES,
+    PADDED,
     SEALED_CHANGE,
     SIDES,
     SURE,
@@ -241,16 +242,18 @@ def _alerts(story: Story, course: Course) -> List[_Event]:
 
 
 def _first_answer(story: Story, course: Course, i: int) -> bool:
-    """Whether step `i`, as long as an alert of TLS 1.3, is all that the server says behind the client's Finished: so it refuses
-    a client certificate, or that there is none (RFC 8446 section 4.4.2.4). Who takes a session sends tickets, or data, first."""
+    """Whether step `i`, as long as an alert of TLS 1.3, is all that the server says behind the client's first records, be its
+    Finished among them or still to come: so it refuses a client certificate, or that there is none (RFC 8446 section 4.4.2.4).
+    Who takes a session sends tickets, or data, first."""
     step = story.steps[i]
     if not step.side or step.count > 1:
         return False
-    before = next((s for s in reversed(story.steps[:i]) if s.kind == "data"), None)
+    before = [s for s in story.steps[:i] if s.kind == "data" and s is not course.early]
     protection = story.lengths.protection(course.suite, 0x0304) if story.lengths is not None else None
-    return before is not None and not before.side and protection is not None and \
-        before.last == protection.finished + protection.mac + 1 and \
-        not any(s.kind == "data" and not s.side for s in story.steps[: story.steps.index(before)] if s is not course.early)
+    if not before or before[-1].side or not all(s.side for s in before[:-1]) or protection is None:
+        return False
+    finished = protection.finished + protection.mac + 1
+    return before[-1].last in (finished, finished + PADDED) or course.finished[0] in story.steps[i:]
 
 
 def _stops(story: Story) -> str:
