@@ -146,7 +146,7 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
         elif connection.turned:
             text += "; a hello shows which end is the client, against what the ports had said"
         out.append(_note("midstream", number, text, ()))
-    if known and not any(r.count for r in connection.readers):
+    if any(s.next > s.gap_bytes + s.snapped_bytes for s in streams) and not any(r.count for r in connection.readers):
         out.append(_note("not-tls", number, "no TLS was found in this connection", ()))
     return out
 

@@ -562,6 +562,15 @@ def test_injected_resets() -> None:
     assert not injected(before)
 
 
+def test_headers_alone_show_no_other_protocol() -> None:
+    talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).fin(0, 1)
+    found = objects(dump((packet[:40] for packet in talk.wire.packets), summaries=False))
+    assert {f["code"] for f in of(found, "finding")} == {"snapped"}
+    assert of(found, "verdict")[0]["text"].startswith("No byte of any payload is in the trace; packets are shown cut short")
+    other = Talk().say(CLIENT, b"HELO there and nothing else\r\n").fin(0, 1)
+    assert "not-tls" in {f["code"] for f in of(objects(dump(other.wire.packets)), "finding")}
+
+
 def test_an_alert_at_the_end_of_a_run_of_records_is_in_the_packet_that_brought_it() -> None:
     talk = Talk().say(CLIENT, hs(hello((0x1301,), V13)))
     talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))

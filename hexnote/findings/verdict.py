@@ -283,8 +283,10 @@ def _outcome(story: Story) -> Tuple[str, str]:
             return "incomplete", "Alerts alone: no message of a handshake was found"
         if any(step.kind == "other" for step in story.steps):
             return "not-tls", "No TLS was found in this connection"
-        if any(story.seen):
+        if any(end > story.gaps[side] + story.snapped[side] for side, end in enumerate(story.seen)):
             return "not-tls", "No whole TLS record was found in this connection"
+        if any(story.seen):
+            return "silent", "No byte of any payload is in the trace"
         return "silent", "No payload" + (f": {story.closed}" if story.closed else "")
     course = courses[0]
     about = "".join(
