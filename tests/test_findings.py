@@ -562,6 +562,14 @@ def test_injected_resets() -> None:
     assert not injected(before)
 
 
+def test_an_encrypted_alert_closes_a_connection_whose_beginning_is_not_in_the_trace() -> None:
+    talk = full().say(CLIENT, sealed(DATA, 40)).say(SERVER, sealed(DATA, 60)).say(CLIENT, sealed(ALERT, 26)).fin(0, 1)
+    late = next(i for i, packet in enumerate(talk.wire.packets) if packet[40:41] == b"\x14" and packet[20:22] == b"\x01\xbb")
+    text = of(objects(dump(talk.wire.packets[late:])), "verdict")[0]["text"]
+    assert text.startswith("The end of a handshake whose beginning is not in the trace") and "without an alert" not in text
+    assert "The client closed first: an encrypted alert, by its place probably close_notify (packet " in text
+
+
 def test_headers_alone_show_no_other_protocol() -> None:
     talk = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).fin(0, 1)
     found = objects(dump((packet[:40] for packet in talk.wire.packets), summaries=False))

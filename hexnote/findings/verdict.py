@@ -77,6 +77,7 @@ _ITSELF = frozenset((
 _CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
 _CLOSE = frozenset(("FIN", "RST"))
 _OR_REFUSAL = "close_notify or a refusal of the handshake"
+_SEALED_ALERT = "sealed alert"
 _NO_RECORDS = frozenset(("FIN", "RST", "SYN", "hole"))
 # The packet that brought a step, its number among the story's steps (no two have the same), what it is in words, the step.
 _Event = Tuple[int, int, str, Step]
@@ -183,7 +184,7 @@ def _closed_first(story: Story, alerts: bool) -> str:
         return ""
     events = _closes(story)
     course = story.courses[0]
-    if alerts and course.complete:
+    if alerts and (course.complete or _SEALED_ALERT in story.trail):
         events += _alerts(story, course)
     if not events:
         return f" Still open where {_stops(story)}."
