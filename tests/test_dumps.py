@@ -538,6 +538,16 @@ ENDS = ("10.0.0.1", "40000", "192.0.2.1", "443")
      "    10.0.0.1.40000 > 192.0.2.1.443: Flags [P.], cksum 0x5302 (incorrect -> 0x5303), seq 1:75, ack 1, win 5, "
      "length 74",
      ("22:13:20.153756", *ENDS, "PA", 1, 75, 1, 74)),
+    *(
+        (f"22:13:20.153756 {link}(tos 0x0, ttl 64, id 4, offset 0, flags [DF], proto TCP (6), length 126)\n"
+         "    10.0.0.1.40000 > 192.0.2.1.443: Flags [P.], cksum 0x5302 (correct), seq 1:75, ack 1, win 5, length 74",
+         ("22:13:20.153756", *ENDS, "PA", 1, 75, 1, 74))
+        for link in (
+            "00:11:22:33:44:55 > 66:77:88:99:aa:bb, ethertype IPv4 (0x0800), length 140: ",
+            "00:11:22:33:44:55 > 66:77:88:99:aa:bb, ethertype 802.1Q (0x8100), length 144: vlan 5, p 0, ethertype IPv4 (0x0800), ",
+            "eth0  In  ifindex 2 00:11:22:33:44:55 ethertype IPv4 (0x0800), length 146: ", "AF IPv4 (2), length 130: ", "ip: ",
+        )
+    ),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: P 1:143(142) ack 1 win 33323", (None, *ENDS, "PA", 1, 143, 1, 142)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: . ack 1 win 33323", (None, *ENDS, "A", None, None, 1, None)),
     ("IP 10.0.0.1.40000 > 192.0.2.1.443: S 2327361744:2327361744(0) win 65535",
@@ -546,6 +556,8 @@ ENDS = ("10.0.0.1", "40000", "192.0.2.1", "443")
      ("0.00003", *ENDS, "PA", 7, None, 1001, 74)),
     ("    2   0.010100 10.0.0.1 \u2192 192.0.2.1 TCP 58 40000 \u2192 443 [SYN, ACK] Seq=0 Ack=1 Win=5792 Len=0",
      ("0.010100", *ENDS, "SA", 0, None, 1, 0)),
+    ("    2 2026-01-01 00:00:00.010100     10.0.0.1 \u2192 192.0.2.1    TCP 58 40000 \u2192 443 [SYN] Seq=0 Win=5792 Len=0",
+     ("2026-01-01 00:00:00.010100", *ENDS, "S", 0, None, None, 0)),
     ("0.951319 wan1 -- 10.0.0.1.40000 -> 192.0.2.1.443: psh 814810657 ack 3631359721 ",
      ("0.951319", *ENDS, "PA", 814810657, None, 3631359721, None)),
     ("10.0.0.1.40000 > 192.0.2.1.443: P 1:5(4) ack 1 win 17424 (DF)", (None, *ENDS, "PA", 1, 5, 1, 4)),
@@ -556,6 +568,15 @@ def test_summaries(line: str, expected: Tuple[Any, ...]) -> None:
         [block] = blocks_of(check(text))
         assert block.head == len(text)
         assert tuple(Reader(GRAMMARS, measure).summary(text) or ()) == expected
+
+
+def test_a_frame_of_which_something_was_put_together_has_a_summary_line_too() -> None:
+    rows = dump(packet(b"a c", 7), LAYOUTS["tshark"])
+    line = "    2   0.010100 10.0.0.1 \u2192 192.0.2.1 TLSv1.2 58 Certificate\n\n".encode()
+    text = line + b"Frame (%d bytes):\n" % len(packet(b"a c", 7)) + rows
+    label = b"Reassembled TCP (16 bytes):\n" + dump(b"0123456789abcdef", LAYOUTS["tshark"]) + b"\n"
+    blocks = blocks_of(check(text + b"\n" + label + text))
+    assert [block.head for block in blocks] == [len(text) - len(rows)] * 2
 
 
 @pytest.mark.parametrize("line", [
