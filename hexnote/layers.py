@@ -32,6 +32,9 @@ _PPP = {0x0021: 4, 0x0057: 6}
 _FAMILIES = {2: 4, 10: 6, 24: 6, 28: 6, 30: 6}  # AF_INET; AF_INET6 of Linux and the BSDs
 # EtherTypes of what is no IP: such a frame's addresses may look like the start of an IP header.
 _NO_IP = frozenset((0x0806, 0x8847, 0x8863, 0x888E, 0x88CC))
+# LLC and SNAP header up to its EtherType (RFC 1042), as in IEEE 802.11 behind a header of many lengths; where it may end.
+_SNAP = b"\xaa\xaa\x03\0\0\0"
+_SNAP_END = 128
 _BARE = (0, 14, 16, 18, 20, 22, 8, 4, 2)  # lengths tried where no link header is recognised
 _FLAGS = [""]  # the letters of TCP flags, by the byte that they stand in
 for _letter in "FSRPAUEC":  # from bit 0 on
@@ -159,6 +162,11 @@ def _locate(data: bytes) -> int:
             return link
     for link in _BARE[1:]:
         if _sane6(data, link) and data[link + 6] == TCP:
+            return link
+    snap = data.find(_SNAP, 0, _SNAP_END)
+    if snap >= 0:
+        link, version = _linked(data, snap + len(_SNAP))
+        if _fits(data, link, version):
             return link
     if len(data) >= 8 and kind not in _NO_IP:
         if 0x45 <= data[0] <= 0x4F:
