@@ -118,7 +118,7 @@ def follow_message(story: Story, step: Step) -> None:
     """Take a message into the handshake it belongs to."""
     name, side, courses = step.name, step.side, story.courses
     if story.guessed in _OPEN and name in _SENDERS:
-        story.guessed = "" if _SENDERS[name] == side else "contradicted"
+        story.connection.guessed = "" if _SENDERS[name] == side else "contradicted"
     course = courses[-1] if courses else None
     rank = RANKS[side].get(name, 0)
     if course is not None and story.stray is None and None in course.finished:

@@ -16,7 +16,6 @@ import sys
 
 from hexnote.hints import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from hexnote.model import GUESSES, SIDES, SURE, Finding, Packet, Step, Story, Verdict, rank
-from hexnote.patterns import Late
 from hexnote.quick import STRICT
 from hexnote.tuples import NamedTuple
 
@@ -40,9 +39,6 @@ AT_ONCE: Dict[str, Tuple[str, ...]] = {
 
 # Of these the client's alone concern a module.
 _OF_CLIENT = frozenset(("certificate_verify", "change_cipher_spec"))
-
-# What names one of the ends in a finding.
-_ENDS = Late(r"\b(?:client|server)\b")
 
 # Marks of a connection that was never opened.
 _OPENING = frozenset(("SYN", "RST"))
@@ -111,13 +107,13 @@ def _ask(found: List[Finding], asked: Iterable[Callable[..., Any]], *about: Any)
 
 
 def weighed(story: Story, found: List[Finding]) -> List[Finding]:
-    """Findings on a connection's ends, no surer than it is which end is which."""
+    """Findings of a connection, those that rest on which end is which no surer than that is."""
     if not story.guessed or not found:
         return found
     if story.guessed == "contradicted":
         found = [f for f in found if f.code in _EITHER_WAY]
     most, _ = GUESSES[story.guessed]
-    return [_lowered(finding, most) if _ENDS.search(finding.by + " " + finding.text) else finding for finding in found]
+    return [_lowered(finding, most) if finding.sided else finding for finding in found]
 
 
 def _lowered(finding: Finding, most: str) -> Finding:

@@ -582,8 +582,6 @@ class Headless:
             kind not in _TELLING if kind else block.data[0] != _HANDSHAKE
         ):
             connection.guessed = "mixed"
-            if connection.story is not None:
-                connection.story.guessed = "mixed"
             remark = f"nothing says which end sent this, and what follows: taken as the {'server' if side else 'client'}'s"
         talk.wire = talk.wire or block.head > 0
         ahead = block.offset - talk.rows[side]

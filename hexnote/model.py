@@ -347,7 +347,8 @@ class Connection:
         self.readers: Any = ()  # of records, one a side
         self.reviewed = False  # its headers were told once
         self.pseudo = False  # bytes without any header: no addresses are known
-        self.guessed = ""  # what alone tells which end is the client, a key of GUESSES; "": a SYN or a hello does
+        # What alone tells which end is the client, a key of GUESSES; "": a SYN does, or a message that one end alone sends.
+        self.guessed = ""
         self.turned = False  # a hello showed that the ends are the other way round than the ports had said
         self.elsewhere = False  # another process explains it: here only its segments are put in order
 
@@ -511,6 +512,7 @@ class Finding(NamedTuple):
     next: str = ""
     at: Tuple[Tuple[int, int, int], ...] = ()  # (packet, start, end), dump offsets
     lines: Optional[Tuple[int, int]] = None  # first and last input line
+    sided: bool = True  # it rests on which end is the client
 
 
 class Verdict(NamedTuple):
@@ -594,11 +596,12 @@ class Story:
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "guessed",
+        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection",
     )  # fmt: skip
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.number = connection.number
         self.steps: List[Step] = []
         self.trail: List[str] = []  # the mark of each step: to see at a glance what there is none of
         self.held = 0  # bytes of its messages that are kept and read
@@ -626,7 +629,6 @@ class Story:
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
         self.ipid: List[Optional[int]] = [None, None]  # IP identification of the last packet of a side, RST apart
         self.ends = ("", "")  # "address:port", as of Connection
-        self.guessed = ""  # the same, as long as no message tells that one end alone sends
         # Set at the end:
         self.pseudo = False  # there are no packet headers
         self.tls_port = False  # the server's port is one of TLS
@@ -639,6 +641,11 @@ class Story:
         self.snapped = [0, 0]  # bytes that packets do not show
         self.version: Optional[int] = None  # negotiated
         self.suite: Optional[int] = None
+
+    @property
+    def guessed(self) -> str:
+        """What alone tells which end is the client: see Connection."""
+        return self.connection.guessed
 
     def last(self, kind: str) -> Optional[Step]:
         """The last step of a kind: "FIN", "RST" and the like, which are their own marks."""
@@ -809,9 +816,10 @@ def _no_places(start: int, end: int) -> List[Tuple[int, int, int]]:
 
 def finding(
     story: Story, code: str, severity: str, by: str, sure: str, text: str, refuted_by: str = "", next: str = "", at: Places = (),
+    sided: bool = True,
 ) -> Finding:
     """A finding on a connection."""
-    return Finding(code, severity, story.number, by, sure, text, refuted_by, next, at)
+    return Finding(code, severity, story.number, by, sure, text, refuted_by, next, at, None, sided)
 
 
 def plural(count: int, noun: str) -> str:
@@ -974,84 +982,6 @@ def message_name(step: Step) -> str:
     if step.kind == "sealed":
         return "encrypted handshake record"
     return ("incomplete " if cut_short(step) else "") + "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
-
-
-# Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
-PADDED = 16
-# Records are padded to multiples of no less than so many bytes.
-_BLOCK = 16
-
-
-def padded(story: Story, side: int) -> bool:
-    """Whether a side pads its records of TLS 1.3 to multiples of a length (RFC 8446 section 5.4), so that an alert looks like any
-    other. Records that are not padded have many lengths in a handshake, but for a Finished alone."""
-    from math import gcd
-
-    protection = story.lengths.protection(story.suite, 0x0304) if story.lengths is not None else None
-    if protection is None:
-        return False
-    inside = [size - protection.mac for step in story.steps if step.kind == "data" and step.side == side for size in step.lengths]
-    step = gcd(*inside)
-    return len(inside) > 2 and step >= _BLOCK and step != protection.finished + 1
-
-
-# TTLs of one sender differ by a little where its packets take several ways.
-_WAYS = 3
-# How near to a count an IP identification is that may belong to it.
-_NEAR = 1000
-
-
-def foreign(story: Story, end: Step) -> List[str]:
-    """Why the end whose address a FIN or RST bears did likely not send it, by the IP headers of its other packets."""
-    why: List[str] = []
-    side, ttls = SIDES[end.side], story.ttls[end.side]
-    if end.ttl is not None and ttls and min(abs(end.ttl - t) for t in ttls) > _WAYS:
-        why.append(f"its TTL is {end.ttl}, that of the {side}'s other packets {' or '.join(map(str, ttls))}")
-    own, other = story.ipid[end.side], story.ipid[1 - end.side]
-    if end.ipid and own and other and end.kind == "RST":
-        near, far = _apart(end.ipid, other), _apart(end.ipid, own)
-        if near <= _NEAR and far > 4 * near + 16:  # ends on one host may share a count
-            why.append(f"its IP identification ({end.ipid}) is nearer to the count of the {SIDES[1 - end.side]} ({other}) "
-                       f"than to the {side}'s own ({own})")
-    return why
-
-
-def blamed(story: Story, end: Step) -> Tuple[str, str]:
-    """Who must act on a FIN or RST, and the doubt that it is its bearer's, to be added to a sentence."""
-    why = foreign(story, end)
-    if why:
-        return "middlebox", f"; it was likely not the {SIDES[end.side]} that sent the {end.kind}: {'; '.join(why)}"
-    return SIDES[end.side], ""
-
-
-def _apart(one: int, other: int) -> int:
-    distance = (one - other) & 0xFFFF
-    return min(distance, 0x10000 - distance)
-
-
-def like_alert(story: Story, version: Optional[int], step: Step) -> str:
-    """How the last record of a run of TLS 1.3 may be an alert, by its length: "" where it may not. An alert is 2 bytes, the
-    content type and the tag (RFC 8446 section 5.2)."""
-    if version != 0x0304 or step.kind != "data":
-        return ""
-    if step.last in (19, 11):
-        return "as long as an alert"
-    if step.last != 19 + PADDED or not _may_pad(story, step.side):
-        return ""
-    return f"as long as an alert with the {PADDED} bytes of padding that Java adds"
-
-
-def _may_pad(story: Story, side: int) -> bool:
-    """Whether a side may pad as Java does, as far as lengths tell: no record of it is too short, and its first ones hold no
-    Finished without padding."""
-    runs = [step.lengths for step in story.steps if step.kind == "data" and step.side == side]
-    if any(size < 1 + 1 + PADDED + 8 for run in runs for size in run):  # content, type, zeros, a tag of 8 or 16
-        return False
-    protection = story.lengths.protection(story.suite, 0x0304) if story.lengths is not None else None
-    if protection is None or not runs:
-        return True
-    finished = protection.finished + 1 + protection.mac
-    return finished not in runs[0] or finished + PADDED in runs[0]
 
 
 def _like(record: Record) -> str:

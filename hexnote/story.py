@@ -76,7 +76,7 @@ class Teller:
 
     def begin(self, connection: Connection) -> Story:
         """The story of a new connection."""
-        story = connection.story = Story(connection.number)
+        story = connection.story = Story(connection)
         story.names = self._names
         story.reads = self._reads
         story.name_of = self._name_of
@@ -86,7 +86,6 @@ class Teller:
         story.traced = self._traced
         story.ends = connection.ends
         story.pseudo = connection.pseudo
-        story.guessed = connection.guessed
         return story
 
     def close(self, story: Story, connection: Connection, streams: Any) -> None:

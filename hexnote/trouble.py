@@ -140,9 +140,8 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
         if connection.torn:
             text = ("no SYN was seen: the trace begins inside this connection, or what came before was told as another one, which "
                     "was let go (eviction)")
-        guessed = connection.story.guessed if connection.story is not None else ""
-        if guessed:
-            text += f"; {GUESSES[guessed][1]}"
+        if connection.guessed:
+            text += f"; {GUESSES[connection.guessed][1]}"
         elif connection.turned:
             text += "; a hello shows which end is the client, against what the ports had said"
         out.append(_note("midstream", number, text, ()))

@@ -1162,6 +1162,24 @@ def test_a_guess_of_who_is_who_proves_nothing() -> None:
     assert [(f["by"], f["sure"]) for f in lone] == [("unknown", "possible")]
 
 
+def test_a_guess_of_who_is_who_weakens_what_names_no_end() -> None:
+    """Full or resumed, of a renegotiation, tells whose ChangeCipherSpec comes first; what lengths alone tell rests on no end."""
+    for ports, sure, kind in (((50000, 443), "likely", "full"), ((50000, 60000), "possible", "resumed")):
+        talk = Talk(ports=ports, open=False).say(CLIENT, sealed(HANDSHAKE, 300), sealed(CCS, 25), sealed(HANDSHAKE, 40))
+        found = {f["code"]: f for f in talk.say(SERVER, sealed(CCS, 25), sealed(HANDSHAKE, 40)).findings()}
+        told = found["renegotiation"]
+        assert told["sure"] == sure and f"who began it, the trace does not show, {kind}" in told["text"]
+        assert found["cipher-class"]["sure"] == "likely"
+
+
+def test_a_hello_that_says_who_is_who_is_heard_at_once() -> None:
+    """It may be malformed: that is told before the message is whole. Packets without payload came before."""
+    talk = Talk(open=False)
+    talk.wire.ack(CLIENT)
+    told = {f["code"]: f for f in talk.say(CLIENT, hs(hello()[:-7] + bytes((0, 99)) + bytes(5))).findings()}
+    assert (told["malformed"]["by"], told["malformed"]["sure"]) == ("client", "proven") and "port" not in told["midstream"]["text"]
+
+
 def test_who_must_act_by_an_alert_is_proven_by_few() -> None:
     """What an alert says of the other end may be wrong: a clock, a trust store, a library of the sender's."""
     def told(description: int) -> Tuple[str, str]:

@@ -128,7 +128,8 @@ def _offer(story: Story, step: Step) -> Iterator[Finding]:
         return
     if hello.ssl2 and hello.version >= 0x0300:
         yield finding(story, "ssl2-hello", "note", "unknown", "proven",
-                      f"a ClientHello in the form of SSL 2.0, offering up to {_version(hello.version)}", at=step.places)
+                      f"a ClientHello in the form of SSL 2.0, offering up to {_version(hello.version)}", at=step.places,
+                      sided=False)
     elif hello.ssl2 and hello.version == 0x0002:
         yield finding(story, "obsolete-version", "warning", "client", "proven",
                       "the client offers SSL 2.0 and nothing newer, which was broken in 1995 and is forbidden since 2011",

@@ -106,7 +106,7 @@ def _class(story: Story) -> Iterator[Finding]:
     yield finding(story, "cipher-class", "note", "unknown", "likely",
                   f"the suite is not in the trace; by the lengths ({said}) it is of "
                   f"{'this class' if len(fitting) == 1 else 'one of these'}"
-                  f" in {VERSIONS[version]}: {names}", at=first.places)
+                  f" in {VERSIONS[version]}: {names}", at=first.places, sided=False)
 
 
 def _words(what: str) -> str:

@@ -96,21 +96,9 @@ ca-list-large (note)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import PADDED, like_alert
 from hexnote.hints import Iterator, List, Optional, Set
-from hexnote.model import (
-    PADDED,
-    SEALED_CHANGE,
-    Course,
-    Finding,
-    Request,
-    Step,
-    Story,
-    finding,
-    like_alert,
-    plural,
-    title,
-    try_client,
-)  # fmt: skip
+from hexnote.model import SEALED_CHANGE, Course, Finding, Request, Step, Story, finding, plural, title, try_client
 
 LARGE = 12228
 _IF_REFUSED = "if the server's application refuses the client then: "

@@ -51,22 +51,9 @@ data-after-fin (warning)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import blamed, foreign, like_alert, padded
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import (
-    SIDES,
-    Course,
-    Finding,
-    Places,
-    Step,
-    Story,
-    blamed,
-    finding,
-    foreign,
-    like_alert,
-    message_name,
-    padded,
-    plural,
-)
+from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, message_name, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
 _CAPTURE = "capture at both ends and compare: did the end whose address it bears send this packet?"

@@ -86,7 +86,7 @@ def end(story: Story) -> Iterator[Finding]:
             else:
                 yield finding(story, "external-psk", "note", "unknown", "likely",
                               f"a handshake with an external pre-shared key{_with(story, course)}: neither full nor resumed",
-                              at=_places(story, course))
+                              at=_places(story, course), sided=False)
         early = _early(story, course)
         if early is not None:
             yield early
@@ -111,6 +111,7 @@ def _full(story: Story, course: Course) -> Finding:
         f"DH of {exchange.prime} bits" if exchange is not None and exchange.prime else \
         "RSA key transport" if row and row[2] == "rsa" else ""
     hidden = course.version == 0x0304 and course.certificate[1] is None
+    sided = False
     if hidden:
         who = "who authenticated whom is encrypted"
     else:
@@ -118,6 +119,7 @@ def _full(story: Story, course: Course) -> Finding:
         client = course.certificate[0] is not None and course.verify is not None
         sent = course.certificate[0] is not None and bool(course.certificate[0].facts.count)
         ours, theirs = (_proof(course, side) for side in (0, 1))
+        sided = server and not (client and ours == theirs)
         who = f"both ends authenticated by {theirs}" if server and client and ours == theirs else \
             f"the server authenticated by {theirs}, the client by {ours}" if server and client else \
             f"the server authenticated by {theirs}" + (f", the client sent {'one' if ours == theirs else ours} without proof"
@@ -126,7 +128,7 @@ def _full(story: Story, course: Course) -> Finding:
     sure = "likely" if hidden else "proven"
     named = f", {kx}" if kx else ""
     return finding(story, "full-handshake", "note", "unknown", sure,
-                   f"a complete full handshake{_with(story, course)}{named}; {who}", at=_places(story, course))
+                   f"a complete full handshake{_with(story, course)}{named}; {who}", at=_places(story, course), sided=sided)
 
 
 def _proof(course: Course, side: int) -> str:
@@ -161,7 +163,7 @@ def _resumed(story: Story, course: Course) -> Finding:
     state = "" if course.complete else ", not complete"
     return finding(story, "resumed-session", "note", "unknown", sure,
                    f"a resumed session, {how}{_with(story, course)}{state}: {why}",
-                   at=_places(story, course))
+                   at=_places(story, course), sided=False)
 
 
 def _early(story: Story, course: Course) -> Optional[Finding]:

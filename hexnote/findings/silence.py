@@ -52,21 +52,9 @@ connection-refused (error)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import blamed, like_alert
 from hexnote.hints import Iterator, List, Optional, Tuple
-from hexnote.model import (
-    SIDES,
-    VERSIONS,
-    Course,
-    Finding,
-    Step,
-    Story,
-    blamed,
-    cut_short,
-    finding,
-    like_alert,
-    message_name,
-    try_client,
-)
+from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, message_name, try_client
 
 _BARE = frozenset(("SYN", "FIN", "RST"))
 
@@ -75,7 +63,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     """By a ClientHello."""
     if step.segments > 1 and not step.side and not story.pseudo:
         yield finding(story, "client-hello-segmented", "note", "unknown", "proven",
-                      f"the ClientHello of {step.size} bytes takes {step.segments} segments", at=step.places)
+                      f"the ClientHello of {step.size} bytes takes {step.segments} segments", at=step.places, sided=False)
 
 
 def end(story: Story) -> Iterator[Finding]:

@@ -13,24 +13,9 @@ external-psk (note)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import PADDED, like_alert, padded
 from hexnote.hints import Dict, List, Optional, Tuple
-from hexnote.model import (
-    GUESSES,
-    PADDED,
-    SEALED_CHANGE,
-    SIDES,
-    SURE,
-    VERSIONS,
-    Course,
-    Finding,
-    Step,
-    Story,
-    Verdict,
-    like_alert,
-    padded,
-    plural,
-    title,
-)  # fmt: skip
+from hexnote.model import GUESSES, SEALED_CHANGE, SIDES, SURE, VERSIONS, Course, Finding, Step, Story, Verdict, plural, title
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
