@@ -596,7 +596,7 @@ class Story:
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection",
+        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -637,6 +637,7 @@ class Story:
         self.whole = [False, False]  # seen from its first byte, by side
         self.seen = [0, 0]  # stream offset behind the last byte read
         self.acked = [0, 0]  # ... behind the last byte that the other end acknowledged
+        self.resent = [0, 0]  # segments that were sent again
         self.gaps = [0, 0]  # bytes in gaps
         self.snapped = [0, 0]  # bytes that packets do not show
         self.version: Optional[int] = None  # negotiated

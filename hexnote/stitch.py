@@ -120,7 +120,7 @@ class Stream:
 
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
-        "segments", "gaps", "gap_bytes", "snapped_bytes", "late_bytes", "window", "ended", "current", "shown",
+        "segments", "gaps", "gap_at", "gap_bytes", "resent", "snapped_bytes", "late_bytes", "window", "ended", "current", "shown",
         "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
         "_mark", "_holes", "_probe", "floating", "_stray", "expect",
     )  # fmt: skip
@@ -141,7 +141,9 @@ class Stream:
         self.syns = 0  # SYNs seen
         self.segments = 0  # packets with payload
         self.gaps = 0  # gaps given up, certain holes apart
+        self.gap_at = -1  # stream offset of the first of them; -1: there is none
         self.gap_bytes = 0
+        self.resent = 0  # segments that were sent again; not those that were seen twice
         self.snapped_bytes = 0  # not shown by packets that are there
         self.late_bytes = 0  # of both, what came when they had been given up
         self.window: Optional[int] = None  # last one announced, not scaled
@@ -484,6 +486,8 @@ class Stream:
             self._few_holes()
             if packet is None:
                 self.gaps += 1
+                if self.gap_at < 0:
+                    self.gap_at = start
                 self.gap_bytes += end - start
             else:
                 self.snapped_bytes += end - start
@@ -507,6 +511,7 @@ class Stream:
             ahead = (packet.ipid - later.ipid) & 0xFFFF
             ids = UNKNOWN if not ahead else LATER if ahead < 0x8000 else EARLIER
         kind = "retransmission" if ids == LATER else "out-of-order"
+        self.resent += ids == LATER
         self.events.append(Event(kind, self.side, packet.number, at, start, end - start, ids=ids))
 
     def _again(self, packet: Packet, start: int, data: bytes, at: int, more: bool) -> None:
@@ -543,10 +548,12 @@ class Stream:
     def _sent_again(self, packet: Packet, start: int, length: int, at: int, first: Optional[_Seen], more: bool) -> None:
         kind = "overlap" if more else "retransmission"
         if first is None:
+            self.resent += 1
             self.events.append(Event(kind, self.side, packet.number, at, start, length))
             return
         twice = packet.ipid and packet.ipid == first[4] and start == first[0] and length == len(first[1])
         ids = SAME if twice else UNKNOWN
+        self.resent += not twice
         first_at = first[3] + start - first[0]
         self.events.append(Event(kind, self.side, packet.number, at, start, length, first[2], first_at, ids))
 

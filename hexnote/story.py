@@ -99,6 +99,7 @@ class Teller:
             story.whole = [one.whole, other.whole]
             if not story.pseudo:
                 story.seen, story.acked = [one.next, other.next], [one.acked, other.acked]
+                story.resent = [one.resent, other.resent]
                 story.gaps, story.snapped = [one.gap_bytes, other.gap_bytes], [one.snapped_bytes, other.snapped_bytes]
                 story.packets = [bool(s.next or s.syns or s.window is not None) for s in streams]
         for course in story.courses:

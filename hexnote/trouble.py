@@ -119,9 +119,15 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
         # What was closed before the trace ends may still be sent again, as far as is known here.
         what = "bytes came too late or not at all" if after else \
             "bytes are missing from the trace" + (", up to the connection's end" if connection.closed else "")
+        # What the other end did not acknowledge either may be lost on the way.
+        unheard = [i for i, s in enumerate(streams) if gaps[i] and 0 <= s.ack and s.acked <= s.gap_at]
+        lost = "".join(f"; of what the {SIDES[i]} sent there the {SIDES[1 - i]} acknowledges nothing, so that it may be lost on "
+                       "the way, and not by the capture" for i in unheard)
         out.append(Finding(
             "gap", "warning", number, "unknown", sure,
-            f"{what}: {_by_side(gaps)}{after}", "",
+            f"{what}: {_by_side(gaps)}{after}{lost}", "",
+            f"capture at the {SIDES[unheard[0]]} too: were they sent, and are packets of full size lost on the way "
+            "(ping -M do -s 1472)" if unheard else
             "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
     if any(snapped):
         out.append(Finding(

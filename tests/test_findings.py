@@ -1468,3 +1468,50 @@ def test_a_nonce_that_counts_is_no_hello_request() -> None:
     assert not [m for m in of(told, "message") if m["name"] in ("hello_request", "") or m["length"] > 10000]
     asked = Talk(open=False).say(SERVER, hs(message(0, b"")))
     assert [m["name"] for m in of(objects(asked.text()), "message")] == ["hello_request"]
+
+
+def test_what_is_sent_again_and_not_acknowledged() -> None:
+    """A path that drops full-size packets: half a hello is acknowledged, or none of the server's flight."""
+    def told(talk: Talk, code: str) -> Tuple[str, str, str]:
+        found = next(f for f in talk.findings() if f["code"] == code)
+        return found["by"], found["sure"], found["text"]
+
+    sent = hs(hello(extensions={21: bytes(1800)}))
+    for left in (None, SERVER):
+        half = Talk().say(CLIENT, sent[:1400]).say(CLIENT, sent[1400:])
+        half.wire.heard[SERVER] = 1400
+        half.wire.ack(SERVER)
+        half.wire.send(CLIENT, sent[1400:], 1400)
+        if left is not None:
+            half.wire.heard[SERVER] = 1400
+            half.wire.close(SERVER)
+        by, sure, text = told(half, "client-hello-unanswered")
+        assert (by, sure) == ("middlebox", "likely")
+        assert ("its first 1395 bytes were acknowledged, the others not, though sent again" if left is None else
+                f"the last {len(sent) - 1400} bytes of the hello it had not acknowledged") in text
+    cut = Talk().say(CLIENT, sent[:1400])
+    cut.wire.ack(SERVER)
+    by, sure, text = told(cut, "client-hello-unanswered")
+    assert (by, sure) == ("unknown", "possible") and "its first 1395 bytes were acknowledged, and the others are not in" in text
+    for lost in (True, False):
+        flight = full(finish=False)
+        flight.wire.packets = flight.wire.packets[:-1]  # the client's part
+        flight.wire.sent[CLIENT] = len(hs(hello()))
+        size, flight.wire.heard[CLIENT] = flight.at[SERVER], 0
+        flight.wire.send(SERVER, hs(server()), 0)
+        flight.wire.heard[CLIENT] = 0 if lost else size
+        flight.wire.close(CLIENT)
+        by, sure, text = told(flight, "handshake-incomplete")
+        assert (by, sure) == (("middlebox", "likely") if lost else ("client", "proven"))
+        assert (f"of the server's {size} bytes the client has acknowledged none" in text) is lost
+
+
+def test_a_gap_that_was_not_acknowledged() -> None:
+    """What neither the trace has nor the other end acknowledges was not lost by the capture."""
+    for heard, lost in ((0, True), (3000, False)):
+        talk = Talk().say(CLIENT, hs(hello()))
+        talk.wire.send(SERVER, bytes(200), 2800)
+        talk.wire.heard[CLIENT] = heard
+        talk.wire.close(CLIENT)
+        found = next(f for f in talk.findings() if f["code"] == "gap")
+        assert ("the client acknowledges nothing" in found["text"]) is lost and ("ping" in found["next"]) is lost

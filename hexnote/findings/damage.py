@@ -19,9 +19,12 @@ not-tls (note)
     sample: tests/test_findings.py
 
 gap (warning)
-    meaning: Bytes of a stream are missing from the trace, though the other end received them.
-    known by: Sequence numbers that were acknowledged and came in no packet shown; snapped packets apart.
-    causes: A capture that lost packets; a filter that was too narrow; packets that took another way.
+    meaning: Bytes of a stream are missing from the trace. Where the other end has acknowledged them, the capture lost them;
+        where not, they may have been lost on the way, which the finding then says.
+    known by: Sequence numbers that came in no packet shown, and were acknowledged or stand before others that came; snapped
+        packets apart.
+    causes: A capture that lost packets; a filter that was too narrow; packets that took another way; a path that drops packets of
+        full size.
     try: Capture nearer to the ends, with a larger buffer (tcpdump -B).
     source: RFC 9293 section 3.4
     sample: tests/test_streams.py

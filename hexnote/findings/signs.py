@@ -53,6 +53,15 @@ def blamed(story: Story, end: Step) -> Tuple[str, str]:
     return SIDES[end.side], ""
 
 
+def unheard(story: Story, side: int) -> str:
+    """What a side sent again and the other end has not acknowledged, to be added to a sentence; "" where there is nothing such."""
+    sent, heard = story.seen[side], story.acked[side]
+    if not story.resent[side] or heard >= sent:
+        return ""
+    return f"; of the {SIDES[side]}'s {sent} bytes the {SIDES[1 - side]} has acknowledged {max(heard, 0) or 'none'}, though the " \
+        f"{SIDES[side]} sent segments again"
+
+
 def _apart(one: int, other: int) -> int:
     distance = (one - other) & 0xFFFF
     return min(distance, 0x10000 - distance)

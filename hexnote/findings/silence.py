@@ -18,7 +18,8 @@ handshake-incomplete (warning)
     known by: A hello, and not both encrypted Finished, nothing missing from the trace. Not said where a fatal alert, a
         reset or another protocol's answer explains the end, unless a FIN came before the alert.
     causes: A client that gave up (timeout, a user, a health check that only opens and closes); an alert that was
-        encrypted; a trace that stops too early.
+        encrypted; a path that drops packets of full size (what was sent again and not acknowledged is told); a trace that stops
+        too early.
     try: Capture until the connection is closed; look into the log of the end that closed it.
     source: RFC 5246 section 7.3, RFC 8446 section 2
     sample: tests/test_findings.py
@@ -52,7 +53,7 @@ connection-refused (error)
 
 from __future__ import annotations
 
-from hexnote.findings.signs import blamed, like_alert
+from hexnote.findings.signs import blamed, like_alert, unheard
 from hexnote.hints import Iterator, List, Optional, Tuple
 from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, message_name, try_client
 
@@ -106,12 +107,12 @@ def _unopened(story: Story) -> Iterator[Finding]:
 def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
     if not story.packets[1] or course.changed[0] is not None or course.client_key is not None or course.finished[0] is not None:
         return  # the server's direction is not in the trace
-    behind = hello.offset + hello.size
     closed = next((s for s in story.steps if s.kind in ("FIN", "RST")), None)
     # A FIN of the server's that only answers the client's is no answer to the hello.
     # Nor is a RST behind that: the client had given up.
     left = closed if closed is not None and closed.side else None
-    again = any(f.code == "retransmission" and "seen twice" not in f.text for f in story.told)
+    again = story.resent[0] > 0
+    heard = min(max(story.acked[0] - hello.offset, 0), hello.size)  # of the hello's bytes
     version = max(hello.facts.versions or (), default=hello.facts.version) if hello.facts is not None else None
     unsent = hello.missing if cut_short(hello) and not (story.gaps[0] or story.snapped[0]) else 0
     if unsent and closed is not None and left is None:
@@ -127,13 +128,16 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
             how += f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it close so"
             by, what = "unknown", "does the server expect that header: switch it on there, or off where it is sent"
+        elif not doubt and again and 0 < heard < hello.size:
+            how += f"; the last {hello.size - heard} bytes of the hello it had not acknowledged, though they were sent again"
+            by, what = "middlebox", ""
         elif unsent:
             how += f"; the last {unsent} bytes of the hello had not come"
             by, what = "unknown", "capture at both ends: were the rest of the hello's bytes sent, and lost on the way"
         elif version is not None and 0x0300 <= version < 0x0303:
             how += f"; it offers nothing newer than {VERSIONS[version]}, which servers may refuse so"
             what = f"does the server still speak {VERSIONS[version]}? To test: {try_client(story, '-tls1_2')}"
-    elif story.acked[0] >= behind:
+    elif heard == hello.size:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
         by, what = "server", ""
         if closed is not None and closed.kind == "RST":
@@ -141,14 +145,18 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
             by, what = "unknown", "compare the times: how long did the client wait"
         elif closed is not None and closed.kind == "FIN" and not closed.side:
             how += f", until the client closes the connection (packet {closed.packet})"
+    elif unsent and heard >= hello.size - unsent:
+        how = f"its first {heard} bytes were acknowledged, and the others are not in the trace: sent and lost, or not sent"
+        by, what = "unknown", "capture at the client too: were the rest of the hello's bytes sent"
     else:
-        how = f"it was not acknowledged{', though sent again' if again else ''}"
+        how = f"its first {heard} bytes were acknowledged, the others not" if heard else "it was not acknowledged"
+        how += ", though sent again" if again else ""
         by, what = "middlebox", ""
     # That nothing came back is certain where the connection was closed; whose fault it is, hardly ever.
     settled = closed is not None or again and not story.evicted
     sure = "possible" if not settled else "proven" if by in ("unknown", "client") else "likely"
     if settled and by == "middlebox" and left is None:
-        how += ": it did not reach the server, or what came back did not reach this trace"
+        how += f": {'they' if heard else 'it'} did not reach the server, or what came back did not reach this trace"
     elif not settled:
         how += "; hexnote let the connection go here (eviction)" if story.evicted else "; the trace ends here"
     yield finding(story, "client-hello-unanswered", "error", by, sure,
@@ -197,11 +205,16 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     if ended is not None and ended.kind == "FIN":
         who, doubt = blamed(story, ended)
         by = who if doubt else by
-    sure = "possible" if ended is None and story.evicted else "likely" if doubt else "proven"
+    lost = "" if doubt else unheard(story, 1 - side)
+    if lost:
+        by = "middlebox"
+    sure = "possible" if ended is None and (story.evicted or lost) else "likely" if doubt or lost else "proven"
     yield finding(story, "handshake-incomplete", "warning", by, sure,
-                  f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited{doubt}",
+                  f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited{doubt}{lost}",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
                   "capture at both ends: did the end whose address it bears send that FIN" if doubt
+                  else f"capture at the {SIDES[side]} too: do they come there? Packets of full size may be lost on the way "
+                       "(ping -M do -s 1472): then clamp the MSS" if lost
                   else f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else ())
 
