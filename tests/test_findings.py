@@ -1035,9 +1035,11 @@ def test_tls_that_is_refused_in_clear() -> None:
         assert 'does not grant it: "454 4.7.0 TLS not available.."' in verdict["text"]
         assert verdict["text"].endswith("-starttls smtp") and "starttls" not in {f["code"] for f in of(found, "finding")}
     for by, words in (("server", (bytes.fromhex("0000000804d2162f"), b"N")), ("middlebox", (b"\5\1\2", b"\5\xff")),
-                      ("middlebox", (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 407 No\r\n\r\n"))):
+                      ("middlebox", (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 403 No\r\n\r\n")),
+                      ("client", (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 407 No\r\n\r\n")),
+                      ("unknown", (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 502 No\r\n\r\n"))):
         refused = next(f for f in of(told((CLIENT, words[0]), (SERVER, words[1])), "finding") if f["code"] == "tls-refused")
-        assert (refused["by"], refused["sure"]) == (by, "proven")
+        assert (refused["by"], refused["sure"]) == (by, "proven") and ("server's log" in refused["next"]) is (by == "server")
     letter = (CLIENT, b"STARTTLS\r\nis a word of mine.\r\n.\r\n")
     said = told(*mail[:3], letter, (SERVER, b"250 ok\r\n"))
     assert next(f for f in of(said, "finding") if f["code"] == "tls-refused")["sure"] == "likely"
@@ -1515,3 +1517,28 @@ def test_a_gap_that_was_not_acknowledged() -> None:
         talk.wire.close(CLIENT)
         found = next(f for f in talk.findings() if f["code"] == "gap")
         assert ("the client acknowledges nothing" in found["text"]) is lost and ("ping" in found["next"]) is lost
+
+
+def test_what_the_hello_says_of_a_refused_name_or_protocol() -> None:
+    def told(extensions: Dict[int, bytes], description: int, level: int = 2) -> Object:
+        talk = Talk().say(CLIENT, hs(hello(extensions=extensions))).say(SERVER, alert(level, description))
+        return next(f for f in talk.findings() if f["code"] == ("fatal-alert" if level == 2 else "warning-alert"))
+
+    named, nameless = told(SNI, 112), told({}, 112)
+    assert named["by"] == "server" and "of the name that was asked for" in named["text"]
+    assert nameless["by"] == "client" and "the client names no server" in nameless["text"] and "asked for" not in nameless["text"]
+    assert named["next"].endswith("openssl s_client -connect 10.0.0.2:443 -servername NAME")
+    assert "the client names no server" in told({}, 112, 1)["text"]
+    offered = told({16: vector(2, vector(1, b"http/1.1") + vector(1, b"\x1b[2J"))}, 120)
+    assert "the client offers http/1.1, .[2J;" in offered["text"] and "-alpn" in offered["next"]
+
+
+def test_a_warning_that_a_client_takes_for_an_end() -> None:
+    """Java up to 7 breaks off over unrecognized_name, with an alert that says nothing of it."""
+    for level, over in ((1, True), (0, False)):
+        talk = Talk().say(CLIENT, hs(hello(extensions=SNI))).say(SERVER, *([alert(1, 112)] * level), hs(server()))
+        broken = next(f for f in talk.say(CLIENT, alert(2, 10)).findings() if f["code"] == "fatal-alert")
+        assert ("old clients (Java 7) break off over that" in broken["text"]) is over and (broken["by"] == "unknown") is over
+    begun = full(finish=False)
+    begun.say(SERVER, alert(1, 112)).say(CLIENT, alert(2, 40))
+    assert "Java" not in next(f for f in begun.findings() if f["code"] == "fatal-alert")["text"]

@@ -36,7 +36,7 @@ encrypted-alert (note)
 
 from __future__ import annotations
 
-from hexnote.hints import Dict, Iterator, Tuple
+from hexnote.hints import Dict, Iterator, Optional, Tuple
 from hexnote.model import SIDES, Finding, Step, Story, finding, title, try_client
 
 _SENDER, _RECEIVER, _UNKNOWN = "sender", "receiver", "unknown"
@@ -110,11 +110,13 @@ _MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
     116: ("it requires a client certificate, and none came", "client",
           "no certificate configured; none that the listed authorities issued; a private key that it cannot use", ""),
     120: ("the two ends have no application protocol in common", _UNKNOWN,
-          "a server that lacks what the client insists on; a client without http/1.1; a server for another service",
-          "openssl s_client -alpn h2,http/1.1"),
+          "a server that lacks what the client insists on; a client without http/1.1; a server for another service", ""),
     121: ("it wants the ClientHello encrypted (ECH)", "client", "an old configuration record; a client without ECH; a proxy", ""),
 }  # fmt: skip
 
+# The same of a hello that asks for no name at all.
+_NAMELESS = ("the client names no server (SNI), and it has no site for that", "client",
+             "a client that connects to an address; one without SNI; a health check", "")
 # Where the ends authenticate each other by a pre-shared key: of the alerts that tell of a wrong one.
 _OTHER_KEY = (
     "the two ends hold different keys for the identity that the client names; the server does not know that identity and goes on "
@@ -125,6 +127,9 @@ _OTHER_KEY = (
 _OF_AN_END = {10: "GnuTLS", 50: "OpenSSL 3"}
 # What servers say of bytes that are no record of TLS.
 _OF_OTHER_BYTES = frozenset((10, 22, 50))
+# What clients of old say of a warning that they do not take for one.
+_OF_A_WARNING = frozenset((10, 40, 112))
+_NAME, _PROTOCOL = 112, 120
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -141,6 +146,14 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
     name = title(story, "alert_descriptions", step.description, 2)
     unknown = "its description is not a registered one" if name[:2] == "0x" else "what it means here, its name alone tells"
     meaning, who, causes, next_step = _MEANINGS.get(step.description, (unknown, _UNKNOWN, "", ""))
+    if step.side and story.hello is not None and story.hello.complete:
+        if step.description == _NAME:
+            if 0 not in story.hello.extensions:
+                meaning, who, causes, next_step = _NAMELESS
+            next_step = f"ask for the names that the server should know: {try_client(story, name='NAME')}"
+        elif step.description == _PROTOCOL and story.hello.protocols:
+            meaning += f"; the client offers {', '.join(map(_shown, story.hello.protocols[:4]))}"
+            next_step = try_client(story, "-alpn h2,http/1.1")
     if step.level == 1:
         yield finding(story, "warning-alert", "note", "unknown", "proven",
                       f"the {side} warns: {name} ({step.description}): {meaning}", at=step.places)
@@ -162,11 +175,28 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             usual = f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it say so"
             next_step = "does the server expect that header: switch it on there, or off where it is sent"
             by = _UNKNOWN
+        warned = _warned(story, step)
+        if warned is not None:
+            usual = f"; the server had warned of the name before (unrecognized_name, packet {warned.packet}), and old clients " \
+                    "(Java 7) break off over that"
+            next_step, by = "have the server know that name, or not warn of it", _UNKNOWN
         sure = "proven" if by == _UNKNOWN or step.description in _SAY_WHO else "likely"
         yield finding(story, "fatal-alert", "error", by, sure,
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
                       "",
                       next_step or _GENERAL + try_client(story), step.places)
+
+
+def _warned(story: Story, step: Step) -> Optional[Step]:
+    """The server's warning that it does not know the name, where a client's alert may be over that."""
+    if step.side or step.description not in _OF_A_WARNING or not story.courses or story.courses[0].client_key is not None:
+        return None
+    return next((s for s in story.of("alert", 1) if s.level == 1 and s.description == _NAME), None)
+
+
+def _shown(protocol: bytes) -> str:
+    """An ALPN protocol's name, as far as it is printable."""
+    return "".join(chr(c) if 32 < c < 127 else "." for c in protocol[:32])
 
 
 def _behind_proxy(story: Story) -> bool:

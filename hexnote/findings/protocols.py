@@ -88,13 +88,19 @@ def _refused(story: Story, preface: Optional[Preface], others: List[List[Step]])
         return None
     # Words in the midst of what is sent at once may be another's: a letter's, a page's.
     sure = "proven" if preface.kind == "proxy" or asks.offset + asks.size - stop <= 2 else "likely"
-    wanted = "a way to the server" if preface.kind == "proxy" else "TLS"
-    return finding(story, "tls-refused", "warning", "middlebox" if preface.kind == "proxy" else "server", sure,
+    wanted, by = ("a way to the server", "middlebox") if preface.kind == "proxy" else ("TLS", "server")
+    next_step = f"look into the server's log, or ask again: {try_client(story, _option(preface))}"
+    if preface.kind == "proxy":
+        status = reply.data[9:12] if reply.data[:5] == b"HTTP/" else b""
+        next_step = "look into the proxy's log, or ask again: curl -v -x PROXY https://HOST/"
+        if status == b"407":  # RFC 9110 section 15.5.8
+            by, next_step = "client", "give the client a user and password of the proxy: curl -v -U USER -x PROXY https://HOST/"
+        elif status[:1] == b"5":  # it would, and could not
+            by, next_step = "unknown", "does the proxy reach the server: try from there, and look into its log"
+    return finding(story, "tls-refused", "warning", by, sure,
                    f"the client asks for {wanted} ({preface.title}), and the answer does not grant it: \"{_shown(reply, 48)}\"",
                    "a later answer that grants it",
-                   "look into the server's log, or ask again: "
-                   f"{try_client(story, _option(preface)) if preface.kind != 'proxy' else 'curl -v -x PROXY https://HOST/'}",
-                   asks.places + reply.places)
+                   next_step, asks.places + reply.places)
 
 
 def _shown(step: Step, most: int) -> str:
