@@ -1542,3 +1542,33 @@ def test_a_warning_that_a_client_takes_for_an_end() -> None:
     begun = full(finish=False)
     begun.say(SERVER, alert(1, 112)).say(CLIENT, alert(2, 40))
     assert "Java" not in next(f for f in begun.findings() if f["code"] == "fatal-alert")["text"]
+
+
+def test_a_hello_retry_that_does_not_fit() -> None:
+    groups = vector(2, numbers(0x001D, 0x0017))
+    share = {0x001D: numbers(0x001D) + vector(2, bytes(32)), 0x0017: numbers(0x0017) + vector(2, bytes(65))}
+
+    def offer(*shared: int, cookie: bytes = b"") -> bytes:
+        more = {44: vector(2, cookie)} if cookie else {}
+        return hs(hello((0x1301,), {**V13, 10: groups, 51: vector(2, b"".join(share[g] for g in shared)), **more}, signal=False))
+
+    def retry(**asks: bytes) -> bytes:
+        listed = {43: numbers(0x0304), **{int(k[1:]): v for k, v in asks.items()}}
+        return hs(server(0x1301, listed, random=RETRY, signal=False))
+
+    def told(*script: bytes) -> List[Tuple[str, str, str]]:
+        talk = Talk()
+        for side, data in zip((CLIENT, SERVER) * 2, script):
+            talk.say(side, data)
+        return [(f["by"], f["sure"], f["text"]) for f in talk.findings() if f["code"] == "hello-retry-mismatch"]
+
+    p256 = retry(_51=numbers(0x0017))
+    (needless,) = told(offer(0x001D), retry(_51=numbers(0x001D)))
+    assert needless[:2] == ("server", "proven") and "a key share of x25519, which the ClientHello has already" in needless[2]
+    assert "asks for nothing" in told(offer(0x001D), retry())[0][2]
+    (lacks,) = told(offer(0x001D), retry(_51=numbers(0x0017), _44=vector(2, b"C")), offer(0x001D))
+    assert lacks[0] == "client" and "lacks what the server asked for: a key share of secp256r1 and the cookie" in lacks[2]
+    assert not told(offer(0x001D), p256, offer(0x0017))
+    assert not told(offer(0x001D), retry(_44=vector(2, b"C")), offer(0x001D, cookie=b"C"))
+    broken = Talk().say(CLIENT, offer(0x001D)).say(SERVER, retry(_51=numbers(0x001D))).say(CLIENT, alert(2, 47))
+    assert _verdict(broken)["code"] == "hello-retry-mismatch"

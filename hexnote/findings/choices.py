@@ -78,6 +78,16 @@ unoffered-choice (error)
     source: RFC 5246 sections 7.4.1.3 and 7.4.1.4, RFC 8446 section 4.1.3
     sample: tests/test_findings.py
 
+hello-retry-mismatch (error)
+    meaning: A HelloRetryRequest asks for what the client has sent already, or for nothing; or the second ClientHello does not do
+        what was asked. The other end has to break off.
+    known by: The group of the HelloRetryRequest among the key shares of the first ClientHello; neither a group nor a cookie in it;
+        that group not among the key shares of the second ClientHello, or no cookie there.
+    causes: A defect of one of the two; a middlebox that changes hellos, or answers in the server's name.
+    try: Capture at both ends and compare the hellos; another client, another server.
+    source: RFC 8446 sections 4.1.2 and 4.1.4
+    sample: tests/test_findings.py
+
 compression (warning)
     meaning: The two ends compress before they encrypt: lengths then give secrets away (CRIME).
     known by: A ServerHello with a compression method other than null.
@@ -96,7 +106,9 @@ from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story,
 RENEGOTIATION, FALLBACK = 0x00FF, 0x5600
 _PRIME = 2048  # bits of a Diffie-Hellman prime that RFC 9325 section 4.5 asks for
 _SENTINEL = b"DOWNGRD"
-_REQUESTED = frozenset((0xFF01, 44))  # extensions that a server may send unasked: by the SCSV, and a cookie
+_COOKIE = 44
+_ASKING = frozenset((51, _COOKIE, 0xFE0D))  # what a HelloRetryRequest asks by: key_share, cookie, encrypted_client_hello
+_REQUESTED = frozenset((0xFF01, _COOKIE))  # extensions that a server may send unasked: by the SCSV, and a cookie
 
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
@@ -109,6 +121,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             yield from _refused(story, course, step)
     elif step.name == "client_hello":
         yield from _offer(story, step)
+        if course.retry is not None and step is course.hello and step is not course.first_hello:
+            yield from _second(story, course.retry, step)
     elif step.name == "server_hello" and step.format == "ssl2":
         yield finding(story, "obsolete-version", "warning", "unknown", "proven",
                       "the server answers in SSL 2.0, which was broken in 1995 and is forbidden since 2011",
@@ -118,6 +132,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         yield from _answer(story, course, step)
     elif step.name == "hello_retry_request" and step.facts is not None:
         yield from _unoffered(story, course, step, step.facts)
+        if course.retry is step:
+            yield from _needless(story, course, step)
     elif step.name == "server_key_exchange" and course.key_exchange is step:
         yield from _group(story, course, step)
 
@@ -259,6 +275,42 @@ def _unoffered(story: Story, course: Course, step: Step, answer: Hello) -> Itera
             note("extension renegotiation_info", answer.extensions[0xFF01])
     if wrong:
         yield _choice(story, ", ".join(what for what, _ in wrong), sum((where for _, where in wrong), ()))
+
+
+def _needless(story: Story, course: Course, step: Step) -> Iterator[Finding]:
+    """A HelloRetryRequest that changes nothing (RFC 8446 section 4.1.4)."""
+    first: Optional[Hello] = course.first_hello.facts if course.first_hello is not None else None
+    retry: Hello = step.facts
+    if first is None or not first.complete or not retry.complete:
+        return
+    if retry.shares and retry.shares[0] in (first.shares or ()):
+        why = f"asks for a key share of {title(story, 'supported_groups', retry.shares[0])}, which the ClientHello has already"
+        yield _mismatch(story, "server", f"the server {why}", story.where(step, *retry.extensions[51]))
+    elif not retry.extensions.keys() & _ASKING:
+        yield _mismatch(story, "server", "the server's HelloRetryRequest asks for nothing that would change the ClientHello",
+                        step.places)
+
+
+def _second(story: Story, asked: Step, step: Step) -> Iterator[Finding]:
+    """The ClientHello behind a HelloRetryRequest (RFC 8446 section 4.1.2)."""
+    retry: Optional[Hello] = asked.facts
+    hello: Optional[Hello] = step.facts
+    if retry is None or hello is None or not retry.complete or not hello.complete:
+        return
+    lacks: List[str] = []
+    if retry.shares and retry.shares[0] not in (hello.shares or ()):
+        lacks.append(f"a key share of {title(story, 'supported_groups', retry.shares[0])}")
+    if _COOKIE in retry.extensions and _COOKIE not in hello.extensions:
+        lacks.append("the cookie")
+    if lacks:
+        yield _mismatch(story, "client", f"the client's second ClientHello lacks what the server asked for: {' and '.join(lacks)}",
+                        step.places + asked.places)
+
+
+def _mismatch(story: Story, by: str, text: str, where: Places) -> Finding:
+    return finding(story, "hello-retry-mismatch", "error", by, "proven", text,
+                   "other hellos at the other end: then something between changes them",
+                   "capture at both ends and compare the hellos", where)
 
 
 def _group(story: Story, course: Course, step: Step) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ _RANK = (
     "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "client-hello-unanswered",
     "version-mismatch", "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
     "client-certificate-empty", "client-no-certificate-alert", "certificate-expired", "certificate-not-yet-valid", "name-mismatch",
-    "certificate-misused", "chain-incomplete", "unoffered-choice", "downgrade-sentinel", "heartbleed", "malformed",
-    "oversize-record", "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake", "renegotiation-refused",
-    "handshake-incomplete",
+    "certificate-misused", "chain-incomplete", "unoffered-choice", "hello-retry-mismatch", "downgrade-sentinel", "heartbleed",
+    "malformed", "oversize-record", "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake",
+    "renegotiation-refused", "handshake-incomplete",
 )  # fmt: skip
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
 # Warnings that explain a fatal alert or reset better than these explain themselves.
@@ -40,6 +40,7 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
     "weak-key-exchange": (40, 47, 71),
     "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 50, 70, 110, 120),
+    "hello-retry-mismatch": (10, 40, 47, 109),
     "downgrade-sentinel": (47,),
     "oversize-record": (22,), "malformed": (10, 47, 50), "unexpected-message": (10,), "renegotiation-info-missing": (40,),
     "no-common-parameters": (40, 71),
