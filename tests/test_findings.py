@@ -1572,3 +1572,29 @@ def test_a_hello_retry_that_does_not_fit() -> None:
     assert not told(offer(0x001D), retry(_44=vector(2, b"C")), offer(0x001D, cookie=b"C"))
     broken = Talk().say(CLIENT, offer(0x001D)).say(SERVER, retry(_51=numbers(0x001D))).say(CLIENT, alert(2, 47))
     assert _verdict(broken)["code"] == "hello-retry-mismatch"
+
+
+def test_a_session_that_is_not_taken_up() -> None:
+    """Offered, and a full handshake follows; the session ID of who speaks TLS 1.3 names nothing."""
+    def told(first: bytes) -> str:
+        return next(f["text"] for f in full(first=first).findings() if f["code"] == "full-handshake")
+
+    both = {43: vector(1, numbers(0x0304, 0x0303))}
+    assert told(hello(extensions={35: bytes(180)})).endswith("; a session that the client offered (by ticket) was not taken up")
+    assert "(by session ID) was not" in told(hello(session=bytes(32)))
+    for fresh in (hello(), hello(extensions={35: b""}), hello(session=bytes(32), extensions=both)):
+        assert "taken up" not in told(fresh)
+    keys = {41: vector(2, vector(2, b"t" * 32) + b"\0\0\1\0") + vector(2, vector(1, bytes(32)))}
+    for extensions, offered in ((keys, True), ({}, False)):
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), {**V13, **extensions}, signal=False)))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), ccs(), sealed(DATA, 1200), sealed(DATA, 53))
+        text = next(f["text"] for f in talk.say(CLIENT, sealed(DATA, 53)).findings() if f["code"] == "full-handshake")
+        assert ("(by pre-shared key) was not taken up" in text) is offered
+
+
+def test_a_proof_that_nobody_answers() -> None:
+    """Whose move it is, where the connection ends behind the client's proof, nothing tells."""
+    sent = (chain(cert("client", "Inner CA")), CKE, CV)
+    for ended in (full(asked=request(), sent=sent, finish=False).rst(SERVER), full(asked=request(), sent=sent, finish=False).fin(SERVER)):
+        (line,) = [v["client_certificate"] for v in of(objects(ended.text()), "verdict")]
+        assert line.endswith("whose move: not to be told: the connection ended before the server said anything of it")

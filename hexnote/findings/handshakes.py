@@ -128,7 +128,20 @@ def _full(story: Story, course: Course) -> Finding:
     sure = "likely" if hidden else "proven"
     named = f", {kx}" if kx else ""
     return finding(story, "full-handshake", "note", "unknown", sure,
-                   f"a complete full handshake{_with(story, course)}{named}; {who}", at=_places(story, course), sided=sided)
+                   f"a complete full handshake{_with(story, course)}{named}; {who}{_declined(course)}", at=_places(story, course), sided=sided)
+
+
+def _declined(course: Course) -> str:
+    """The session that the client would have taken up, in a handshake that became a full one."""
+    hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
+    if hello is None or not hello.complete:
+        return ""
+    if course.version == 0x0304:
+        how = "by pre-shared key" if any(age for _, age in hello.identities or ()) else ""
+    else:
+        # A client that speaks TLS 1.3 sends a session ID that names nothing (RFC 8446 appendix D.4).
+        how = "by ticket" if hello.ticket else "by session ID" if hello.session_id and hello.versions is None else ""
+    return f"; a session that the client offered ({how}) was not taken up" if how else ""
 
 
 def _proof(course: Course, side: int) -> str:

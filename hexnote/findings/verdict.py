@@ -344,7 +344,8 @@ def certificate_line(story: Story) -> str:
             alert = course.alert
             said.append(f"proof sent (CertificateVerify) {_where(proved)}, which only the server can check"
                         f"{'; it went on' if course.went_on else ''}")
-            move = "the client's, or the server's trust store: see the alert" if alert is not None and alert.side else "nobody's"
+            move = "the client's, or the server's trust store: see the alert" if alert is not None and alert.side else \
+                "not to be told: the connection ended before the server said anything of it" if _left(story, course) else "nobody's"
         elif course.changed[0] is not None and not course.holed[0]:
             said.append("not proved: no CertificateVerify before ChangeCipherSpec")
             move = "the client's"
@@ -355,6 +356,12 @@ def certificate_line(story: Story) -> str:
         move = "not to be told"
     # Words have no places.
     return f"{lead}{'; '.join(said)} -> whose move: {move}".replace(" ;", ";").replace(" :", ":").replace(" ,", ",")
+
+
+def _left(story: Story, course: Course) -> bool:
+    """Whether the server was the first to end the connection, and before it had said that it takes the client's Finished."""
+    ends = [step for step in story.steps if step.kind in _CLOSE]
+    return bool(ends) and ends[0].side == 1 and not (course.went_on or course.complete or course.alert)
 
 
 def _listed(story: Story, sent: Step, asked: Optional[Step]) -> str:
