@@ -50,6 +50,8 @@ class Facts(NamedTuple):
     ca_issuers: Tuple[str, ...] = ()
     crls: Tuple[str, ...] = ()
     must_staple: bool = False
+    permitted: Tuple[str, ...] = ()  # nameConstraints: dNSNames below which those of certificates below have to lie,
+    excluded: Tuple[str, ...] = ()  # and below which they must not
     extensions: Tuple[Tuple[str, bool], ...] = ()  # (dotted, critical)
     self_issued: bool = False  # issuer and subject are the same name, and not empty
     common_name: str = ""  # the subject's last one, as it stands
@@ -244,6 +246,8 @@ class _Collector:
             lists["extensions"][-1] = (lists["extensions"][-1][0], bool(value))
         elif what == "subjectAltName" and len(path) == 5:
             lists.setdefault("names", []).append((name, value if isinstance(value, str) else raw.hex()))
+        elif what == "nameConstraints" and name == "dNSName" and isinstance(value, str):
+            lists.setdefault(path[4][:-8], []).append(value)  # permittedSubtrees, excludedSubtrees
         elif what == "keyUsage":
             left = 8 * len(raw)
             number = int.from_bytes(raw, "big")

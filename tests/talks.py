@@ -94,8 +94,9 @@ class Authority:
     def make(
         self, subject: str, issuer: str, names: Sequence[str] = (), bits: int = 256, start: str = "2020-01-01",
         end: str = "2040-01-01", digest: str = "SHA256", path: Optional[int] = None, purpose: str = "",
+        below: Sequence[str] = (), never: Sequence[str] = (), staple: bool = False,
     ) -> bytes:
-        """The DER of a certificate."""
+        """The DER of a certificate; `below`, `never`: the names that an authority allows and forbids."""
         import datetime
 
         from cryptography import x509
@@ -117,6 +118,11 @@ class Authority:
             built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
         if purpose:
             built = built.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)]), False)
+        if below or never:
+            bases = [[x509.DNSName(n) for n in each] or None for each in (below, never)]
+            built = built.add_extension(x509.NameConstraints(*bases), True)
+        if staple:
+            built = built.add_extension(x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
         signed = built.sign(self.key(issuer), getattr(hashes, digest)())
         return signed.public_bytes(serialization.Encoding.DER)
 

@@ -1595,6 +1595,44 @@ def test_a_session_that_is_not_taken_up() -> None:
 def test_a_proof_that_nobody_answers() -> None:
     """Whose move it is, where the connection ends behind the client's proof, nothing tells."""
     sent = (chain(cert("client", "Inner CA")), CKE, CV)
-    for ended in (full(asked=request(), sent=sent, finish=False).rst(SERVER), full(asked=request(), sent=sent, finish=False).fin(SERVER)):
+    asked = [full(asked=request(), sent=sent, finish=False) for _ in range(2)]
+    for ended in (asked[0].rst(SERVER), asked[1].fin(SERVER)):
         (line,) = [v["client_certificate"] for v in of(objects(ended.text()), "verdict")]
         assert line.endswith("whose move: not to be told: the connection ended before the server said anything of it")
+
+
+def test_name_constraints() -> None:
+    """RFC 5280 section 4.2.1.10, as OpenSSL's and GnuTLS's verifiers have it."""
+    def told(*names: str, **more: Any) -> List[str]:
+        sent = chain(cert("www.example.com", "Narrow CA", *names), cert("Narrow CA", "Root CA", **more))
+        return [f["text"] for f in full(certificates=sent).findings() if f["code"] == "certificate-misused"]
+
+    assert told("www.example.com", below=["example.org", "example.net"])[0].endswith(
+        "allows names below example.org, example.net alone (nameConstraints), and certificate 1 has www.example.com")
+    assert "forbids names below example.com (nameConstraints)" in told("a.example.org", "b.EXAMPLE.com", never=["example.com"])[0]
+    assert told("badexample.org", below=["example.org"])
+    for names, more in (
+        (("example.org", "*.example.org", "a.b.Example.ORG"), {"below": ["example.org"]}),
+        (("a.example.com",), {"never": ["b.example.com"]}),
+        ((), {"below": ["example.org"]}), (("example.com",), {}), (("a.example.org",), {"below": [".example.org"]}),
+    ):  # fmt: skip
+        assert not told(*names, **more), names
+
+
+def test_a_certificate_that_demands_its_status() -> None:
+    """RFC 7633: where the client asked for it, and only up to TLS 1.2, where it stands in clear."""
+    asked = hello(extensions={5: b"\1\0\0\0\0"})
+    for staple, first, sent, missing in ((True, asked, False, True), (True, hello(), False, False), (False, asked, False, False),
+                                         (True, asked, True, False)):
+        certificates = chain(cert("www.example.com", "Inner CA", "www.example.com", staple=staple), cert("Inner CA", "Root CA"))
+        if sent:
+            certificates += message(22, b"\1" + vector(3, bytes(40)))
+        answer = server(extensions={5: b""} if sent else {})
+        assert ("staple-missing" in full(first, answer, certificates).codes()) is missing
+    certificates = chain(cert("www.example.com", "Inner CA", "www.example.com", staple=True), cert("Inner CA", "Root CA"))
+    refused = full(asked, certificates=certificates, asked=request(), finish=False)
+    refused.wire.packets.pop()
+    refused.wire.sent[CLIENT] = refused.at[CLIENT] = len(hs(asked))
+    verdict = _verdict(refused.say(CLIENT, alert(2, 42)))
+    assert "most likely because the server's certificate demands that its revocation status" in verdict["text"]
+    assert "the client broke off before it answered" in verdict["client_certificate"]

@@ -34,13 +34,15 @@ chain-incomplete (error)
 
 certificate-misused (error)
     meaning: A certificate does what it, or one above it, does not allow: it issues another one and is no authority, or has more
-        authorities below it than it allows, or serves a purpose that it does not list. Strict clients stop there.
+        authorities below it than it allows, or a name that they may not give, or serves a purpose that it does not list. Strict
+        clients stop there.
     known by: A certificate of the chain, not a root, that is the issuer of the one before, without basicConstraints cA or without
-        the key usage keyCertSign; a pathLenConstraint that is less than the number of authorities below; an extKeyUsage of the
-        leaf without serverAuth (of a client's, without clientAuth) or any purpose. Likely where the other end went on.
+        the key usage keyCertSign; a pathLenConstraint that is less than the number of authorities below; nameConstraints that a
+        dNSName of the leaf breaks; an extKeyUsage of the leaf without serverAuth (of a client's, without clientAuth) or any
+        purpose. Likely where the other end went on.
     causes: A test authority made with the wrong extensions; a leaf that was used to sign; a client's certificate in a server.
     try: openssl verify -purpose sslserver -untrusted CHAIN.pem LEAF.pem; have it issued anew, with the right extensions.
-    source: RFC 5280 sections 4.2.1.12 and 6.1.4
+    source: RFC 5280 sections 4.2.1.10, 4.2.1.12 and 6.1.4
     sample: tests/test_findings.py
 
 chain-out-of-order (warning)
@@ -57,6 +59,17 @@ chain-has-root (note)
     causes: A bundle that holds the root as well.
     try: Leave it out of the file.
     source: RFC 5246 section 7.4.2
+    sample: tests/test_findings.py
+
+staple-missing (warning)
+    meaning: The server's certificate demands that its revocation status is sent with it (must-staple), the client asked for that,
+        and it was not sent: clients that keep to the demand (Firefox, GnuTLS) break off.
+    known by: The extension TLS feature of the leaf with status_request in it, status_request in the ClientHello, and the server's
+        flight up to TLS 1.2, whole and in clear, without CertificateStatus.
+    causes: A server with stapling switched off; one that has no answer of its authority yet, as behind a restart.
+    try: openssl s_client -status; switch stapling on (ssl_stapling, SSLUseStapling), or have the certificate issued without the
+        demand.
+    source: RFC 7633 section 4.2.2, RFC 6066 section 8
     sample: tests/test_findings.py
 
 self-signed (warning)
@@ -124,6 +137,7 @@ _PURPOSES = (
     frozenset(("id-kp-clientAuth", "anyExtendedKeyUsage")),
     frozenset(("id-kp-serverAuth", "anyExtendedKeyUsage", "msSGC", "nsSGC")),
 )
+_STATUS = 5  # status_request
 _MOST = 32  # certificates of a chain that are looked at
 
 
@@ -171,6 +185,8 @@ def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Find
     yield from _dates(story, name, read, _now(story, step), where)
     if side:
         yield from _names(story, course, judged, where)
+        if read[0].must_staple:
+            yield from _staple(story, course, where)
     if judged.weak:
         yield from _weak(story, name, read, judged.weak, where)
     if story.verifies is not None:
@@ -265,7 +281,42 @@ def _misuses(read: List[Any], path: List[int]) -> List[Tuple[int, str]]:
         elif facts.path_length is not None and below > facts.path_length:
             found.append((number, f"allows {plural(facts.path_length, 'authority').replace('authoritys', 'authorities')} below it "
                           f"(pathLenConstraint), and {below} {'is' if below == 1 else 'are'} there"))
+        strange = _strange(read[0], facts)
+        if strange:
+            found.append((number, strange))
     return found
+
+
+def _strange(leaf: Any, above: Any) -> str:
+    """What an authority's nameConstraints have against a dNSName of the leaf (RFC 5280 section 4.2.1.10); "" for nothing."""
+    for kind, name in leaf.names if above.permitted or above.excluded else ():
+        if kind != "dNSName":
+            continue
+        if above.permitted and not any(_below(name, base) for base in above.permitted):
+            few = ", ".join(map(_plain, above.permitted[:4])) + (" and others" if len(above.permitted) > 4 else "")
+            return f"allows names below {few} alone (nameConstraints), and certificate 1 has {_plain(name)}"
+        base = next((base for base in above.excluded if _below(name, base)), None)
+        if base is not None:
+            return f"forbids names below {_plain(base) or 'any'} (nameConstraints), and certificate 1 has {_plain(name)}"
+    return ""
+
+
+def _below(name: str, base: str) -> bool:
+    """Whether a dNSName lies in a subtree: it is the same, or has labels before it."""
+    name, base = name.rstrip(".").lower(), base.rstrip(".").lower()
+    return not base or name == base or name.endswith(base if base[0] == "." else "." + base)
+
+
+def _staple(story: Story, course: Course, where: Any) -> Iterator[Finding]:
+    """A certificate that demands its status, in a whole flight without it (RFC 7633 section 4.2.2)."""
+    hello: Optional[Hello] = course.hello.facts if course.hello is not None else None
+    if hello is None or not hello.complete or _STATUS not in hello.extensions or course.done is None or course.holed[1]:
+        return
+    if "certificate_status" not in story.trail and course is story.courses[0]:
+        yield finding(story, "staple-missing", "warning", "server", "proven",
+                      "the server's certificate demands that its revocation status is sent with it (must-staple), the client asked "
+                      "for it (status_request), and no CertificateStatus came",
+                      "", f"switch OCSP stapling on at the server; {try_client(story, '-status')}", where(0))
 
 
 def _purpose(leaf: Any, side: int) -> List[Tuple[int, str]]:

@@ -128,7 +128,8 @@ def _full(story: Story, course: Course) -> Finding:
     sure = "likely" if hidden else "proven"
     named = f", {kx}" if kx else ""
     return finding(story, "full-handshake", "note", "unknown", sure,
-                   f"a complete full handshake{_with(story, course)}{named}; {who}{_declined(course)}", at=_places(story, course), sided=sided)
+                   f"a complete full handshake{_with(story, course)}{named}; {who}{_declined(course)}",
+                   at=_places(story, course), sided=sided)
 
 
 def _declined(course: Course) -> str:

@@ -38,7 +38,7 @@ _FITS: Dict[str, Tuple[int, ...]] = {
     "certificate-not-yet-valid": (40, 42, 45, 46), "name-mismatch": (42, 46),
     "certificate-misused": (40, 42, 43, 46, 48), "chain-incomplete": _CHAIN, "self-signed": _CHAIN,
     "chain-out-of-order": _CHAIN, "ca-list-mismatch": _CHAIN, "weak-certificate": (40, 42, 43, 46, 71),
-    "weak-key-exchange": (40, 47, 71),
+    "staple-missing": (42, 46, 113), "weak-key-exchange": (40, 47, 71),
     "fallback-scsv": (86,), "version-mismatch": (40, 70), "unoffered-choice": (40, 47, 50, 70, 110, 120),
     "hello-retry-mismatch": (10, 40, 47, 109),
     "downgrade-sentinel": (47,),
@@ -328,7 +328,8 @@ def certificate_line(story: Story) -> str:
             said.append(f"no Certificate message before ClientKeyExchange {_where(course.client_key)}")
             move = "the client's"
         else:
-            said.append("the client's answer is not in the trace")
+            left = course.alert is not None and not course.alert.side
+            said.append("the client broke off before it answered" if left else "the client's answer is not in the trace")
             move = "not to be told"
     elif not sent.facts.count and sent.facts.complete:
         said.append(f"answered with an empty list {_where(sent)}{'; the server went on without one' if course.went_on else ''}")
