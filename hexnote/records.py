@@ -35,7 +35,7 @@ class Reader(Assembly):
     __slots__ = (
         "keep", "places", "fed", "told", "count", "end", "started", "synced", "why_lost", "broken", "other", "dialogue", "_head",
         "_head_at", "_progress", "_body", "_have", "_read", "_need", "_behind_change", "_padding", "_sealed_fields", "_wrap",
-        "opened",
+        "opened", "_emptied",
     )
 
     def __init__(
@@ -62,6 +62,7 @@ class Reader(Assembly):
         self._read = 0  # how many of them were decoded
         self._need = 0  # bytes of the body that decide
         self._behind_change = False  # the record before was a ChangeCipherSpec
+        self._emptied = False  # a record that must not be empty was, and that was told
         self._padding = 0  # bytes of padding at the end of an SSL 2.0 record
         self._sealed_fields: List[Field] = []  # the one field of an encrypted body
         self._wrap = 0  # stream offset where the TDS packet around it ends; 0: none
@@ -305,6 +306,8 @@ class Reader(Assembly):
             if note:
                 part.note, note = note, ""
             parts.append(part)
+            if not size:
+                self._empty(kind, part)
             if kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side):
                 self._behind_change, self._mode = False, MESSAGES
             else:
@@ -350,8 +353,16 @@ class Reader(Assembly):
         part = Part(HEADER, self.side, record, fields, start, head, pos, behind, pos == start, True)
         if note:
             part.note = note
+        if not size:
+            self._empty(kind, part)
         parts.append(part)
         return behind
+
+    def _empty(self, kind: int, part: Part) -> None:
+        """A record without content begins, in clear or not: only application data may be so. The first one of a side is told."""
+        if kind < APPLICATION_DATA and not self._emptied:
+            self._emptied = True
+            part.problems = ((3, 5, "it has no content, which a record of this type must have (RFC 5246 section 6.2.1)"),)
 
     def _opens_ssl2(self, start: int, pos: int, head: bytes, parts: List[Part]) -> int:
         """The same for an SSL 2.0 record."""

@@ -36,6 +36,8 @@ LENGTHS = 64
 MESSAGE_BYTES, STORY_BYTES, ALL_BYTES = 1 << 16, 1 << 18, 32 << 20
 # TLS 1.3 allows records of 2^14 + 256 bytes (RFC 8446 section 5.2), those before it 2^14 + 2048.
 _LONG = PLAINTEXT + 256
+# No protection leaves a record so short (bytes): the shortest MAC has 4. What such a record is, its type does not tell.
+_SHORTEST = 4
 # Of an alert, a heartbeat or another short record.
 BODY_BYTES = 64
 # Chains are the same in most connections of a trace: so many are shared.
@@ -285,14 +287,16 @@ class Teller:
         if length > _LONG:
             self._long(story, side, record)
         step = Step("sealed", side, packet)
-        step.type, step.version, step.offset = kind, record.version, offset
-        step.size = length - record.header
+        step.version, step.offset = record.version, offset
+        size = step.size = length - record.header
+        if size > _SHORTEST or kind not in SEALED:
+            step.type = kind
         if record.missing:
             step.missing = record.missing
         if record.finished:
             step.finished = True
         step.places = tuple(story.finds[side](offset, offset + length))
-        self._add(story, step, SEALED.get(kind, "sealed"))
+        self._add(story, step, SEALED.get(step.type, "sealed"))
         return step if kind == 21 or kind == 24 else None
 
     def _body(self, story: Story, part: Part, record: Record, packet: int) -> Step:

@@ -1636,3 +1636,21 @@ def test_a_certificate_that_demands_its_status() -> None:
     verdict = _verdict(refused.say(CLIENT, alert(2, 42)))
     assert "most likely because the server's certificate demands that its revocation status" in verdict["text"]
     assert "the client broke off before it answered" in verdict["client_certificate"]
+
+
+def test_a_record_without_content() -> None:
+    """Only application data may be so (RFC 5246 section 6.2.1). Empty, no record is an encrypted ChangeCipherSpec or alert."""
+    def told(talk: Talk) -> List[Object]:
+        return talk.findings()
+
+    for split in (1, 3, 50):
+        bad = Talk().say(CLIENT, hs(hello())).segments(CLIENT, record(HANDSHAKE, b"") * 5, split).say(SERVER, alert(2, 10))
+        found = [f for f in told(bad) if f["code"] == "malformed"]
+        assert [(f["by"], f["sure"]) for f in found] == [("client", "proven")] and "it has no content" in found[0]["text"]
+        assert _verdict(bad)["code"] == "malformed"
+    for kind in (CCS, ALERT, HANDSHAKE):
+        later = full().say(CLIENT, record(kind, b"")).say(SERVER, sealed(ALERT, 26)).fin(SERVER, CLIENT)
+        found = told(later)
+        assert {f["code"] for f in found} >= {"malformed"} and "renegotiation" not in {f["code"] for f in found}
+        assert "client's alert" not in " ".join(f["text"] for f in found)
+    assert "malformed" not in full().say(CLIENT, record(DATA, b"")).fin(CLIENT, SERVER).codes()
