@@ -118,7 +118,8 @@ def weighed(story: Story, found: List[Finding]) -> List[Finding]:
 
 def _lowered(finding: Finding, most: str) -> Finding:
     by = "unknown" if most == "possible" and finding.by in SIDES else finding.by
-    return finding._replace(by=by, sure=max(finding.sure, most, key=SURE.index))
+    sure, seen = max(finding.sure, most, key=SURE.index), finding.seen and max(finding.seen, most, key=SURE.index)
+    return finding._replace(by=by, sure=sure, seen=seen if seen != sure else "")
 
 
 class Doctor:

@@ -513,6 +513,7 @@ class Finding(NamedTuple):
     at: Tuple[Tuple[int, int, int], ...] = ()  # (packet, start, end), dump offsets
     lines: Optional[Tuple[int, int]] = None  # first and last input line
     sided: bool = True  # it rests on which end is the client
+    seen: str = ""  # how sure what happened is, one of SURE, where that is surer than who must act; "": no surer
 
 
 class Verdict(NamedTuple):
@@ -817,10 +818,10 @@ def _no_places(start: int, end: int) -> List[Tuple[int, int, int]]:
 
 def finding(
     story: Story, code: str, severity: str, by: str, sure: str, text: str, refuted_by: str = "", next: str = "", at: Places = (),
-    sided: bool = True,
+    sided: bool = True, seen: str = "",
 ) -> Finding:
     """A finding on a connection."""
-    return Finding(code, severity, story.number, by, sure, text, refuted_by, next, at, None, sided)
+    return Finding(code, severity, story.number, by, sure, text, refuted_by, next, at, None, sided, seen if seen != sure else "")
 
 
 def plural(count: int, noun: str) -> str:
@@ -1053,7 +1054,8 @@ def finding_lines(finding: Finding) -> List[Tuple[str, int]]:
     where = f" [{bytes_of(finding.at)}]" if finding.at else ""
     out = [(f"[{finding.severity}] {finding.code}: {finding.text}{where}", 1)]
     if finding.severity != "note":
-        out.append((f"who must act: {finding.by}; how sure: {finding.sure}", 5))
+        seen = f" (what happened: {finding.seen})" if finding.seen else ""
+        out.append((f"who must act: {finding.by}; how sure: {finding.sure}{seen}", 5))
         if finding.refuted_by:
             out.append((f"refuted by: {finding.refuted_by}", 5))
         if finding.next:

@@ -1654,3 +1654,21 @@ def test_a_record_without_content() -> None:
         assert {f["code"] for f in found} >= {"malformed"} and "renegotiation" not in {f["code"] for f in found}
         assert "client's alert" not in " ".join(f["text"] for f in found)
     assert "malformed" not in full().say(CLIENT, record(DATA, b"")).fin(CLIENT, SERVER).codes()
+
+
+def test_what_happened_may_be_surer_than_who_must_act() -> None:
+    """`seen` and `sure`: an alert is there, whatever its cause; a hello without an answer too, where the connection was closed."""
+    def told(talk: Talk, code: str) -> Tuple[str, str]:
+        found = next(f for f in talk.findings() if f["code"] == code)
+        return found["seen"], found["sure"]
+
+    assert told(full(finish=False).say(CLIENT, alert(2, 46)), "fatal-alert") == ("proven", "likely")
+    assert told(Talk().say(CLIENT, hs(hello())).say(SERVER, alert(2, 40)), "no-common-parameters") == ("likely", "likely")
+    quiet = Talk().say(CLIENT, hs(hello()))
+    quiet.wire.ack(SERVER)
+    assert told(quiet, "client-hello-unanswered") == ("possible", "possible")
+    assert told(quiet.fin(CLIENT), "client-hello-unanswered") == ("proven", "likely")
+    for ports, most in (((50000, 443), "likely"), ((50000, 60000), "possible")):
+        assert told(Talk(ports=ports, open=False).say(SERVER, alert(2, 46)), "fatal-alert") == (most, most)
+    text = annotate(full(finish=False).say(CLIENT, alert(2, 46)).text())
+    assert b";|     who must act: server; how sure: likely (what happened: proven)\n" in text

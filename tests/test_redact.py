@@ -19,7 +19,7 @@ from hexnote.render.standins import StandIns, addresses, written
 STORIES = sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(SAMPLES, "*.txt")))
 # What stays in JSON whatever is replaced.
 SAME = ("kind", "packet", "line", "stream", "from", "path", "offset", "length", "at", "buffer", "type", "version", "encrypted",
-        "missing", "format", "code", "severity", "by", "sure", "sport",
+        "missing", "format", "code", "severity", "by", "sure", "seen", "sport",
         "dport", "time", "flags", "seq", "ack", "link", "ip", "tcp", "payload",
         "captured")  # fmt: skip
 

@@ -184,7 +184,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         yield finding(story, "fatal-alert", "error", by, sure,
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
                       "",
-                      next_step or _GENERAL + try_client(story), step.places)
+                      next_step or _GENERAL + try_client(story), step.places, seen="proven")
 
 
 def _warned(story: Story, step: Step) -> Optional[Step]:

@@ -181,7 +181,8 @@ def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Find
         yield finding(story, "certificate-misused", "error", name, "proven" if refused else "likely",
                       f"certificate {number + 1} of the {name}'s chain ({_who(read[number])}) {why}",
                       "" if refused else "another end that does not mind, as this one may",
-                      f"have it issued anew; openssl verify -purpose ssl{name} -untrusted CHAIN.pem LEAF.pem", where(number))
+                      f"have it issued anew; openssl verify -purpose ssl{name} -untrusted CHAIN.pem LEAF.pem", where(number),
+                      seen="proven")
     yield from _dates(story, name, read, _now(story, step), where)
     if side:
         yield from _names(story, course, judged, where)
@@ -463,7 +464,8 @@ def _names(story: Story, course: Course, judged: _Judged, where: Any) -> Iterato
                   "",
                   f"give the server a certificate for {asked}" +
                   (f"; to test, ask for a name that is covered: {try_client(story, name=other)}" if other else ""),
-                  where(0, "names" if covered else "subject") + story.where(course.hello, *hello.ranges["server_name"]))
+                  where(0, "names" if covered else "subject") + story.where(course.hello, *hello.ranges["server_name"]),
+                  seen="proven")
 
 
 def _covers(pattern: str, name: str) -> bool:

@@ -142,7 +142,8 @@ def _mid(story: Story, course: Course, reset: Step) -> Finding:
     return finding(story, "reset-mid-handshake", "error", by, "likely",
                    f"the {side} resets the connection in the midst of the handshake{behind}{doubt}",
                    "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",
-                   f"read the {side}'s log, and capture there as well: did it send this RST?", reset.places)
+                   f"read the {side}'s log, and capture there as well: did it send this RST?", reset.places,
+                   seen="proven")
 
 
 def _injected(story: Story, reset: Step) -> Optional[Finding]:
@@ -187,7 +188,8 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
                   f"an alert of {'either end' if hidden else 'it'} that the trace lacks",
                   _CAPTURE if doubt else
                   f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)" if first.kind == "FIN"
-                  else f"read the {name}'s log: why did it reset the connection", first.places)
+                  else f"read the {name}'s log: why did it reset the connection", first.places,
+                  seen="likely" if version == 0x0304 or hidden else "proven")
 
 
 def late(stream: Optional[int], reset: Step, at: Places) -> Finding:

@@ -92,7 +92,8 @@ def _unopened(story: Story) -> Iterator[Finding]:
                       "the server refuses the connection: a RST answers the client's SYN. Nothing listens on that port, or a "
                       "firewall rejects it",
                       "a RST that its bearer did not send: compare its TTL with other packets of that end",
-                      "ss -ltn on the server: does anything listen on that port", asked[-1].places + reset.places)
+                      "ss -ltn on the server: does anything listen on that port", asked[-1].places + reset.places,
+                      seen="proven")
         return
     numbers = {s.ipid for s in asked}
     times = len(asked) if 0 in numbers or None in numbers else len(numbers)
@@ -163,7 +164,7 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
                   f"the ClientHello of {hello.size} bytes got no byte in answer; {how}",
                   "" if by == "client" else "a trace taken at the server that shows an answer", what or "a smaller hello: "
                                                                               f"{try_client(story, '-groups X25519')}",
-                  hello.places)
+                  hello.places, seen="proven" if settled else "")
 
 
 def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
@@ -216,7 +217,8 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
                   else f"capture at the {SIDES[side]} too: do they come there? Packets of full size may be lost on the way "
                        "(ping -M do -s 1472): then clamp the MSS" if lost
                   else f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
-                  else "capture until the connection is closed", last.places if last is not None else ())
+                  else "capture until the connection is closed", last.places if last is not None else (),
+                  seen="possible" if ended is None and story.evicted else "proven")
 
 
 def _sent(story: Story) -> List[Step]:

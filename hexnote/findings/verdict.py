@@ -153,7 +153,9 @@ def named(alert: Finding, cause: Finding) -> Finding:
     """A fatal alert's finding, with the finding that explains it."""
     text = alert.text.split("; usual causes: ")[0]
     sure = "proven" if cause.by == "unknown" else max("likely", cause.sure, key=SURE.index)
-    return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, sure=sure, next=cause.next)
+    seen = alert.seen or alert.sure
+    return alert._replace(text=f"{text}; the likeliest cause here: {cause.code}", by=cause.by, sure=sure, next=cause.next,
+                          seen=seen if seen != sure else "")
 
 
 def _closing(story: Story, alerts: bool = True) -> str:

@@ -254,7 +254,7 @@ class Json:
         self.out.append(
             dumps({
                 "kind": "finding", "code": f.code, "severity": f.severity, "stream": f.stream, "by": f.by, "sure": f.sure,
-                "text": f.text, "refuted_by": f.refuted_by, "next": f.next, "at": at, "lines": lines,
+                "seen": f.seen or f.sure, "text": f.text, "refuted_by": f.refuted_by, "next": f.next, "at": at, "lines": lines,
             }) + "\n"
         )
 
