@@ -1672,3 +1672,22 @@ def test_what_happened_may_be_surer_than_who_must_act() -> None:
         assert told(Talk(ports=ports, open=False).say(SERVER, alert(2, 46)), "fatal-alert") == (most, most)
     text = annotate(full(finish=False).say(CLIENT, alert(2, 46)).text())
     assert b";|     who must act: server; how sure: likely (what happened: proven)\n" in text
+
+
+def test_a_hello_that_nobody_answers_behind_words_that_grant_it() -> None:
+    """STARTTLS, or the way through a proxy, is granted, and then nothing comes."""
+    mail = ((SERVER, b"220 m ESMTP\r\n"), (CLIENT, b"EHLO a\r\n"), (SERVER, b"250-m\r\n250 STARTTLS\r\n"),
+            (CLIENT, b"STARTTLS\r\n"), (SERVER, b"220 go\r\n"))
+    way = ((CLIENT, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), (SERVER, b"HTTP/1.1 200 OK\r\n\r\n"))
+    for words, by, end in ((mail, "server", Talk.fin), (way, "unknown", Talk.fin), (mail, "server", Talk.rst)):
+        talk = Talk(ports=(50000, 2525))
+        for side, data in (*words, (CLIENT, hs(hello()))):
+            talk.say(side, data)
+        verdict = _verdict(end(talk, SERVER))
+        assert (verdict["code"], verdict["by"]) == ("client-hello-unanswered", by)
+        assert ("it is a proxy (HTTP CONNECT), which had granted the way" in verdict["text"]) is (words is way)
+    for more in (hs(server()), b"500 what is that\r\n"):
+        talk = Talk(ports=(50000, 2525))
+        for side, data in (*mail, (CLIENT, hs(hello())), (SERVER, more)):
+            talk.say(side, data)
+        assert "client-hello-unanswered" not in talk.fin(SERVER).codes()

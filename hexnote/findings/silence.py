@@ -75,10 +75,21 @@ def end(story: Story) -> Iterator[Finding]:
     course = story.courses[0]
     if course.hello is None or course.complete or course.version == 0x0002:
         return  # where SSL 2.0 ends its handshake does not show
-    if not story.seen[1] and not any(s.side and s.kind not in _BARE for s in story.steps):
+    if _mute(story, course.hello):
         yield from _unanswered(story, course, course.hello)
     else:
         yield from _incomplete(story, course)
+
+
+def _mute(story: Story, hello: Step) -> bool:
+    """Whether the server says nothing, or nothing more behind the words by which it lets TLS begin."""
+    said = [s for s in story.steps if s.side and s.kind not in _BARE]
+    if not said:
+        return not story.seen[1]
+    preface = story.preface
+    if preface is None or preface.kind not in ("starttls", "proxy") or preface.asked is None or preface.waits is not None:
+        return False
+    return hello in story.steps and story.steps.index(said[-1]) < story.steps.index(hello) and all(s.kind == "other" for s in said)
 
 
 def _unopened(story: Story) -> Iterator[Finding]:
@@ -129,6 +140,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
             how += f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it close so"
             by, what = "unknown", "does the server expect that header: switch it on there, or off where it is sent"
+        elif not doubt and story.preface is not None and story.preface.kind == "proxy":
+            how += f"; it is a proxy ({story.preface.title}), which had granted the way: it, or the server behind it, ends that"
+            by, what = "unknown", "look into the proxy's log: does it reach the server"
         elif not doubt and again and 0 < heard < hello.size:
             how += f"; the last {hello.size - heard} bytes of the hello it had not acknowledged, though they were sent again"
             by, what = "middlebox", ""
