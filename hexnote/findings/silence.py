@@ -89,6 +89,8 @@ def _mute(story: Story, hello: Step) -> bool:
     preface = story.preface
     if preface is None or preface.kind not in ("starttls", "proxy") or preface.asked is None or preface.waits is not None:
         return False
+    if any(story.gaps) or any(story.snapped):
+        return False  # the answer may be among what is missing
     return hello in story.steps and story.steps.index(said[-1]) < story.steps.index(hello) and all(s.kind == "other" for s in said)
 
 
