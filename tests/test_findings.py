@@ -1529,6 +1529,12 @@ def test_what_the_hello_says_of_a_refused_name_or_protocol() -> None:
     assert nameless["by"] == "client" and "the client names no server" in nameless["text"] and "asked for" not in nameless["text"]
     assert named["next"].endswith("openssl s_client -connect 10.0.0.2:443 -servername NAME")
     assert "the client names no server" in told({}, 112, 1)["text"]
+    for address in (b"10.0.0.2", b"2001:db8::1"):
+        literal = told({0: vector(2, b"\0" + vector(2, address))}, 112)
+        assert literal["by"] == "client" and "an address instead of a name" in literal["text"]
+    assert "the client has sent none" in told({}, 49)["text"]
+    shown = full(asked=request(), sent=(chain(cert("client", "Inner CA")), CKE, CV), finish=False).say(SERVER, alert(2, 49))
+    assert "the certificate is valid, but" in next(f["text"] for f in shown.findings() if f["code"] == "fatal-alert")
     offered = told({16: vector(2, vector(1, b"http/1.1") + vector(1, b"\x1b[2J"))}, 120)
     assert "the client offers http/1.1, .[2J;" in offered["text"] and "-alpn" in offered["next"]
 

@@ -117,6 +117,12 @@ _MEANINGS: Dict[int, Tuple[str, str, str, str]] = {
 # The same of a hello that asks for no name at all.
 _NAMELESS = ("the client names no server (SNI), and it has no site for that", "client",
              "a client that connects to an address; one without SNI; a health check", "")
+# And of one that asks for an address.
+_ADDRESS = ("the client asks for an address instead of a name, which RFC 6066 section 3 forbids", "client",
+            "a client that connects to an address, and takes it for a name", "")
+# Of access that is denied to a client that has shown no certificate.
+_BARRED = ("access is denied, and not for a certificate: the client has sent none", _UNKNOWN,
+           "a rule by address, country or server name; a service that is switched off; a firewall", "")
 # Where the ends authenticate each other by a pre-shared key: of the alerts that tell of a wrong one.
 _OTHER_KEY = (
     "the two ends hold different keys for the identity that the client names; the server does not know that identity and goes on "
@@ -129,7 +135,7 @@ _OF_AN_END = {10: "GnuTLS", 50: "OpenSSL 3"}
 _OF_OTHER_BYTES = frozenset((10, 22, 50))
 # What clients of old say of a warning that they do not take for one.
 _OF_A_WARNING = frozenset((10, 40, 112))
-_NAME, _PROTOCOL = 112, 120
+_DENIED, _NAME, _PROTOCOL = 49, 112, 120
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -150,7 +156,11 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         if step.description == _NAME:
             if 0 not in story.hello.extensions:
                 meaning, who, causes, next_step = _NAMELESS
+            elif _literal(story.hello.server_name or b""):
+                meaning, who, causes, next_step = _ADDRESS
             next_step = f"ask for the names that the server should know: {try_client(story, name='NAME')}"
+        elif step.description == _DENIED and story.courses[-1].last is story.courses[-1].hello and not story.hello.identities:
+            meaning, who, causes, next_step = _BARRED
         elif step.description == _PROTOCOL and story.hello.protocols:
             meaning += f"; the client offers {', '.join(map(_shown, story.hello.protocols[:4]))}"
             next_step = try_client(story, "-alpn h2,http/1.1")
@@ -192,6 +202,11 @@ def _warned(story: Story, step: Step) -> Optional[Step]:
     if step.side or step.description not in _OF_A_WARNING or not story.courses or story.courses[0].client_key is not None:
         return None
     return next((s for s in story.of("alert", 1) if s.level == 1 and s.description == _NAME), None)
+
+
+def _literal(name: bytes) -> bool:
+    """Whether a server name is an address."""
+    return b":" in name or name.count(b".") == 3 and name.replace(b".", b"").isdigit()
 
 
 def _shown(protocol: bytes) -> str:
