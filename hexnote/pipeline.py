@@ -727,7 +727,8 @@ class Trace(Usual):
         parts: List[Part] = []
         reader = connection.readers[side]
         if not reader.fed:
-            connection.session.whole[side] = flow.streams[side].whole
+            # What was agreed in a connection that is over is forgotten: bytes behind its end begin as in the midst of one.
+            connection.session.whole[side] = flow.streams[side].whole and not getattr(flow, "ended", False)
         reader.feed(offset, data, length, parts)
         told: List[Part] = []
         for part in parts:

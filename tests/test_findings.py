@@ -1697,3 +1697,23 @@ def test_a_hello_that_nobody_answers_behind_words_that_grant_it() -> None:
         for side, data in (*mail, (CLIENT, hs(hello())), (SERVER, more)):
             talk.say(side, data)
         assert "client-hello-unanswered" not in talk.fin(SERVER).codes()
+
+
+def test_what_the_beginning_that_lacks_does_not_show() -> None:
+    """A trace that begins amid a message over several records: its rest, which begins as no message does, is no Finished; nor
+    was nobody authenticated. A ServerHello that is cut short refuses no early data."""
+    talk = Talk(open=False).say(SERVER, hs(b"\x90" * 300), hs(SKE), hs(DONE)).say(CLIENT, hs(CKE), ccs(), sealed(HANDSHAKE, 40))
+    talk.say(SERVER, ccs(), sealed(HANDSHAKE, 40)).say(CLIENT, sealed(DATA, 60), sealed(ALERT, 26)).fin(CLIENT, SERVER)
+    found = {f["code"]: f["text"] for f in talk.findings()}
+    assert "renegotiation-refused" not in found and "who authenticated whom, the trace does not show" in found["full-handshake"]
+    first = {**V13, 42: b"", 41: vector(2, vector(2, b"t" * 32) + b"\0\0\1\0") + vector(2, vector(1, bytes(32)))}
+    for keep, told in ((None, True), (70, False)):
+        early = Talk().say(CLIENT, hs(hello((0x1301,), first, signal=False)))
+        early.say(SERVER, hs(server(0x1301, S13, signal=False))[:keep])
+        assert ("early-data-rejected" in early.codes()) is told
+
+
+def test_bytes_behind_a_reset_are_not_judged_as_in_clear() -> None:
+    """What a connection had agreed is forgotten at its end: an alert that comes behind it may be encrypted."""
+    late = full().say(CLIENT, sealed(DATA, 60)).rst(CLIENT).say(SERVER, sealed(ALERT, 64), sealed(HANDSHAKE, 40))
+    assert "malformed" not in late.codes()

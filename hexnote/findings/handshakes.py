@@ -114,6 +114,8 @@ def _full(story: Story, course: Course) -> Finding:
     sided = False
     if hidden:
         who = "who authenticated whom is encrypted"
+    elif course.certificate[1] is None and (course.answer is None or course.holed[1]):
+        who = "who authenticated whom, the trace does not show"
     else:
         server = course.certificate[1] is not None
         client = course.certificate[0] is not None and course.verify is not None
@@ -186,6 +188,9 @@ def _early(story: Story, course: Course) -> Optional[Finding]:
         return None
     assert course.first_hello is not None
     where = story.where(course.first_hello, *hello.extensions[42]) or course.first_hello.places
+    answer: Optional[Hello] = course.answer.facts if course.answer is not None else None
+    if course.retry is None and (answer is None or not answer.complete):
+        return None  # whether it takes the pre-shared key does not show
     if course.retry is not None or course.kind not in ("psk", "external"):
         why = "asked for another hello" if course.retry is not None else "took no pre-shared key"
         return finding(story, "early-data-rejected", "warning", "server", "proven",

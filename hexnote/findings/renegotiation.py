@@ -192,8 +192,10 @@ def _after(story: Story) -> List[Step]:
     found: List[Step] = []
     if story.trail.count(SEALED_HANDSHAKE) < 3:
         return found  # no more than the two Finished
-    for step in story.steps:
-        if step.kind == "sealed" and step.type == 22:
+    clear = {s.side: i for i, s in enumerate(story.steps) if s.kind == "change_cipher_spec"}
+    for i, step in enumerate(story.steps):
+        if step.kind == "sealed" and step.type == 22 and i > clear.get(step.side, -1):
+            # What comes before its ChangeCipherSpec in clear is the rest of a message whose beginning the trace lacks.
             if not finished[step.side]:
                 finished[step.side] = True
             elif all(finished):
