@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import pytest
 from conftest import SAMPLES, SHARED, Printed
-from handshakes import checksum, der, dump, message, record, vector
+from handshakes import Wire, checksum, der, dump, message, record, vector
 from support import Object, annotate, load, objects, of, sample, shared_path
 from talks import (
     ALERT,
@@ -1506,6 +1506,17 @@ def test_what_is_sent_again_and_not_acknowledged() -> None:
         by, sure, text = told(flight, "handshake-incomplete")
         assert (by, sure) == (("middlebox", "likely") if lost else ("client", "proven"))
         assert (f"of the server's {size} bytes the client has acknowledged none" in text) is lost
+    for ended, code in ((Wire.close, "handshake-incomplete"), (None, "reset-mid-handshake")):
+        sent = hs(chain(cert("client", "Inner CA")), CKE, CV)
+        proof = full(asked=request(), sent=(chain(cert("client", "Inner CA")), CKE, CV), finish=False)
+        proof.wire.send(CLIENT, sent, len(hs(hello())))
+        proof.wire.heard[SERVER] = len(hs(hello()))
+        if ended is not None:
+            ended(proof.wire, SERVER)
+        else:
+            proof.rst(CLIENT)
+        by, sure, text = told(proof, code)
+        assert (by, sure) == ("middlebox", "likely") and f"the server has acknowledged {len(hs(hello()))}, though" in text
 
 
 def test_a_gap_that_was_not_acknowledged() -> None:
@@ -1717,3 +1728,22 @@ def test_bytes_behind_a_reset_are_not_judged_as_in_clear() -> None:
     """What a connection had agreed is forgotten at its end: an alert that comes behind it may be encrypted."""
     late = full().say(CLIENT, sealed(DATA, 60)).rst(CLIENT).say(SERVER, sealed(ALERT, 64), sealed(HANDSHAKE, 40))
     assert "malformed" not in late.codes()
+
+
+def test_an_end_right_behind_the_handshake() -> None:
+    """Node.js refuses a certificate so: the handshake comes to its end, then a FIN."""
+    def told(talk: Talk) -> bool:
+        found = next(f for f in talk.findings() if f["code"] == "no-close-notify")
+        assert ("refuse the other end's certificate" in found["next"]) is ("right behind the handshake" in found["text"])
+        return "right behind the handshake" in found["text"]
+
+    def newest(*sent: bytes) -> Talk:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), V13, signal=False))).say(SERVER, hs(server(0x1301, S13, signal=False)), ccs())
+        return talk.say(SERVER, sealed(DATA, 1200), sealed(DATA, 53)).say(CLIENT, *sent)
+
+    for side in (CLIENT, SERVER):
+        assert told(full().fin(side)) and not told(full().say(side, sealed(DATA, 60)).fin(side))
+        assert told(newest(sealed(DATA, 53)).fin(side))
+        assert told(newest(sealed(DATA, 900), sealed(DATA, 290), sealed(DATA, 53)).fin(side))
+        assert not told(newest(sealed(DATA, 53)).say(side, sealed(DATA, 90)).fin(side))
+    assert told(newest(sealed(DATA, 53)).say(SERVER, sealed(DATA, 250)).fin(CLIENT))

@@ -51,11 +51,13 @@ data-after-fin (warning)
 
 from __future__ import annotations
 
-from hexnote.findings.signs import blamed, foreign, like_alert, padded
+from hexnote.findings.signs import blamed, foreign, like_alert, padded, unheard
 from hexnote.hints import Iterator, List, Optional
 from hexnote.model import SIDES, Course, Finding, Places, Step, Story, finding, message_name, plural
 
 _ENDS = frozenset(("FIN", "RST", "SYN", "hole"))
+_QUICK = "; it does so right behind the handshake, before any data of its own: so do programs that refuse the other end's " \
+         "certificate, or that it has none, without an alert (Node.js), and those that only try the connection"
 _CAPTURE = "capture at both ends and compare: did the end whose address it bears send this packet?"
 
 
@@ -139,6 +141,9 @@ def _mid(story: Story, course: Course, reset: Step) -> Finding:
     left = next((s for s in story.steps if s.kind == "FIN" and s.side != reset.side and s.packet < reset.packet), None)
     if left is not None and not doubt:
         by, doubt = "unknown", f"; the {SIDES[left.side]} had closed it before (FIN, packet {left.packet})"
+    lost = "" if doubt else unheard(story, 1) or unheard(story, 0)
+    if lost:
+        by, doubt = "middlebox", lost
     return finding(story, "reset-mid-handshake", "error", by, "likely",
                    f"the {side} resets the connection in the midst of the handshake{behind}{doubt}",
                    "a RST that its bearer did not send: compare its TTL and IP identification with other packets of that end",
@@ -181,15 +186,31 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
     by, doubt = blamed(story, first)
     # It may only answer an alert that the trace lacks.
     hidden = bool(story.gaps[1 - side] or story.snapped[1 - side])
+    quick = not doubt and not any(story.gaps) and not any(story.snapped) and _no_data(story, story.courses[0], side)
     yield finding(story, "no-close-notify", "warning", by, "likely" if version == 0x0304 or doubt or hidden else "proven",
                   f"the {name} {'closes' if first.kind == 'FIN' else 'resets the connection'} ({first.kind}) and has sent no alert "
-                  f"behind its last data: the other end cannot tell a finished transfer from one that was cut off{doubt}",
+                  f"behind its last data: the other end cannot tell a finished transfer from one that was cut off{doubt}"
+                  f"{_QUICK if quick else ''}",
                   "an alert hidden by padding" if version == 0x0304 else
                   f"an alert of {'either end' if hidden else 'it'} that the trace lacks",
                   _CAPTURE if doubt else
+                  f"read the {name}'s log: does it refuse the other end's certificate, or that there is none" if quick else
                   f"have the {name}'s program shut TLS down before it closes the socket (SSL_shutdown)" if first.kind == "FIN"
                   else f"read the {name}'s log: why did it reset the connection", first.places,
                   seen="likely" if version == 0x0304 or hidden else "proven")
+
+
+def _no_data(story: Story, course: Course, side: int) -> bool:
+    """Whether a side sent nothing behind both Finished, as far as their places and lengths tell."""
+    if course.version != 0x0304:
+        return not any(s.kind == "data" and s.side == side for s in story.steps)
+    finished = course.finished[0]
+    protection = story.lengths.protection(course.suite, 0x0304) if story.lengths is not None else None
+    if finished is None or protection is None or finished not in story.steps:
+        return False
+    behind = [s for s in story.steps[story.steps.index(finished) :] if s.kind == "data" and s.side == side]
+    # The client's Finished ends its flight; the server's tickets would come behind it.
+    return behind == [finished] and finished.last == protection.finished + protection.mac + 1 if not side else not behind
 
 
 def late(stream: Optional[int], reset: Step, at: Places) -> Finding:

@@ -222,7 +222,8 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
     if ended is not None and ended.kind == "FIN":
         who, doubt = blamed(story, ended)
         by = who if doubt else by
-    lost = "" if doubt else unheard(story, 1 - side)
+    spoke = 1 - side if unheard(story, 1 - side) else side
+    lost = "" if doubt else unheard(story, spoke)
     if lost:
         by = "middlebox"
     sure = "possible" if ended is None and (story.evicted or lost) else "likely" if doubt or lost else "proven"
@@ -230,7 +231,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
                   f"{how} before both sides finished the handshake: {seen}, {what} of the {SIDES[side]} was awaited{doubt}{lost}",
                   "a longer trace" if ended is None else "the rest of the handshake under another connection's addresses",
                   "capture at both ends: did the end whose address it bears send that FIN" if doubt
-                  else f"capture at the {SIDES[side]} too: do they come there? Packets of full size may be lost on the way "
+                  else f"capture at the {SIDES[1 - spoke]} too: do they come there? Packets of full size may be lost on the way "
                        "(ping -M do -s 1472): then clamp the MSS" if lost
                   else f"look into the log of the {SIDES[ended.side]}: why did it close" if ended is not None
                   else "capture until the connection is closed", last.places if last is not None else (),
