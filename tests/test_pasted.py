@@ -1,0 +1,100 @@
+"""What is pasted in threads: lines as libraries and their ports log them, and what the lines show of no bytes at all."""
+
+from __future__ import annotations
+
+from typing import List
+
+import pytest
+from support import annotate, strip
+from test_dresses import CLIENT, SERVER, curl, log, rows, told
+
+
+def payload(text: bytes) -> List[bytes]:
+    """The bytes of both ends' streams, as the fields of records tile them."""
+    out = [b"", b""]
+    for o in told(text):
+        if o["kind"] == "field" and "buffer" not in o:
+            out[o["from"] == "server"] += bytes.fromhex(o["hex"])
+    return out
+
+
+def codes(text: bytes) -> List[str]:
+    return [o["code"] for o in told(text) if o["kind"] == "finding"]
+
+
+def verdict(text: bytes) -> str:
+    (told_last,) = [o["text"] for o in told(text) if o["kind"] == "verdict"]
+    return str(told_last)
+
+
+# What stands before the lines of mbed TLS: ESP-IDF's logs, those of its ports, of Zephyr, of a debugger's terminal.
+PORTS = [
+    "V (14660) mbedtls: ssl_tls.c:3916 ", "mbedtls: ssl_tls.c:3535 ", "TLS<4> (heap=8968 ): ssl_tls.c:3654 ",
+    "TRACE - 4 (/home/me/library/ssl_msg.c:2804) ", "../library/ssl_tls.c:3426: ", "* ", "00> 0x2203d6bc: ",
+    "1125 1936 [a_thread] mbedTLS: |4| 0x3ffe3424: ", "D: TOP/mbedtls/library/ssl_tls.c:1332: ",
+    "[00:00:03.123,456] <dbg> mbedtls: zephyr_mbedtls_debug: ssl_tls.c:1234: |4| ",
+]
+
+
+@pytest.mark.parametrize("blank", [False, True])
+@pytest.mark.parametrize("port", PORTS)
+def test_ports_of_mbedtls(port: str, blank: bool) -> None:
+    """Some loggers end each line twice."""
+    text = log("mbedtls").replace(b"ssl_tls.c:2754: |4| ", port.encode()).replace(b"\n", b"\n\n" if blank else b"\n")
+    assert payload(text) == [CLIENT, SERVER]
+    assert "no-bytes" not in codes(text)
+    assert strip(annotate(text)) == text
+
+
+def test_numbers_in_a_log_of_esp_idf_are_no_rows() -> None:
+    start = b"D (901) mbedtls: ssl_cli.c:2610 "
+    text = log("mbedtls").replace(b"ssl_tls.c:2754: |4| ", start)
+    number = start + b"value of 'ECDH: Qp(X)' (520 bits) is:\n"
+    number += rows(lambda at, row: start + b" " + row.hex(" ").encode() + b"\n", bytes(range(90, 155)))
+    lines = text.splitlines(True)
+    text = b"".join(lines[:6]) + number + b"".join(lines[6:])
+    assert payload(text) == [CLIENT, SERVER] and "unreadable-rows" not in codes(text)
+
+
+def test_lengths_of_ten_digits_over_what_a_program_of_libcurl_logs() -> None:
+    text = b""
+    for way, data in (("=> Send", CLIENT), ("<= Recv", SERVER)):
+        for part in (data[:5], data[5:]):
+            text += f"{way} SSL data, {len(part):010d} bytes (0x{len(part):08x})\n".encode() + rows(curl, part)
+    text += b"=> Send data, 0000000032 bytes (0x00000020)\n" + rows(curl, bytes(32))
+    assert payload(text) == [CLIENT, SERVER]
+
+
+@pytest.mark.parametrize("header", [b"\x16\3\3\0\x7a", b"\x16\3\1\0\x46"])
+def test_a_record_of_which_the_header_alone_is_shown_is_not_called_encrypted(header: bytes) -> None:
+    text = b"read from 0x55744d77adf0 [0x55744d793690] (5 bytes => 5 (0x5))\n"
+    text += b"0000 - " + header.hex(" ").encode() + b"                                    ....z\nand so on\n"
+    (found,) = [o for o in told(text) if o["kind"] == "record"]
+    assert not found["encrypted"] and found["missing"] == found["length"] - 5
+    assert verdict(text) == "No whole message is shown."
+
+
+ALONE = """\
+10:00:00.000001 IP 10.0.0.1.50001 > 10.0.0.2.443: Flags [S], seq 3000000100, win 500, length 0
+10:00:00.000002 IP 10.0.0.2.443 > 10.0.0.1.50001: Flags [S.], seq 2000000900, ack 3000000101, win 500, length 0
+10:00:00.000003 IP 10.0.0.1.50001 > 10.0.0.2.443: Flags [P.], seq 1:518, ack 1, win 500, length 517
+10:00:00.000004 IP 10.0.0.2.443 > 10.0.0.1.50001: Flags [P.], seq 1:1400, ack 518, win 500, length 1399
+10:00:00.000005 IP 10.0.0.2.443 > 10.0.0.1.50001: Flags [P.], seq 1400:1500, ack 518, win 500, length 100
+"""
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_summary_lines_alone_are_packets_without_their_bytes(left_out: int) -> None:
+    """They were captured, so nothing is lost; of what protocol they are nobody can tell; both directions are there."""
+    text = "".join(ALONE.splitlines(True)[left_out:]).encode()
+    assert codes(text) == ["snapped"]
+    (found,) = [o for o in told(text) if o["kind"] == "finding"]
+    assert "517 bytes of the client's and 1499 bytes of the server's" in found["text"] and "-nX" in found["next"]
+    assert verdict(text).startswith("None of its bytes is shown")
+
+
+def test_a_packet_that_is_not_there_is_a_gap_all_the_same() -> None:
+    lines = ALONE.splitlines(True)
+    text = "".join(lines[:3] + lines[4:]).encode()
+    found = {o["code"]: o["text"] for o in told(text) if o["kind"] == "finding"}
+    assert "1399 bytes of the server's" in found["gap"] and "100 bytes of the server's" in found["snapped"]
