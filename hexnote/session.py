@@ -197,7 +197,7 @@ class Session:
                 if self.finished[CLIENT] and self.finished[SERVER]:
                     return "a handshake message inside the encrypted connection: a renegotiation, or asking for one"
                 return "after ChangeCipherSpec"
-            if self.doubtful(side) and not begins_message(body, length):
+            if self.doubtful(side) and (body or not length) and not begins_message(body, length):
                 return "no message begins so; its ChangeCipherSpec is not in the trace"
             return ""
         if kind == CHANGE_CIPHER_SPEC:

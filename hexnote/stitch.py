@@ -120,8 +120,8 @@ class Stream:
 
     __slots__ = (
         "side", "key", "peer", "events", "bounds", "base", "whole", "next", "high", "acked", "fin", "reset", "syns",
-        "segments", "gaps", "gap_at", "gap_bytes", "resent", "snapped_bytes", "late_bytes", "window", "ended", "current", "shown",
-        "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
+        "segments", "gaps", "gap_at", "gap_bytes", "resent", "snapped_bytes", "bare_bytes", "late_bytes", "window", "ended",
+        "current", "shown", "queue", "queued", "cost", "recent", "ack", "begins", "printed", "number", "noted",
         "_mark", "_holes", "_probe", "floating", "_stray", "expect",
     )  # fmt: skip
 
@@ -145,6 +145,7 @@ class Stream:
         self.gap_bytes = 0
         self.resent = 0  # segments that were sent again; not those that were seen twice
         self.snapped_bytes = 0  # not shown by packets that are there
+        self.bare_bytes = 0  # of packets that are known by their summary lines alone
         self.late_bytes = 0  # of both, what came when they had been given up
         self.window: Optional[int] = None  # last one announced, not scaled
         self.ended = False  # the connection is over: nothing waits any more
@@ -298,10 +299,18 @@ class Stream:
         if packet is self.current:
             self.current = None
             self.expect = self.peer.expect = -1
-            if packet.captured < packet.end - packet.start and packet.offset is not None and (packet.data or packet.captured):
-                self._hide(packet, self.shown, packet.offset + packet.payload)
-                self._settle(out, packet)
+            if packet.captured < packet.end - packet.start:
+                if not packet.data and not packet.captured:
+                    self.bare_bytes += packet.payload
+                elif packet.offset is not None:
+                    self._hide(packet, self.shown, packet.offset + packet.payload)
+                    self._settle(out, packet)
         return out
+
+    def lacks(self) -> Tuple[int, int]:
+        """How many bytes lie in gaps, and how many are those of packets that are there but do not show them."""
+        bare = self.bare_bytes if self.base is None else min(self.bare_bytes, self.gap_bytes)
+        return max(self.gap_bytes - bare, 0), self.snapped_bytes + bare
 
     def finish(self) -> List[Delivery]:
         """The connection is over: all that waits, gaps given up. Nothing will wait from now on."""

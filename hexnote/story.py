@@ -102,8 +102,8 @@ class Teller:
             if not story.pseudo:
                 story.seen, story.acked = [one.next, other.next], [one.acked, other.acked]
                 story.resent = [one.resent, other.resent]
-                story.gaps, story.snapped = [one.gap_bytes, other.gap_bytes], [one.snapped_bytes, other.snapped_bytes]
-                story.packets = [bool(s.next or s.syns or s.window is not None) for s in streams]
+                story.gaps, story.snapped = [list(each) for each in zip(one.lacks(), other.lacks())]
+                story.packets = [bool(s.next or s.syns or s.bare_bytes or s.window is not None) for s in streams]
         for course in story.courses:
             for step in course.certificate:
                 if step is not None and step.facts is not None:

@@ -110,9 +110,10 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
             "eviction", "note", number, "unknown", "proven",
             f"hexnote lets this connection go here: {connection.evicted}; the trace may go on with it, which is then told as "
             "another connection", "", _alone(connection)))
-    gaps = [s.gap_bytes for s in streams]
-    snapped = [s.snapped_bytes for s in streams]
+    gaps, snapped = [list(each) for each in zip(*(s.lacks() for s in streams))]
     known = any(s.next for s in streams)  # some of its bytes are
+    # Packets are there, but none of their bytes.
+    bare = any(snapped) and all(s.bare_bytes >= most and s.next <= s.gap_bytes for s, most in zip(streams, snapped))
     late = [s.late_bytes for s in streams]
     after = f"; {_by_side(late)} came when they had been given up, and are not read" if any(late) else ""
     if any(gaps):
@@ -129,13 +130,17 @@ def from_stream(flow: Any, connection: Connection) -> List[Finding]:
             f"capture at the {SIDES[unheard[0]]} too: were they sent, and are packets of full size lost on the way "
             "(ping -M do -s 1472)" if unheard else
             "capture again nearer to the ends, with a larger buffer (tcpdump -B)"))
-    if any(snapped):
+    if bare:
+        out.append(Finding(
+            "snapped", "warning", number, "unknown", "proven",
+            f"packets are shown without their bytes: {_by_side(snapped)}", "", "print the bytes as well: tcpdump -nX -r FILE"))
+    elif any(snapped):
         out.append(Finding(
             "snapped", "warning", number, "unknown", "proven",
             f"packets are shown cut short: {_by_side(snapped)} are not in {'them' if after else 'the dump'}"
             f"{'' if any(gaps) else after}", "",
             "capture again with -s 0, and leave no rows out"))
-    if known and not all(s.next or s.syns or s.window is not None for s in streams):
+    if known and not all(s.next or s.syns or s.bare_bytes or s.window is not None for s in streams):
         seen = SIDES[0] if streams[0].next else SIDES[1]
         out.append(Finding(
             "one-sided", "warning", number, "unknown", sure,

@@ -31,9 +31,10 @@ gap (warning)
 
 snapped (warning)
     meaning: Packets are shown cut short: what they held beyond that is not in the dump.
-    known by: An IP total length, or a sequence number, that goes past the bytes shown.
-    causes: A capture with a snap length (the default of old tcpdump: 68 or 96 bytes); rows that were left out.
-    try: Capture again with -s 0, and paste all rows.
+    known by: An IP total length, or a sequence number, that goes past the bytes shown; a summary line without rows.
+    causes: A capture with a snap length (the default of old tcpdump: 68 or 96 bytes); rows that were left out; tcpdump
+        without -X.
+    try: Capture again with -s 0, and paste all rows. Where the summary lines stand alone: tcpdump -nX.
     source: tcpdump(8)
     sample: server-auth
 

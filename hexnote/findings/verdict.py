@@ -274,8 +274,10 @@ def _outcome(story: Story) -> Tuple[str, str]:
             return "not-tls", "No TLS was found in this connection"
         if any(end > story.gaps[side] + story.snapped[side] for side, end in enumerate(story.seen)):
             return "not-tls", "No whole TLS record was found in this connection"
-        if any(story.seen):
+        if any(story.seen) or any(story.snapped):
             return "silent", "No byte of any payload is in the trace"
+        if story.pseudo:
+            return "silent", "No whole message is shown"
         return "silent", "No payload" + (f": {story.closed}" if story.closed else "")
     course = courses[0]
     about = "".join(
