@@ -477,6 +477,11 @@ class Past:
         current = self.current
         return current is not None and current.stream and current.row == "bare" and not self._apart and current.whole_row
 
+    def running(self) -> bool:
+        """Whether rows of bytes alone go on here, right behind those that were told, for they were many."""
+        current = self.current
+        return current is not None and current.stream and current.row == "whole" and not self._apart
+
     def lacks(self, name: str) -> bool:
         """Whether a line of `advice` stands where bytes should: for -A that is directly below a head."""
         current = self.current

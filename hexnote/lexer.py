@@ -10,7 +10,7 @@ from re import Match
 
 from hexnote.drafts import LONG, Draft, Known, Label, Past
 from hexnote.geometry import ROW, Geometry, Piece
-from hexnote.hints import Dict, Iterator, List, Optional, Set, Tuple, Union
+from hexnote.hints import Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 from hexnote.lane import CROWDED, Lane
 from hexnote.model import PACKET, Block, Item, Layout, Packets, Prose
 from hexnote.patterns import Late
@@ -63,6 +63,9 @@ _BEGUN = Late(
 
 _CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")
 
+# What differs in stamps and numbers of lines that follow each other.
+_COUNTED = b"0123456789 "
+
 _HEAD = Token("HEAD")
 _END = Token("END")
 
@@ -104,6 +107,7 @@ class Lexer:
         self._singly = 0  # up to there in the buffer each row is read on its own
         self._sides = Sides()
         self._begun = False  # a line that was not read shows how a record begins, or was told otherwise
+        self._lead = b"", -2  # what stood before the last row of bytes alone that a line carried, and that line's number
         self._handles: Set[bytes] = set()  # of a program's files in which TLS began and that were not closed
         self._ends: Set[Tuple[bytes, bytes]] = set()  # of labels that name both: who sent first, and to whom
 
@@ -271,6 +275,7 @@ class Lexer:
             return None
         rows = self._vocabulary.scanner("row", "data", "whole")
         heads = self._vocabulary.scanner("head", "label", "aside")
+        led: Optional[Tuple[bytes, Sequence[int]]] = None
         for inner, at, row in peeled(text, mark, first):
             bare = unframed(inner)
             forms = (inner,) if bare == inner else (inner, bare)
@@ -283,12 +288,32 @@ class Lexer:
                         # Digits of the other end are no rest of a line that was wrapped.
                         apart = piece is not None and piece.kind == "whole" and self._draft is not None
                         return ("LINE", None, last) if apart else None
+                    if piece.kind == "whole":
+                        self._lead = text[: at[0]].translate(None, _COUNTED), self._next_line
                     return name, moved(piece, at if places is None else [places[i] for i in at], last), last
             for form in forms if above else ():
                 match = heads.match(form)
                 if match is not None and match.lastgroup is not None:
                     return match.lastgroup, None, last
+            if row and led is None and self._follows(text[: at[0]]):
+                led = bare, at
+        if led is not None:
+            match = self._vocabulary.scanner("bare").match(led[0])
+            piece = self._single(match, match.lastgroup or "") if match is not None else None
+            if match is not None and piece is not None and piece.kind == "whole" and self._past.fits(self._draft, piece):
+                self._lead = self._lead[0], self._next_line
+                return match.lastgroup or "", moved(piece, led[1] if places is None else [places[i] for i in led[1]], last), last
         return None
+
+    @property
+    def _next_line(self) -> int:
+        """The number of the line that is being read."""
+        return self.line + (self._draft.lines if self._draft is not None else 0)
+
+    def _follows(self, lead: bytes) -> bool:
+        """Whether the same stands before the rest of a line as before the row of bytes alone above it, digits apart."""
+        above, line = self._lead
+        return 0 < self._next_line - line <= 2 and lead.translate(None, _COUNTED) == above
 
     def _labelled(self, draft: Draft, name: str) -> None:
         """Takes what the label says that the draft begins with."""
@@ -548,6 +573,8 @@ class Lexer:
             expected = current.total - current.next if current.total else 0
             if past.listing():
                 return read_bare(groups, dress, current.next, b"", expected)
+            if past.running():
+                return _bytes_alone(read_bare(groups, dress, current.next, b"", 0), expected == 1 or self._sides.last)
             return read_bare(groups, dress, current.next, current.open, expected) if current.open else None
         sure = "off" in names
         skewed = bool(groups["skew"]) if "skew" in names else False
@@ -598,9 +625,7 @@ class Lexer:
         if draft.row == "bare" and (draft.head or known is not None and known.unplaced) and draft.whole_row:
             return read_bare(groups, dress, draft.next, b"", expected)
         if draft.row == "whole":
-            piece = read_bare(groups, dress, draft.next, b"", 0)
-            return piece._replace(kind="whole") if piece is not None and piece.layout.text < 0 and (
-                len(piece.data) > 1 or len(piece.data) == expected) else None
+            return _bytes_alone(read_bare(groups, dress, draft.next, b"", 0), expected == 1 or self._sides.last)
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None
 
@@ -636,6 +661,13 @@ def _no_wider(piece: Piece, width: int) -> Piece:
     if len(piece.data) <= width or piece.kind == "whole":
         return piece
     return piece._replace(data=piece.data[:width], layout=Layout(piece.layout.cols[:width], -1))
+
+
+def _bytes_alone(piece: Optional[Piece], last: bool) -> Optional[Piece]:
+    """A row that goes on with rows of bytes alone, none of which has an offset or a text. Two digits are one where the `last` byte
+    of a record is missing."""
+    whole = piece is not None and piece.layout.text < 0 and (len(piece.data) > 1 or last)
+    return piece._replace(kind="whole") if piece is not None and whole else None
 
 
 def _soiled(geometry: Geometry, buf: bytes, start: int, stop: int) -> bool:

@@ -57,7 +57,8 @@ class Sides:
             sender = _sender(piece.data)
             if sender is not None:
                 self._spoke[margin] = sender
-            self._left = _left(piece.data, self._left if sender is None and piece.data[:1] not in _TYPES else 0)
+            begun = sender is not None or (piece.data[:1] in _TYPES and piece.data[1:2] == b"\3")
+            self._left = _left(piece.data, 0 if begun else self._left)
             self._width = width
         if margin >= 0 and (margin not in seen or piece.begins or not piece.offset):
             if len(seen) > 1 and (margin not in seen or (not piece.offset and piece.kind != "whole")):
@@ -74,6 +75,11 @@ class Sides:
     def lacking(self) -> bool:
         """Whether the lines of digits above end in the midst of a record, and nothing but blank lines stands behind them."""
         return self._left > 0
+
+    @property
+    def last(self) -> bool:
+        """Whether that record lacks one byte."""
+        return self._left == 1
 
 
 def _sender(data: bytes) -> Optional[int]:

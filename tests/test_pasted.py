@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Callable, Dict, List
 
 import pytest
 from support import annotate, strip
@@ -14,7 +14,7 @@ def payload(text: bytes) -> List[bytes]:
     out = [b"", b""]
     for o in told(text):
         if o["kind"] == "field" and "buffer" not in o:
-            out[o["from"] == "server"] += bytes.fromhex(o["hex"])
+            out[o["from"] == "server"] += bytes.fromhex(o["hex"].replace(".", ""))
     return out
 
 
@@ -98,3 +98,51 @@ def test_a_packet_that_is_not_there_is_a_gap_all_the_same() -> None:
     text = "".join(lines[:3] + lines[4:]).encode()
     found = {o["code"]: o["text"] for o in told(text) if o["kind"] == "finding"}
     assert "1399 bytes of the server's" in found["gap"] and "100 bytes of the server's" in found["snapped"]
+
+
+LONG = CLIENT + b"\x17\3\3\x07\1" + bytes(i * 7 % 251 for i in range(0x701))
+
+# What stands before the n-th row of bytes alone: nothing, or what loggers and comments put there.
+LEADS: Dict[str, Callable[[int], str]] = {
+    "nothing": lambda n: "",
+    "blanks": lambda n: "      ",
+    "esp-idf": lambda n: f"I ({9900 + n * 37}) tls: ",
+    "kernel": lambda n: f"[{9 + n * 0.5:12.6f}] tls: ",
+    "logcat": lambda n: f"01-02 03:04:{n % 60:02}.678  1234  5678 D tls     : ",
+    "erlang": lambda n: "    %%       ",
+    "annotations": lambda n: "         *#       ",
+    "slashes": lambda n: "  // ",
+}
+
+
+@pytest.mark.parametrize("width", [8, 10, 16, 20])
+@pytest.mark.parametrize("lead", sorted(LEADS))
+def test_rows_of_bytes_alone(lead: str, width: int) -> None:
+    """However many there are, and also where the last one is short."""
+    lines = [f"{LEADS[lead](i // width)}{LONG[i : i + width].hex(' ')}\n" for i in range(0, len(LONG), width)]
+    text = ("what it sent:\n" + "".join(lines) + "and no more of it\n").encode()
+    assert payload(text) == [LONG, b""]
+    assert strip(annotate(text)) == text
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_a_last_row_of_one_byte(width: int) -> None:
+    """Where it ends the record; two digits below others may be anything else."""
+    data = CLIENT + b"\x17\3\3\x00\x22" + bytes(range(0x15, 0x37))  # a row begins as a record might
+    assert len(data) % width == 1
+    rows_of = [f"  {data[i : i + width].hex(' ')}\n" for i in range(0, len(data), width)]
+    assert payload("".join(rows_of).encode()) == [data, b""]
+    assert payload("".join([*rows_of, "  11\n"]).encode()) == [data, b""]
+
+
+def test_rows_behind_another_lead_do_not_go_on_with_those_above() -> None:
+    """Another program's bytes."""
+    lines = [f"I ({9900 + n}) tls: {CLIENT[i : i + 16].hex(' ')}\n" for n, i in enumerate(range(0, len(CLIENT), 16))]
+    lines[2:3] = [f"I (9902) spi: {bytes(range(16)).hex(' ')}\n"]
+    assert payload("".join(lines).encode())[0][:32] == CLIENT[:32]
+
+
+def test_bytes_in_a_comment_of_erlang_behind_what_they_are() -> None:
+    rest = [f"    %%       {CLIENT[i : i + 21].hex(' ')}\n" for i in range(12, len(CLIENT), 21)]
+    text = f"    %%    whole record (74 octets):  {CLIENT[:12].hex(' ')}\n{''.join(rest)}    %%\n".encode()
+    assert payload(text) == [CLIENT, b""]
