@@ -41,6 +41,8 @@ OPEN = 3072  # fragments that are remembered; only the last ones can go on
 _NEAR = 1 << 28
 # What labels have in them of bytes that are logged beside the record on the wire.
 _BESIDE = (b"CRYPTION", b"dumping '")
+# What labels have in them of a record's header, by OpenSSL's age: it is logged as it came, whatever it is.
+_HEADING = (b" ??? [", b"RecordHeader [")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
 # Messages that one end alone sends: both hellos, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange.
@@ -183,6 +185,12 @@ class Conversation:
         self.logged = True
         data, size = block.data, block.declared or len(block.data)
         lacks = torn(block)
+        if not self.wire and len(data) == size == _HEADER and any(words in block.text[: block.head] for words in _HEADING) and (
+            not _header(data)
+        ):
+            self.type[side], self.owed[side] = 0, 0
+            self.begin(packet, block, side)
+            return self.add(packet, data, block.offset), "", -1
         if is_header(block):
             self.sealed[side] = self.sealed[side] or self.type[side] == _CHANGE
             self.type[side] = data[0]

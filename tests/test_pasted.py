@@ -146,3 +146,16 @@ def test_bytes_in_a_comment_of_erlang_behind_what_they_are() -> None:
     rest = [f"    %%       {CLIENT[i : i + 21].hex(' ')}\n" for i in range(12, len(CLIENT), 21)]
     text = f"    %%    whole record (74 octets):  {CLIENT[:12].hex(' ')}\n{''.join(rest)}    %%\n".encode()
     assert payload(text) == [CLIENT, b""]
+
+
+@pytest.mark.parametrize("name", ["???", "TLS 1.2, RecordHeader"])
+@pytest.mark.parametrize("answer", [b"HTTP/", b"\0\0\0\0\0"])
+def test_a_logged_header_that_is_none_of_a_record_came_so(name: str, answer: bytes) -> None:
+    """OpenSSL logs the five bytes as they came, and ends with "wrong version number": they are not decrypted."""
+    text = f">>> {name} [length 0005]\n    {CLIENT[:5].hex(' ')}\n>>> TLS 1.2, Handshake [length 0045], ClientHello\n".encode()
+    text += rows(lambda at, row: b"    " + row.hex(" ").encode() + b"\n", CLIENT[5:])
+    text += f"<<< {name} [length 0005]\n    {answer.hex(' ')}\n".encode()
+    assert b"decrypted" not in annotate(text)
+    assert "tls-to-plaintext" in codes(text)
+    (found,) = [o for o in told(text) if o["kind"] == "packet" and o["from"] == "server"]
+    assert (found["offset"], found["payload"]) == (0, 5)
