@@ -74,6 +74,12 @@ def chain_at(data: bytes, pos: int) -> int:
         pos = at + 1
 
 
+def opens(data: bytes) -> bool:
+    """Whether bytes may begin with a record of a handshake or of application data that is longer than they are: one in two million
+    that are none does."""
+    return len(data) >= 16 and data[0] in (22, 23) and plausible(data[:5]) and data[2] > 0 and 5 + (data[3] << 8 | data[4]) > len(data)
+
+
 def fills(data: bytes, at: int) -> bool:
     """Whether record headers follow each other from data[at:] on up to its end, or beyond."""
     while at + 5 <= len(data):

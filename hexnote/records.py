@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import Struct
 
 from hexnote.assembly import FREE_DECODES, MESSAGES, OPAQUE, SMALL, UNDECIDED, UNREAD, Assembly, extend, join
-from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, plausible, plausible_ssl2
+from hexnote.heads import answers_ssl2, chain_at, fills, hello_at, nonsense, opens, plausible, plausible_ssl2
 from hexnote.hints import Any, List, Optional, Set, Tuple
 from hexnote.messages import BODIES, Messages
 from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, SIDES, WHOLE, Field, Part, Record
@@ -694,13 +694,15 @@ def locate(data: bytes) -> Tuple[int, int]:
     """Where TLS begins in bytes of which nothing is known, and which side sends it; (-1, 0): nowhere.
 
     A hello tells its sender, and so does a ClientKeyExchange; a chain of record headers does not, and is taken for the
-    server's.
+    server's; so is a record that is longer than the bytes.
     """
     if len(data) >= 5 and plausible_ssl2(data[:5]):
         return 0, 0
     at = hello_at(data, 0)
     if at < 0:
         at = chain_at(data, 0)
+        if at < 0 and opens(data):
+            return 0, 1
         size = int.from_bytes(data[at + 3 : at + 5], "big") - 4
         keys = at >= 0 and data[at] == 22 and size >= 0 and data[at + 5 : at + 9] == b"\x10" + size.to_bytes(3, "big")
         return at, 0 if keys else 1

@@ -6,7 +6,7 @@ from typing import Callable, Dict, List
 
 import pytest
 from support import annotate, strip
-from test_dresses import CLIENT, SERVER, curl, log, rows, told
+from test_dresses import CLIENT, SERVER, curl, log, rows, text_of, told
 
 
 def payload(text: bytes) -> List[bytes]:
@@ -159,3 +159,14 @@ def test_a_logged_header_that_is_none_of_a_record_came_so(name: str, answer: byt
     assert "tls-to-plaintext" in codes(text)
     (found,) = [o for o in told(text) if o["kind"] == "packet" and o["from"] == "server"]
     assert (found["offset"], found["payload"]) == (0, 5)
+
+
+@pytest.mark.parametrize("kind, size", [(22, 96), (23, 144)])
+def test_the_beginning_of_an_encrypted_record_is_read(kind: int, size: int) -> None:
+    """Tracers show the first 64 bytes of each call: that a record follows would say no more than the header does."""
+    start = bytes([kind, 3, 3, 0, size]) + bytes(i * 37 % 256 for i in range(1, 60))
+    text = rows(lambda at, row: f"scope: app(7):   {at:04x}:  {row[:8].hex(' ')}  {row[8:].hex(' ')}  {text_of(row)}\n".encode(), start)
+    (found,) = [o for o in told(text) if o["kind"] == "record"]
+    assert (found["type"], found["length"], found["missing"]) == (kind, size + 5, size + 5 - 64)
+    other = text.replace(f"{kind:02x} 03 03 00".encode(), f"{kind:02x} 05 03 00".encode())
+    assert not [o for o in told(other) if o["kind"] == "record"]
