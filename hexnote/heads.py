@@ -77,7 +77,8 @@ def chain_at(data: bytes, pos: int) -> int:
 def opens(data: bytes) -> bool:
     """Whether bytes may begin with a record of a handshake or of application data that is longer than they are: one in two million
     that are none does."""
-    return len(data) >= 16 and data[0] in (22, 23) and plausible(data[:5]) and data[2] > 0 and 5 + (data[3] << 8 | data[4]) > len(data)
+    size = len(data)
+    return size >= 16 and data[0] in (22, 23) and plausible(data[:5]) and data[2] > 0 and 5 + (data[3] << 8 | data[4]) > size
 
 
 def fills(data: bytes, at: int) -> bool:

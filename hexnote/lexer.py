@@ -444,11 +444,19 @@ class Lexer:
         self.line += draft.lines
         block = draft.block()
         if draft.next < 0:
+            if draft.label is not None:
+                self._advise(block)
             yield Token("ALONE", block, self.out)
         else:
             if draft.head:
                 yield _HEAD
             yield Token("ROWS", block, self.out)
+
+    def _advise(self, block: Block) -> None:
+        """A label without rows may show its bytes itself, in a way that cannot be read."""
+        match = self._vocabulary.scanner("advice").match(block.text)
+        if match is not None and match.lastgroup is not None and len(self.advice) < _REPORTS:
+            self.advice.append((block.line, match.lastgroup))
 
     def _together(self, lane: Lane, stop: int) -> Optional[Packets]:
         """The usual packets that begin here and follow each other, the head of the first at `stop`; None where none does."""

@@ -165,8 +165,19 @@ def test_a_logged_header_that_is_none_of_a_record_came_so(name: str, answer: byt
 def test_the_beginning_of_an_encrypted_record_is_read(kind: int, size: int) -> None:
     """Tracers show the first 64 bytes of each call: that a record follows would say no more than the header does."""
     start = bytes([kind, 3, 3, 0, size]) + bytes(i * 37 % 256 for i in range(1, 60))
-    text = rows(lambda at, row: f"scope: app(7):   {at:04x}:  {row[:8].hex(' ')}  {row[8:].hex(' ')}  {text_of(row)}\n".encode(), start)
+    text = rows(
+        lambda at, row: f"scope: app(7):   {at:04x}:  {row[:8].hex(' ')}  {row[8:].hex(' ')}  {text_of(row)}\n".encode(), start)
     (found,) = [o for o in told(text) if o["kind"] == "record"]
     assert (found["type"], found["length"], found["missing"]) == (kind, size + 5, size + 5 - 64)
     other = text.replace(f"{kind:02x} 03 03 00".encode(), f"{kind:02x} 05 03 00".encode())
     assert not [o for o in told(other) if o["kind"] == "record"]
+
+
+def test_a_trace_of_strace_that_shows_escapes_names_the_option_for_hex() -> None:
+    text = b"""write(4, "\\26\\3\\1\\2\\0\\1\\0\\1\\374\\3\\3\\327*\\v\\316GT*\\262"..., 517) = 517
+read(4, "\\26\\3\\3\\0z", 5)                = 5
+read(4, "\\2\\0\\0v\\3\\3E\\217G?\\335.;"..., 122) = 122
+"""
+    (found,) = [o for o in told(text) if o["kind"] == "finding"]
+    assert found["code"] == "no-bytes" and "strace -xx" in found["text"] and found["lines"] == [1, 1]
+    assert verdict(text) == "No whole message is shown."
