@@ -59,11 +59,13 @@ _ADVICE = {
     "ROWS": "bytes stand here in hex, in a form that is not known: print them with xxd or hexdump -C, a row in each line",
     "NODE": "Node shows the first 50 bytes of a Buffer alone: print all of them in hex with buffer.toString('hex')",
     "STRACE": "strace shows the first bytes of each call, as escapes: print all of them in hex with strace -xx -s 16384",
+    "EAP": "TLS inside of EAP or of its library's log is not put together: cut its bytes out, from 16 03 on, fragment behind "
+    "fragment, and paste them in hex",
     "BASE64": "base64 shows no bytes: print them in hex with base64 -d FILE | xxd",
 }
 # Those that are no reason where bytes were read too.
 _BESIDES = ("TREE", "REPR", "DECIMAL", "NODE", "BASE64", "ESCAPES", "PLAINHEX", "HEXFILE", "TRACE", "NETLOG", "JSONLINE", "ROWS",
-            "STRACE")
+            "STRACE", "EAP")
 
 
 def _tell(children: List[Token]) -> None:

@@ -42,7 +42,7 @@ _NEAR = 1 << 28
 # What labels have in them of bytes that are logged beside the record on the wire.
 _BESIDE = (b"CRYPTION", b"dumping '")
 # What labels have in them of a record's header, by OpenSSL's age: it is logged as it came, whatever it is.
-_HEADING = (b" ??? [", b"RecordHeader [")
+_HEADING = (b" ??? [", b"RecordHeader [", b"content_type=256 ")
 # Content types (RFC 8446 section 5.1).
 _CHANGE, _ALERT, _HANDSHAKE, _SEALED = 20, 21, 22, 23
 # Messages that one end alone sends: both hellos, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange.
@@ -130,6 +130,7 @@ class Conversation:
         self.ends: Set[int] = set()  # the dump's two ends, as far as rows or labels have shown them
         self.wire = False  # a label said that bytes are those on the wire
         self.logged = False  # a label said that they are what the library sees
+        self.came = False  # the server's log shows what it received as it came, too
         self.before = [True, True]  # of what was encrypted no Finished was shown yet, by side, nor anything unread
 
     def begin(self, packet: Packet, block: Block, side: int) -> None:
@@ -185,6 +186,9 @@ class Conversation:
         self.logged = True
         data, size = block.data, block.declared or len(block.data)
         lacks = torn(block)
+        if self.came and not side:
+            packet.stream, packet.side = self.connection.number, side
+            return [], "as the library saw it; shown also as it is on the wire", -1
         if not self.wire and len(data) == size == _HEADER and any(words in block.text[: block.head] for words in _HEADING) and (
             not _header(data)
         ):
@@ -548,7 +552,7 @@ class Headless:
             talk.wire = True
             return Placed(None, [], "what was sent: as long as what the library logged before, of the same random; not told again")
         if talk is not None and not block.message and (
-            (hello and talk.hello and hello != talk.hello) or (talk.logged and not talk.wire)
+            (hello and talk.hello and hello != talk.hello) or (talk.logged and not talk.wire and not talk.came)
         ):
             talk = None  # another connection; or the bytes logged so far come now as they are on the wire
         elif talk is not None and block.message and talk.over(block):
@@ -568,6 +572,9 @@ class Headless:
             len(block.data) == _HEADER == (block.declared or _HEADER) and block.data[:3] == b"\x16\3\1"
         ):
             talk.sides = (1, 0)  # a ClientHello's header was read alone, before this end sent anything: it is the server
+        talk.came = talk.came or (block.dress == "wpa" and not block.message and len(block.data) > _HEADER)
+        if talk.came and block.message:
+            talk.sides = (1, 0)
         if talk.sides is None and side is not None and kind in (b"\1", b"\2"):
             talk.sides = (found, 1 - found) if side == 0 else (1 - found, found)
         if talk.sides is None and side is not None and block.message and block.data[:1] in (b"\1", b"\2") and content_of(

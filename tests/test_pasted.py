@@ -71,7 +71,7 @@ def test_a_record_of_which_the_header_alone_is_shown_is_not_called_encrypted(hea
     text += b"0000 - " + header.hex(" ").encode() + b"                                    ....z\nand so on\n"
     (found,) = [o for o in told(text) if o["kind"] == "record"]
     assert not found["encrypted"] and found["missing"] == found["length"] - 5
-    assert verdict(text) == "No whole message is shown."
+    assert verdict(text) == "No whole message is shown as it was sent."
 
 
 ALONE = """\
@@ -180,4 +180,43 @@ read(4, "\\2\\0\\0v\\3\\3E\\217G?\\335.;"..., 122) = 122
 """
     (found,) = [o for o in told(text) if o["kind"] == "finding"]
     assert found["code"] == "no-bytes" and "strace -xx" in found["text"] and found["lines"] == [1, 1]
-    assert verdict(text) == "No whole message is shown."
+    assert verdict(text) == "No whole message is shown as it was sent."
+
+
+def openssl_of_wpa(way: str, kind: str, data: bytes) -> str:
+    """What hostapd and wpa_supplicant log of a record: its header, and what it holds."""
+    out = ""
+    for part, what in ((data[:5], "256 (TLS header info/)"), (data[5:], kind)):
+        out += f"OpenSSL: {way} ver=0x0 content_type={what}\nOpenSSL: Message - hexdump(len={len(part)}): {part.hex(' ')}\n"
+    return out + "SSL: (where=0x2001 ret=0x1)\n"
+
+
+@pytest.mark.parametrize("stamp", ["", "1700000000.123456: wlan0: "])
+def test_hostapd(stamp: str) -> None:
+    """What it received stands there twice, and is told once."""
+    text = f"SSL: Received packet(len={len(CLIENT) + 6}) - Flags 0x00\nSSL: Received data - hexdump(len={len(CLIENT)}): "
+    text += CLIENT.hex(" ") + "\nSSL: Received packet: Flags 0x0 Message Length 0\n"
+    text += openssl_of_wpa("RX", "22 (handshake/client hello)", CLIENT) + openssl_of_wpa("TX", "21 (alert/)", SERVER)
+    told_of = "".join(stamp + line for line in text.splitlines(True)).encode()
+    assert payload(told_of) == [CLIENT, SERVER] and "fatal-alert" in codes(told_of)
+    assert strip(annotate(told_of)) == told_of
+
+
+def test_wpa_supplicant() -> None:
+    text = openssl_of_wpa("TX", "22 (handshake/client hello)", CLIENT) + openssl_of_wpa("RX", "21 (alert/)", SERVER)
+    assert payload(text.encode()) == [CLIENT, SERVER]
+
+
+EAP = CLIENT.hex()
+
+
+@pytest.mark.parametrize("line", [
+    f"\tEAP-Message = 0x020100540d80000000{len(CLIENT):02x}{EAP}",
+    f"(1) eap:   EAP-Message = 0x02010050190{0}{EAP}",
+    f"TX EAP -> RADIUS - hexdump(len=84): 02 a2 00 54 0d 80 00 00 00 4a {CLIENT.hex(' ')}",
+    f"D (19:00:09.952) wpa: 02 00 00 54 01 d4 00 54 19 80 00 00 00 4a {CLIENT[:2].hex(' ')}",
+])
+def test_tls_inside_of_eap_is_told(line: str) -> None:
+    """Its fragments have headers between them: it is not read, and that is said."""
+    (found,) = [o for o in told(f"what the server says:\n{line}\nand so on\n".encode()) if o["kind"] == "finding"]
+    assert found["code"] == "no-bytes" and "EAP" in found["text"]

@@ -277,7 +277,7 @@ def _outcome(story: Story) -> Tuple[str, str]:
         if any(story.seen) or any(story.snapped):
             return "silent", "No byte of any payload is in the trace"
         if story.pseudo:
-            return "silent", "No whole message is shown"
+            return "silent", "No whole message is shown as it was sent"
         return "silent", "No payload" + (f": {story.closed}" if story.closed else "")
     course = courses[0]
     about = "".join(
