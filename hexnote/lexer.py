@@ -59,6 +59,7 @@ _NUMBERS = Late(rb"[ \t>|]{0,12}0{4,8}:?[ \t]{1,4}[0-9A-Fa-f]{8}(?: {1,4}[0-9A-F
 # How a record begins in hex, or a packet behind Ethernet's header, in a line that no dress fits.
 _BEGUN = Late(
     rb"(?<![0-9A-Za-z])(?:(?:0x)?1[4-7][ \t,]{1,2}(?:0x)?03[ \t,]{1,2}(?:0x)?0[0-4](?:[ \t,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){3}"
+    rb"|\(byte\) ?0x1[4-7], ?\(byte\) ?0x03, ?\(byte\) ?0x0[0-4],"
     rb"|1[4-7]03 0[0-4][0-9A-Fa-f]{2} [0-9A-Fa-f]{4}|08 00 45 00|0800 4500)(?![0-9A-Za-z])")
 
 _CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")

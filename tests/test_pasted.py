@@ -220,3 +220,19 @@ def test_tls_inside_of_eap_is_told(line: str) -> None:
     """Its fragments have headers between them: it is not read, and that is said."""
     (found,) = [o for o in told(f"what the server says:\n{line}\nand so on\n".encode()) if o["kind"] == "finding"]
     assert found["code"] == "no-bytes" and "EAP" in found["text"]
+
+
+def test_rows_of_bytes_alone_with_a_gap_in_their_midst() -> None:
+    lines = [f"{LONG[i : i + 8].hex(' ')}  {LONG[i + 8 : i + 16].hex(' ')}".rstrip() for i in range(0, len(LONG), 16)]
+    assert payload(("hello = h2bin('''\n" + "\n".join(lines) + "\n''')\n").encode()) == [LONG, b""]
+
+
+def test_a_line_that_is_an_alert() -> None:
+    text = f"It answers\n\n    {SERVER.hex(' ')}\n\nand that is all.\n".encode()
+    assert payload(text) == [b"", SERVER] and "fatal-alert" in codes(text)
+    assert payload(b"numbers: \n15 03 03 00 02 09 28\n15 03 03 00 02 02\n") == [b"", b""]
+
+
+def test_bytes_of_java_in_lines_too_short_to_tell_are_told() -> None:
+    text = "byte[] hello = {(byte) 0x16, (byte) 0x03, (byte) 0x02,\n        (byte) 0x00, (byte) 0xdc, (byte) 0x01, (byte) 0x00\n"
+    assert codes(text.encode()) == ["no-bytes"]
