@@ -190,6 +190,10 @@ def _beside(tail: bytes, raw: bytes, blanks: int, strict: bool) -> Optional[List
         inner = told[1 : told.rindex("|")]
         if len(inner) == size:
             told = inner
+    kept = raw.replace(b"\x7f", b"")
+    if not strict and len(told) == len(kept) < size and all(_agrees(byte, c, strict) for byte, c in zip(kept, told)):
+        known = iter(told)  # curl and ssltap show DEL as it is, and pages take it out
+        told = "".join("." if byte == 127 else next(known) for byte in raw)
     if len(told) == size + 1 > 9 and told[8] == " ":
         told = told[:8] + told[9:]  # the blank between two halves
     elif not strict and len(cut) <= size:

@@ -236,3 +236,14 @@ def test_a_line_that_is_an_alert() -> None:
 def test_bytes_of_java_in_lines_too_short_to_tell_are_told() -> None:
     text = "byte[] hello = {(byte) 0x16, (byte) 0x03, (byte) 0x02,\n        (byte) 0x00, (byte) 0xdc, (byte) 0x01, (byte) 0x00\n"
     assert codes(text.encode()) == ["no-bytes"]
+
+
+@pytest.mark.parametrize("sign, wrong", [(b"\x7f", False), (b"", False), (b"x", True)])
+def test_a_del_that_a_page_took_out_of_the_text_column(sign: bytes, wrong: bool) -> None:
+    """curl shows it as it is, and what pastes it may not."""
+    data = CLIENT[:16] + b"\x7f" + CLIENT[17:]
+    text = b"=> Send SSL data, 5 bytes (0x5)\n" + rows(curl, data[:5])
+    text += f"=> Send SSL data, {len(data) - 5} bytes (0x{len(data) - 5:x})\n".encode()
+    shown = rows(curl, data[5:])
+    at = shown.index(b"ABCD.F") + 4
+    assert ("ascii-disagrees" in codes(text + shown[:at] + sign + shown[at + 1 :])) == wrong
