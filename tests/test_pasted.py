@@ -90,7 +90,7 @@ def test_summary_lines_alone_are_packets_without_their_bytes(left_out: int) -> N
     assert codes(text) == ["snapped"]
     (found,) = [o for o in told(text) if o["kind"] == "finding"]
     assert "517 bytes of the client's and 1499 bytes of the server's" in found["text"] and "-nX" in found["next"]
-    assert verdict(text).startswith("None of its bytes is shown")
+    assert verdict(text).startswith("No byte of any payload is in the trace")
 
 
 def test_a_packet_that_is_not_there_is_a_gap_all_the_same() -> None:
