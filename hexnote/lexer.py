@@ -155,7 +155,7 @@ class Lexer:
                 washed: Optional[Tuple[str, Optional[Piece], int]] = None
                 if kind != "whole" and last - pos < _WASHED and dirty(buf, pos, last) and not self._plain(match, kind):
                     washed = self._washed(pos, last)
-                elif kind in _OPEN and last - pos < LONG:
+                elif kind in _OPEN and last - pos < LONG and not (kind == "bare" and self._even(match, name or "")):
                     washed = self._freed(buf[pos:last], None, last)
                 if washed is not None:
                     name, piece, stop = washed
@@ -305,6 +305,19 @@ class Lexer:
                 self._lead = self._lead[0], self._next_line
                 return match.lastgroup or "", moved(piece, led[1] if places is None else [places[i] for i in led[1]], last), last
         return None
+
+    def _even(self, match: Optional[Match[bytes]], name: str) -> bool:
+        """Whether a line of digits is a row as wide as the one before it: then no part of it is what carries the rest, though a
+        record may begin there."""
+        draft, current = self._draft, self._past.current
+        if draft is not None:
+            width = draft.rows[-1].size if draft.rows and draft.row in ("whole", "bare") else 0
+        else:
+            width = current.width if current is not None and self._past.running() else 0
+        if not width or match is None:
+            return False
+        piece = self._single(match, name)
+        return piece is not None and len(piece.data) == width
 
     @property
     def _next_line(self) -> int:

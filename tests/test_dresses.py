@@ -986,3 +986,49 @@ def test_no_packet_is_dropped_and_every_form_tells_the_same(name: str) -> None:
             got = told(file(f"{name}.{form}.txt"))
             assert sum(o["kind"] == "packet" for o in got) == count
             assert bare(got) == bare(wanted), form
+
+
+def records_told(text: bytes) -> List[Tuple[int, int, int]]:
+    """Offset, length and type of each record that is told."""
+    return [(o["offset"], o["length"], o["type"]) for o in told(text) if o["kind"] == "record"]
+
+
+def hello_and_data(*sizes: int) -> Tuple[bytes, List[Tuple[int, int, int]]]:
+    """A hello, then application data in records of such sizes; and what is to be told of them."""
+    stream, expected = CLIENT, [(0, len(CLIENT), 22)]
+    for number, size in enumerate(sizes):
+        expected.append((len(stream), 5 + size, 23))
+        stream += b"\x17\x03\x03" + size.to_bytes(2, "big") + bytes((i * 37 + number * 11 + i // 251) % 256 for i in range(size))
+    return stream, expected
+
+
+def test_rows_of_bytes_alone_go_on_behind_what_is_told_in_one_block() -> None:
+    stream, expected = hello_and_data(700, 900, 1500, 30)
+    for lead in (b"", b" ", b"> "):
+        rows = (stream[at : at + 16].hex(" ").encode() for at in range(0, len(stream), 16))
+        text = b"".join(lead + row + b"\n" for row in rows)
+        assert records_told(text) == expected
+        assert records_told(text + b"and so it goes on\n" + text.splitlines(True)[-2]) == expected
+
+
+def test_a_record_that_begins_in_a_row_of_bytes_alone_takes_nothing_from_it() -> None:
+    for size in range(20, 40):
+        stream, expected = hello_and_data(size, 60, 60)
+        rows = [stream[at : at + 16].hex(" ") + "\n" for at in range(0, len(stream), 16)]
+        assert records_told("".join(rows).encode()) == expected
+
+
+def test_numbers_of_digits_alone_are_no_memory_of_another_machine() -> None:
+    """xxd -e, behind 4 KB: a number without a letter looks as Cisco's do."""
+    stream, expected = hello_and_data(5000)
+    stream = stream[:0x1210] + bytes.fromhex("78249675") + stream[0x1214:]
+    text = b""
+    for at in range(0, len(stream), 16):
+        row = stream[at : at + 16]
+        groups = " ".join(row[i : i + 4][::-1].hex().rjust(8) for i in range(0, len(row), 4))
+        text += b"%08x: %-35s  %s\n" % (at, groups.encode(), bytes(b if 32 <= b < 127 else 46 for b in row))
+    assert b"00001210: 75962478 " in text
+    found = told(text)
+    assert not [o["code"] for o in found if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+    [body] = [o["hex"] for o in found if o["kind"] == "field" and o["length"] == 5000]
+    assert bytes.fromhex(body) == stream[-5000:] and records_told(text) == expected
