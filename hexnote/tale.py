@@ -315,6 +315,10 @@ class Story:
                 title = words.plain("record.title", side=side, number=first.number, what=what)
             else:
                 title = words.plain("records.title", side=side, first=first.number, last=last.number, what=what)
+        elif section.logged:
+            id = forest.address(f"{prefix}.{section.logged.replace(':', '')}")
+            what = ", ".join(section.names) or words.words["logged.type"]
+            title = words.plain("logged.title", side=side, what=what)
         else:
             id = forest.address(f"{prefix}.o{section.offset}")
             title = words.plain("other.title", side=side, size=words.count(section.length, "byte"))
@@ -353,7 +357,8 @@ class Story:
 
     def _bytes(self, section: Section, forest: Forest, prefix: str, id: str) -> Tuple[List[Row], List[Entry]]:
         """The rows of a section and its entries; a message that was taken apart before is not again."""
-        entries = forest.of(section.records, section.others, prefix)
+        units: List[Unit] = [*section.others, *(section.messages if section.logged else ())]
+        entries = forest.of(section.records, units, prefix)
         _hold(entries, self.words)
         for entry, message in _bodies(entries, section.messages):
             key = (message.name, message.hex)
@@ -462,7 +467,7 @@ def _steps(connection: Connection, made: Sequence[Section]) -> List[Step]:
 
 def _phase(section: Section, first: Dict[str, int]) -> str:
     """The phase of a section. `first`: where each side's records begin; what stands before it is something else speaking."""
-    if section.others and section.offset <= first.get(section.side, section.offset):
+    if section.others and not section.logged and section.offset <= first.get(section.side, section.offset):
         return "preface" if first else "other"
     return section.phase
 
@@ -513,13 +518,15 @@ def _draw(step: Step, tale: Tale, words: Wording) -> None:
     arrows: List[Tuple[str, str, str, bool]] = []
     shown = {id(part.section): part.id for part in step.parts if isinstance(part, SectionPart)}
     for packet, section in step.events:
+        if section is not None and section.logged and not section.names:
+            continue  # it only says what the next one is
         if section is not None:
             target = shown.get(id(section), step.id)
             text = readable(section)[:_QUOTED] if section.others else ""
             size = words.count(section.length, "byte")
             strange = f'"{text}"' if text else words.plain("other.title", side="", size=size).strip(": ")
             label = ", ".join(section.names) or strange
-            arrows.append((section.side, label, target, section.sealed))
+            arrows.append((section.side, label, target, section.sealed or bool(section.logged)))
         else:
             flags = _flags(packet)
             if not flags and step.phase == "open" and packet.flags == "A":

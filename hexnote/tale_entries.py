@@ -169,7 +169,10 @@ class Forest:
                 made = [head]
             roots += made
         for other in others:
-            roots += self._grow(other, f"{prefix}.o{other.offset}")
+            if isinstance(other, Message):  # a log shows it, and its record is not in the dump
+                roots += self._message(other, f"{prefix}.{other.buffer.replace(':', '')}")
+            else:
+                roots += self._grow(other, f"{prefix}.o{other.offset}")
         return roots
 
     def number(self, roots: Sequence[Entry], start: int = 0) -> int:

@@ -11,7 +11,7 @@ HANDSHAKE, DATA, ALERT, OTHER = "handshake", "data", "alert", "other"
 
 
 class Section:
-    """Records that share messages, or bytes that are no record."""
+    """Records that share messages, bytes that are no record, or what a log shows decrypted."""
 
     def __init__(self, side: str, offset: int) -> None:
         self.side = side
@@ -26,6 +26,7 @@ class Section:
         self.places: List[Place] = []
         self.seen = 0  # number of the packet with which it can be read
         self.first = 0  # number of the packet in which it begins
+        self.logged = ""  # the buffer that holds it, where a log shows it decrypted; its offset is one in that
 
     @property
     def sealed(self) -> bool:
@@ -53,7 +54,7 @@ def sections(connection: Connection) -> List[Section]:
     made: List[Section] = []
     for side in ("client", "server"):
         units: List[Union[Record, Other]] = [r for r in connection.records if r.side == side]
-        units += [o for o in connection.others if o.side == side]
+        units += [o for o in connection.others if o.side == side and not _logged(o)]
         units.sort(key=lambda u: u.offset)
         joined: Dict[int, Section] = {}  # by message
         last = None
@@ -71,6 +72,15 @@ def sections(connection: Connection) -> List[Section]:
             else:
                 section.others.append(unit)
             last = section
+    for one in connection.units:
+        if isinstance(one, (Message, Other)) and _logged(one):
+            section = Section(one.side, one.offset)
+            section.end, section.seen, section.logged = one.offset + one.length, one.seen, _logged(one)
+            if isinstance(one, Message):
+                section.messages.append(one)
+            else:
+                section.others.append(one)
+            made.append(section)
     hello = min((s.offset for s in made if s.side == "server" and s.records and not s.sealed), default=None)
     finished = any(r.inside is not None for r in connection.records)  # with keys nothing has to be guessed
     for section in made:
@@ -82,6 +92,12 @@ def sections(connection: Connection) -> List[Section]:
             finished = _early_13(section, finished, connection)
     _order(made)
     return made
+
+
+def _logged(unit: Union[Message, Other]) -> str:
+    """The buffer of what a log shows decrypted, "" for bytes of the stream."""
+    buffer = unit.buffer or (unit.fields[0].buffer if unit.fields else "")
+    return buffer if buffer.startswith("logged:") else ""
 
 
 def _home(unit: Union[Record, Other], joined: Dict[int, Section], last: Union[Section, None]) -> Union[Section, None]:
@@ -97,7 +113,8 @@ def _home(unit: Union[Record, Other], joined: Dict[int, Section], last: Union[Se
 
 def _places(section: Section) -> List[Place]:
     out: List[Place] = []
-    for unit in (*section.records, *section.others):
+    logged = section.messages if section.logged else ()
+    for unit in (*section.records, *section.others, *logged):
         for place in unit.at:
             if out and out[-1][0] == place[0] and out[-1][2] == place[1]:
                 out[-1] = (place[0], out[-1][1], place[2])
@@ -108,15 +125,23 @@ def _places(section: Section) -> List[Place]:
 
 def _name(section: Section, version_13: bool) -> None:
     """What a section holds, to which part of the story it belongs, and which sentence introduces it."""
-    if section.others:
+    if section.others and not section.logged:
         section.phase, section.key, section.names = OTHER, "other", []
         return
-    record = section.records[0]
+    if section.others:
+        _alert(section, section.others[0])
+        if section.key == "alert.sealed":  # the byte that says what an encrypted record holds
+            held = section.others[0].field("inner_plaintext.type")
+            kind = held.value if held is not None else None
+            section.phase = ALERT if kind == 21 else DATA if kind == 23 else HANDSHAKE
+            section.key, section.names = "logged", []
+        return
     if section.messages:
         section.phase = HANDSHAKE
         section.names = [camel(m.name) if m.name else "?" for m in section.messages]
         section.key = section.messages[0].name
         return
+    record = section.records[0]
     if record.format == "ssl2":
         root = next((f for f in record.fields if f.group and f.path != "record"), None)
         section.phase, section.key = HANDSHAKE, root.path if root is not None else "ssl2"
@@ -134,19 +159,24 @@ def _name(section: Section, version_13: bool) -> None:
                          else "handshake message"]
         section.key = "finished" if record.finished else "sealed"
     elif inside == 21:
-        section.phase = ALERT
-        said = record.field("alert.description")
-        level = record.field("alert.level")
-        if said is None or said.raw is None:
-            section.key, section.names = "alert.sealed", ["Alert (encrypted)"]
-        else:
-            section.key = "alert"
-            grade = f" ({level.name})" if level is not None and level.name else ""
-            section.names = [f"Alert: {said.name or said.value}{grade}"]
+        _alert(section, record)
     elif inside == 23:
         section.phase, section.names = DATA, ["application data"]
     else:
         section.phase, section.names = DATA, [kind]
+
+
+def _alert(section: Section, unit: Union[Record, Other]) -> None:
+    """What an alert says, where it can be read."""
+    section.phase = ALERT
+    said = unit.field("alert.description")
+    level = unit.field("alert.level")
+    if said is None or said.raw is None:
+        section.key, section.names = "alert.sealed", ["Alert (encrypted)"]
+    else:
+        section.key = "alert"
+        grade = f" ({level.name})" if level is not None and level.name else ""
+        section.names = [f"Alert: {said.name or said.value}{grade}"]
 
 
 def _early_13(section: Section, finished: bool, connection: Connection) -> bool:
@@ -168,6 +198,8 @@ def _order(made: Sequence[Section]) -> None:
     """Sets with which packet each section can be read; within a side in the order of the stream."""
     latest: Dict[str, int] = {}
     for section in made:
+        if section.logged:  # which is no part of the stream
+            continue
         units = (*section.records, *section.others)
         seen = max((place[0] for place in section.places), default=0)
         if not section.missing:

@@ -55,7 +55,8 @@ class Tcp:
         elif "R" not in packet.flags and "F" not in packet.flags:
             said = self._ack(packet, side)
             dull = said is not None and said.text == self.words.words["packet.ack"]
-            out.append(said or self.words.say("packet.nothing"))
+            if said is not None or not packet.units:  # a log's bytes are none of the stream's, and data all the same
+                out.append(said or self.words.say("packet.nothing"))
         if packet.ack is not None:
             self._note(packet, side)
         out += self._ends(packet, side)
