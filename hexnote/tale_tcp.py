@@ -91,7 +91,8 @@ class Tcp:
         size = self._bytes(packet.payload)
         if packet.offset is not None:
             first, behind = packet.offset, packet.offset + packet.payload
-            early = first > self.whole[side] and first > 0
+            # Where no sequence number is known, bytes before these are left out: a log does not print what is encrypted.
+            early = first > self.whole[side] and first > 0 and packet.seq is not None
             if early:
                 have = self.whole[side]
                 here = words.plain("packet.early.some" if have else "packet.early.none", size=self._bytes(have))
