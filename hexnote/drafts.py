@@ -24,13 +24,17 @@ PIECE = 1024  # a stream's rows are told in blocks of so many bytes
 _KEPT = 128  # pieces of one packet that are remembered
 
 # What authors write in the place of rows that they leave out.
-_ELISION = Late(rb"[^\n]{0,80}?(?:\.\.\.|\xe2\x80\xa6|(?i:snip|not shown|omitted|truncated|elided|left out))")
+_ELISION = Late(
+    rb"[.\xe2SsNnOoTtEeLl](?:(?<=\.)\.\.|(?<=\xe2)\x80\xa6"
+    rb"|(?i:(?<=s)nip|(?<=n)ot shown|(?<=o)mitted|(?<=t)runcated|(?<=e)lided|(?<=l)eft out))")
+_ELISION_WITHIN = 80  # bytes of the line may stand before that
 # A summary line of tcpdump's, and how it ends; one that was wrapped goes on for so many lines at most.
 _FLAGS = Late(rb": Flags \[| > [^\s:]{1,300}:?(?: F?l?a?g?s?)?\s*\Z")
 _LAST = Late(rb"length \d{1,7}(?![\d\n]{0,2}\d)")
 _LINES = 4
 # A line that looks as a row does, whatever its digits have become.
-_ROWLIKE = Late(rb"[^\n]{0,200}?[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
+_ROWLIKE = Late(rb"[0-9A-Fa-fOol]{4,8}:?[ \t|]{1,6}(?:[0-9A-Za-z]{2,4} {1,2}){3}")
+_ROWLIKE_WITHIN = 200  # bytes of the line may stand before it
 _HEXLIKE = Late(rb"[^\n]{0,100}?(?<![0-9A-Za-z])(?:[0-9a-fOl]{4} ){5,7}[0-9a-fOl]{2,4}(?![0-9A-Za-z])")
 # A field of the journal, as journalctl -o export prints it beside each message.
 _FIELD = Late(rb"_{0,2}[A-Z][A-Z0-9_]{1,63}=")
@@ -305,9 +309,9 @@ class Past:
             self._current.unfinished = 0 if _LAST.search(text) else self._current.unfinished - 1
         elif text[0] not in BLANKS and _FIELD.match(text) is None:
             self._strange += 1
-        if len(text) < 200 and _ELISION.match(text):
+        if len(text) < 200 and _within_reach(_ELISION, text, _ELISION_WITHIN):
             self._elided = True
-        if _ROWLIKE.match(text):
+        if _within_reach(_ROWLIKE, text, _ROWLIKE_WITHIN):
             self._spoilt += 1
 
     def misses(self, text: bytes, pos: int) -> bool:
@@ -651,6 +655,12 @@ def _fit(known: Known, piece: Piece, start: int) -> Piece:
         whole = room // ROW
         return piece._replace(data=piece.data[: whole * ROW], stop=start + whole * piece.geometry.stride)
     return piece
+
+
+def _within_reach(pattern: Late[bytes], text: bytes, reach: int) -> bool:
+    """Whether a match of the pattern is in the text's first line, with no more bytes before it."""
+    match = pattern.search(text, 0, text.find(b"\n") + 1 or len(text))
+    return match is not None and match.start() <= reach
 
 
 def _within(known: Known, offset: int) -> bool:

@@ -7,18 +7,27 @@ character of it knows where it stands in the raw line.
 
 from __future__ import annotations
 
+from re import Match
+
 from hexnote.hints import Iterator, List, Sequence, Tuple
 from hexnote.patterns import Late
 
 _REACH = 200  # bytes before the edge
 _EDGES = 24  # tried in a line
 
-# Behind what a line may begin anew. One blank belongs to the edge, more of them to the line.
+# Behind what a line may begin anew. One blank belongs to the edge, more of them to the line. Searched patterns name first the
+# characters that they may begin with: so all others are passed over quickly.
+_BEGIN = Late(rb"[ \t]{1,40}|\d{1,7}[.)]? ")
 _EDGE = Late(
-    rb"^[ \t]{1,40}|(?<=:\d\d) |(?<=[.,]\d{3}) |(?<=[.,]\d{6}) |(?<=[+-]\d{4}) |(?<=[+-]\d\d:\d\d) "
-    rb"|(?<=^MESSAGE=)|<!\[CDATA\[|(?:(?<=[:-]\d\d)|(?<=\.\d{3})|(?<=\dZ)),"
-    rb"|(?:[<>|+*#%:\])}Z-]|//|\xe2\x94\x82|\xe2\x80\xa2|[ \t]F(?= )) ?|(?P<quote>[\"'])|\t|^ {0,8}\d{1,7}[.)]? "
+    rb"[\t ,<>|+*#%:\])}Z/\xe2\"'-](?:"
+    rb"(?<= )(?:(?<=:\d\d )|(?<=[.,]\d{3} )|(?<=[.,]\d{6} )|(?<=[+-]\d{4} )|(?<=[+-]\d\d:\d\d )|F(?= ) ?)"
+    rb"|(?<=<)!\[CDATA\["
+    rb"|(?<=[:-]\d\d,)|(?<=\.\d{3},)|(?<=\dZ,)"
+    rb"|(?:(?<=[<>|+*#%:\])}Z-])|(?<=/)/|(?<=\xe2)(?:\x94\x82|\x80\xa2)|(?<=\t)F(?= )) ?"
+    rb"|(?P<quote>(?<=[\"']))|(?<=\t))"
 )
+_FIELD = Late(rb"(?<=^MESSAGE=)")  # of the journal
+_NAME = 8  # bytes of its name
 _PAIR = rb"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2}|(?![^\s\-|\"',;\\<>]))"
 _DIGITS = (
     rb"[0-9A-Fa-f]{32}|(?P<run>(?:[0-9A-Fa-f]{2}[:\-]){8,21845})|0[xX][0-9A-Fa-f]{2}, ?0[xX]|(?:<|\\u003c)Buffer "
@@ -32,18 +41,35 @@ _SAID = Late(
     rb"(?:[ \t|>]|\\t|\\u00[0-9a-f]{2}){0,20}(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
 _LEADS = b" \t|>\\tu0123456789abcdef"  # what may stand there before the offset, or the digits
 _LONGEST = 12  # characters of an edge that does not begin the line
-# What a line must hold to have one at all; and to have one behind what may be an edge.
-_PAIRS = Late(rb"[0-9A-Fa-f]{1,2}[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS)
-_BEFORE = 24  # no more characters of an offset stand before what that pattern finds
+# What a line must hold to have one at all: a gap between an offset and digits; or many digits, alone or as programs write them.
+_LIKE = Late(
+    rb"[ \t|\\:\-<u\[xX3](?:(?<=[0-9A-Fa-f:|h\-].)(?:(?<=[ \t|])|(?<=\\)t)(?:[ \t|]|\\t){0,39}" + _PAIR +
+    rb"|(?<=[0-9A-Fa-f]{2}[:\-])(?:[0-9A-Fa-f]{2}[:\-]){7}|(?<=0[xX])[0-9A-Fa-f]{2}, ?0[xX]|(?<=1[4-7]03)0[0-4]00[0-9A-Fa-f]{2}"
+    rb"|(?<=<)Buffer |(?<=u)003cBuffer |(?<=\[)(?:[0-9A-Fa-f]{2}, ){3})"
+)
+_FOLD = bytes([48 if sign in b"123456789ABCDEFabcdef" else sign for sign in range(256)])
+_RUN = b"0" * 32
+_BEFORE = 24  # no more characters of a row stand before what is found so
+# One that may stand behind an edge: by its first character, and by what stands before that.
 _ROWS = Late(
-    rb"(?:^|(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-])|(?<=MESSAGE=)|(?<=CDATA\[)|(?<=,))"
-    rb"(?:" + _OFFSET + rb"(?:[ \t|]|\\t){1,40}" + _PAIR + rb"|" + _DIGITS + rb")")
+    rb"[0-9A-Fa-f`<\\\[](?:(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-,].)|(?<=^.)|(?<=MESSAGE=.)|(?<=CDATA\[.))(?:"
+    rb"(?<=[0-9A-Fa-f`])(?:(?<=0)[xX][0-9A-Fa-f`]{1,17}|[0-9A-Fa-f`]{0,16})[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR +
+    rb"|(?<=[0-9A-Fa-f])(?:[0-9A-Fa-f]{31}|[0-9A-Fa-f][:\-](?:[0-9A-Fa-f]{2}[:\-]){7}"
+    rb"|(?<=0)[xX][0-9A-Fa-f]{2}, ?0[xX]|(?<=1)[4-7]030[0-4]00[0-9A-Fa-f]{2})"
+    rb"|(?<=<)Buffer |(?<=\\)u003cBuffer |(?<=\[)(?:[0-9A-Fa-f]{2}, ){3})"
+)
 # The mark of each line that stands above rows: what no other line is likely to have. Such a line begins before it.
 _HEAD = Late(
-    rb"\.\d{5,9} +(?:\S{1,40} (?:in|out|--) )?\S{1,255} (?:->|\xe2\x86\x92) |:\d{1,5} -> \S{2,64}:\d{1,5} \["
-    rb"|\d\.\d{1,5} > \d|\d bytes(?: => |\)|:? \(0x|[ ,]on wire| (?:from|to) BIO)|\[length |want=\d|length ?= ?\d|length=\d+ from="
-    rb"|\blen ?= ?\d+(?::|\s*\Z)|Raw (?:write|read)|laintext (?:before|after)|\(\d{1,6}(?:<[^>\n]{0,120}>)?, \""
-    rb"|(?:WRITE|READ|RECEIVED): \d|\] #|Flow \d|session ticket:")
+    rb"[.:\[wlR(W\]Fs](?:(?<=\.)\d{5,9} +(?:\S{1,40} (?:in|out|--) )?\S{1,255} (?:->|\xe2\x86\x92) "
+    rb"|(?<=:)\d{1,5} -> \S{2,64}:\d{1,5} \[|(?<=\[)length |(?<=w)ant=\d|(?<=l)(?:ength ?= ?\d|aintext (?:before|after))"
+    rb"|(?<=\bl)en ?= ?\d+(?::|\s*\Z)"
+    rb"|(?<=R)(?:aw (?:write|read)|EAD: \d|ECEIVED: \d)|(?<=\()\d{1,6}(?:<[^>\n]{0,120}>)?, \"|(?<=W)RITE: \d"
+    rb"|(?<=\]) #|(?<=F)low \d|(?<=s)ession ticket:)")
+# Those that begin with a digit, by what else they have.
+_DIGIT_HEADS = (
+    (b" > ", Late(rb"\d\.\d{1,5} > \d")),
+    (b" bytes", Late(rb"\d bytes(?: => |\)|:? \(0x|[ ,]on wire| (?:from|to) BIO)")),
+)
 # What a program's string says for a character; where it ends.
 _ESCAPE = Late(rb"\\(?:(?P<sign>[\"'\\/])|(?P<tab>t)|(?P<end>[rn])|u00(?P<code>26|27|3[ce]))|(?P<twice>\"\")(?![,;}\])\s]|\Z)")
 # What may stand behind a string: more of the program; in a sentence it was a word in quotation marks.
@@ -56,15 +82,20 @@ _CLOSINGS = 8  # of them
 
 def carried(text: bytes) -> int:
     """Where the first row may begin that a line carries, which is none as it stands; -1 where there is none."""
-    pairs = _PAIRS.search(text)
-    row = _ROWS.search(text, max(pairs.start() - _BEFORE, 0)) if pairs is not None else None
+    like = _LIKE.search(text)
+    long = text.translate(_FOLD).find(_RUN)
+    if like is None and long < 0:
+        return -1
+    begin = long if like is None else like.start() if long < 0 else min(long, like.start())
+    row = _ROWS.search(text, max(begin - _BEFORE, 0))
     return row.start() if row is not None else -1
 
 
 def headed(text: bytes) -> int:
     """Where the mark stands of a line that stands above rows; -1 where there is none."""
-    mark = _HEAD.search(text)
-    return mark.start() if mark is not None else -1
+    found = [head for sign, each in _DIGIT_HEADS if sign in text for head in (each.search(text),)]
+    marks = [mark.start() for mark in (_HEAD.search(text), *found) if mark is not None]
+    return min(marks) if marks else -1
 
 
 def unframed(text: bytes) -> bytes:
@@ -98,13 +129,13 @@ def peeled(text: bytes, mark: int, first: int) -> Iterator[Tuple[bytes, Sequence
             yield inner, range(len(text)), row
     passed = 0  # a run of pairs goes up to there, whose other edges begin nothing
     lead = len(text[:first].rstrip(_LEADS)) if first >= 0 else 0  # no edge before leads to a row
-    for count, match in enumerate(_EDGE.finditer(text, max(lead - _LONGEST, 0) if mark < 0 else 0, _REACH)):
+    for count, match in enumerate(_edges(text, max(lead - _LONGEST, 0) if mark < 0 else 0)):
         if count >= _EDGES:
             return
         at = match.end()
         if at >= len(text) or not (first >= 0 or at <= mark):
             return
-        said = match["quote"] is not None
+        said = match.lastgroup is not None
         begun = (_SAID if said else _ROW).match(text, at) if 0 <= first and at >= lead and at >= passed else None
         row = begun is not None
         if begun is not None:
@@ -117,6 +148,19 @@ def peeled(text: bytes, mark: int, first: int) -> Iterator[Tuple[bytes, Sequence
             row = row and _ROW.match(inner) is not None
         if inner and (row or at <= mark):
             yield inner, places, row
+
+
+def _edges(text: bytes, start: int) -> Iterator[Match[bytes]]:
+    """The edges of a line from `start` on, as far as lines may begin there; quotation marks have a group."""
+    if not start:
+        begin = _BEGIN.match(text, 0, _REACH)
+        if begin is not None:
+            yield begin
+            start = begin.end()
+    field = _FIELD.match(text, _NAME) if start <= _NAME else None
+    if field is not None:
+        yield field
+    yield from _EDGE.finditer(text, start, _REACH)
 
 
 def _said(text: bytes, at: int, quote: bytes) -> Tuple[bytes, List[int]]:

@@ -38,7 +38,8 @@ _RECORD = Late(rb"[\x14-\x18]\x03[\x00-\x04]")
 
 # A row behind a line end that is written out, as in a string of JSON, in syslog or in a page; or in a string of its own.
 _WRITTEN = Late(
-    rb"(?:\\n|#012|<br ?/?>|[\"'])(?:[ \t|>]|\\t|#011|&nbsp;){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? |&nbsp;)(?: |&nbsp;){0,4}"
+    rb"[\\#<\"'](?:(?<=\\)n|(?<=#)012|(?<=<)br ?/?>|(?<=[\"']))"
+    rb"(?:[ \t|>]|\\t|#011|&nbsp;){0,12}(?:0x)?[0-9A-Fa-f]{4,8}(?::| -|:? |&nbsp;)(?: |&nbsp;){0,4}"
     rb"(?:[0-9A-Fa-f]{2}[ \-]?){6}")
 _FIELDS = (b'"frame_raw":', b'"tcp.payload":')  # a packet's bytes in tshark's JSON
 _MARKS = (b"\\n", b"#012", b"<br", b'"', b"'")
