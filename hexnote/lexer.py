@@ -156,7 +156,7 @@ class Lexer:
                 washed: Optional[Tuple[str, Optional[Piece], int]] = None
                 if kind != "whole" and last - pos < _WASHED and dirty(buf, pos, last) and not self._plain(match, kind):
                     washed = self._washed(pos, last)
-                elif kind in _OPEN and last - pos < LONG and not (kind == "bare" and self._even(match, name or "")):
+                elif kind in _OPEN and last - pos < LONG and not (kind == "bare" and self._even(draft, match, name or "")):
                     washed = self._freed(buf[pos:last], None, last)
                 if washed is not None:
                     name, piece, stop = washed
@@ -307,18 +307,19 @@ class Lexer:
                 return match.lastgroup or "", moved(piece, led[1] if places is None else [places[i] for i in led[1]], last), last
         return None
 
-    def _even(self, match: Optional[Match[bytes]], name: str) -> bool:
-        """Whether a line of digits is a row as wide as the one before it: then no part of it is what carries the rest, though a
-        record may begin there."""
-        draft, current = self._draft, self._past.current
-        if draft is not None:
-            width = draft.rows[-1].size if draft.rows and draft.row in ("whole", "bare") else 0
-        else:
-            width = current.width if current is not None and self._past.running() else 0
-        if not width or match is None:
+    def _even(self, draft: Optional[Draft], match: Optional[Match[bytes]], name: str) -> bool:
+        """Whether a line of bytes alone is a row like those above it, which begins where they do or is as wide: then no part of it
+        is what carries the rest (its first byte is no line number), though a record may begin there."""
+        current = self._past.current if self._past.running() else None
+        rows = draft.rows if draft is not None and draft.row in ("whole", "bare") else []
+        if match is None or not (rows or draft is None and current is not None):
             return False
         piece = self._single(match, name)
-        return piece is not None and len(piece.data) == width
+        if piece is None:
+            return False
+        if rows:
+            return piece.layout.cols[0] == rows[0].layout.cols[0] or len(piece.data) == rows[-1].size
+        return current is not None and len(piece.data) == current.width
 
     @property
     def _next_line(self) -> int:
@@ -597,7 +598,7 @@ class Lexer:
             if past.listing():
                 return read_bare(groups, dress, current.next, b"", expected)
             if past.running():
-                return _bytes_alone(read_bare(groups, dress, current.next, b"", 0), expected == 1 or self._sides.last)
+                return _bytes_alone(read_bare(groups, dress, current.next, b"", 0), 1 in (expected, self._sides.owed))
             return read_bare(groups, dress, current.next, current.open, expected) if current.open else None
         sure = "off" in names
         skewed = bool(groups["skew"]) if "skew" in names else False
@@ -648,7 +649,7 @@ class Lexer:
         if draft.row == "bare" and (draft.head or known is not None and known.unplaced) and draft.whole_row:
             return read_bare(groups, dress, draft.next, b"", expected)
         if draft.row == "whole":
-            return _bytes_alone(read_bare(groups, dress, draft.next, b"", 0), expected == 1 or self._sides.last)
+            return _bytes_alone(read_bare(groups, dress, draft.next, b"", 0), 1 in (expected, self._sides.owed))
         before = draft.ended()
         return read_bare(groups, dress, draft.next, before, expected) if before else None
 

@@ -72,14 +72,14 @@ class Sides:
             self._left = 0
 
     @property
+    def owed(self) -> int:
+        """How many bytes the record lacks in which the lines of digits above end, -1: not known."""
+        return self._left
+
+    @property
     def lacking(self) -> bool:
         """Whether the lines of digits above end in the midst of a record, and nothing but blank lines stands behind them."""
         return self._left > 0
-
-    @property
-    def last(self) -> bool:
-        """Whether that record lacks one byte."""
-        return self._left == 1
 
 
 def _sender(data: bytes) -> Optional[int]:

@@ -584,6 +584,26 @@ def test_json_without_frames_tells_what_segments_carry() -> None:
     assert bare(told(json_of(False, True))) == bare(told(file(FORMATS, "X.txt")))
 
 
+def test_a_first_byte_of_a_row_is_no_line_number() -> None:
+    """A record begins at a row's second byte, and the first one could be a number of the line."""
+    for shift in set(range(16)) - {13}:  # the last byte would stand alone
+        stream = bytes.fromhex("1603010045") + CLIENT[5:] + b"\x17\3\3\0" + bytes([shift + 1]) + b"\x69" * (shift + 1) \
+            + bytes.fromhex("1703030005") + b"\x11" * 5 + b"\x17\3\3\0\x05" + b"\x12" * 5
+        text = b"".join(stream[at : at + 16].hex(" ").encode() + b"\n" for at in range(0, len(stream), 16))
+        objects = told(b"The hello:\n\n" + text)
+        records = [(o["offset"], o["missing"]) for o in objects if o["kind"] == "record"]
+        assert records[1:] == [(74, 0), (80 + shift, 0), (90 + shift, 0)], shift
+
+
+@pytest.mark.parametrize("make", (lambda row: row.hex().encode() + b"\n", lambda row: row.hex(" ").encode() + b"\n"))
+def test_a_last_byte_alone_in_its_line(make: Any) -> None:
+    """Where the record lacks just that."""
+    data = CLIENT + bytes.fromhex("1503030002") + b"\2\x28"
+    text = b"".join(make(data[at : at + 20]) for at in range(0, 80, 20)) + make(data[80:])
+    assert len(data) == 81 and text.endswith(b"\n28\n")
+    assert [o["missing"] for o in told(text) if o["kind"] == "record"] == [0, 0]
+
+
 @pytest.mark.parametrize("between", [b"\n", b"and then:\n", b"\n## 4\n\n"])
 def test_a_line_that_begins_a_record_does_not_go_on_with_another(between: bytes) -> None:
     """The rest of the one before it stands in a line that nothing tells from other digits."""

@@ -95,7 +95,8 @@ def test_where_a_row_may_begin_is_found_as_by_looking_at_each_place(text: bytes)
     (b"x 10.0.0.1.5 > 10.0.0.2.443: y\n", 9), (b"write 5 bytes => 5\n", 6), (b"(12 bytes)\n", 2), (b"a [length 0136], x\n", 2),
     (b"recv want=5\n", 5), (b"x length=12\n", 2), (b"x len=12: y\n", 2), (b"xlen=12: y\n", -1), (b"[Raw read]\n", 1),
     (b"Plaintext after D\n", 1), (b'x(3, "a\n', 1), (b"c READ: 5B\n", 2), (b"RECEIVED: 5B\n", 0), (b"T a -> b [A] #3\n", 11),
-    (b">>> Flow 1\n", 4), (b"TLS session ticket:\n", 4), (b"x:443 -> yy:22 [AP]\n", 1), (b"1.000001 a -> b \n", 1), (b"a log\n", -1),
+    (b">>> Flow 1\n", 4), (b"TLS session ticket:\n", 4), (b"x:443 -> yy:22 [AP]\n", 1), (b"1.000001 a -> b \n", 1),
+    (b"a log\n", -1),
 ])
 def test_lines_above_rows_have_marks(text: bytes, mark: int) -> None:
     assert peeling.headed(text) == mark
