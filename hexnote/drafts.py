@@ -282,6 +282,7 @@ class Draft:
                 block.broken = True
         if self.known is not None and self.known.unplaced:
             block.unplaced, block.declared = True, self.known.total or None
+        block.loose = self.row == "whole" or block.unplaced and not block.declared
         return block
 
 

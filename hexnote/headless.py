@@ -31,6 +31,7 @@ APART = "not read: these bytes do not follow on what the log shows before them"
 TORN = "not read: rows of this block were left out, and they have no offsets to tell which"
 # Bytes of a row, and of a block of a log's rows from which on more of it may come.
 _ROW, _PIECE = 16, 1024
+BESIDE = "rows beside them seem to be missing, by the length of a record, and they have no offsets to tell which"
 UNSETTLED = "no headers here, and where the payload begins cannot be told"
 # IP and TCP headers have no fewer bytes.
 _LEAST = 40
@@ -284,6 +285,13 @@ def torn(block: Block) -> bool:
     """Whether a block of rows without offsets ends as its label says that it does, but rows before its last were left out."""
     lacking = (block.declared or 0) - block.offset - len(block.data)
     return block.unplaced and lacking > 0 and not lacking % _ROW and len(block.data) % _ROW > 0 and block.text[-1:] == b"\n"
+
+
+def apart(block: Block) -> List[Tuple[Block, str, bool]]:
+    """The pieces of a block of rows without offsets of which some seem to have been left out; see `headless_rows`."""
+    from hexnote.headless_rows import apart
+
+    return apart(block)
 
 
 def fewer(block: Block) -> str:
@@ -545,9 +553,10 @@ class Headless:
         talk = self.conversation
         if block.message and any(words in block.text[: block.head] for words in _BESIDE):
             return self._beside(block, packet)
-        at, found = self.locate(block.data) if block.data else (-1, 0)
-        kind = block.data[at + 5 : at + 6] if at >= 0 and block.data[at] == 22 else b""
-        hello = block.data[at + 11 : at + 43] if kind == b"\1" else b""
+        look = block.look or block.data
+        at, found = self.locate(look) if look else (-1, 0)
+        kind = look[at + 5 : at + 6] if at >= 0 and look[at] == 22 else b""
+        hello = look[at + 11 : at + 43] if kind == b"\1" else b""
         if talk is not None and hello and not block.message and talk.logged and not talk.wire and talk.said_all(block, hello):
             talk.wire = True
             return Placed(None, [], "what was sent: as long as what the library logged before, of the same random; not told again")

@@ -97,6 +97,8 @@ class Block:
     declared: Optional[int] = None  # how many bytes the head says that there are
     broken = False  # rows that should follow were left out: the next one says so
     unplaced = False  # its rows have no offsets: where some were left out cannot be told; `declared` is said of each block then
+    loose = False  # the same, and no head says how many bytes there are
+    look: Optional[bytes] = None  # the bytes to tell by what it is, where it has been cut into pieces
     torn = False  # a piece of a line that is too long: its last row has no line end, more of the line comes
     clear = False  # its text column was read with the bytes, and says what they say
     headers: Any = None  # what they say, where they were looked at already

@@ -15,7 +15,7 @@ from hexnote.diagnosis import Doctor, weighed
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
 from hexnote.fragments import Fragments
-from hexnote.headless import APART, TORN, UNSETTLED, Headless, Placed, fewer, torn
+from hexnote.headless import APART, BESIDE, TORN, UNSETTLED, Headless, Placed, apart, fewer, torn
 from hexnote.hints import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from hexnote.lengths import Lengths
 from hexnote.look import Entry, Look, block_of, told
@@ -371,6 +371,8 @@ class Trace(Usual):
             if packet.consistent and self.verifier.agrees(packet, packet.src, packet.end):
                 return
         elif item.kind == PACKET:
+            if item.loose and item.payload and self._apart(item):
+                return
             self._packet(item)
         elif item.kind == EXCERPT:
             self.renderer.excerpt(item)
@@ -381,6 +383,23 @@ class Trace(Usual):
             found = self.verifier.block(self.packet, item, self.dumps.summary)
             if found:
                 self._say(found)
+
+    def _apart(self, block: Block) -> bool:
+        """Whether rows without offsets were told in pieces, for some of them seem to have been left out."""
+        pieces = apart(block)
+        for piece, remark, placed in pieces:
+            if piece.kind == PACKET:
+                self._packet(piece)
+            elif self.packet is None or self.flow is None:
+                self._more(piece)
+            elif placed:
+                self._more(piece, remark)
+            else:
+                self._misfit(piece, self.packet, self.flow, remark, BESIDE)
+            found = self.verifier.block(self.packet, piece, self.dumps.summary) if self.packet is not None else []
+            if found:
+                self._say(found)
+        return bool(pieces)
 
     def _packet(self, block: Block) -> None:
         self._close_packet()
@@ -455,7 +474,7 @@ class Trace(Usual):
         self.flow = flow
         self._tell(block, packet, flow, deliveries, packet.note)
 
-    def _more(self, block: Block) -> None:
+    def _more(self, block: Block, remark: str = "") -> None:
         packet, flow = self.packet, self.flow
         if packet is None:
             return self._packet(block)
@@ -478,7 +497,7 @@ class Trace(Usual):
                 hi = min(hi, packet.end)
             if lo < hi:
                 deliveries = flow.add(packet, block.data[lo - block.offset : hi - block.offset], lo)
-        self._tell(block, packet, flow, deliveries, fewer(block) if block.unplaced else "")
+        self._tell(block, packet, flow, deliveries, fewer(block) if block.unplaced else remark)
 
     def _misfit(self, block: Block, packet: Packet, flow: Flow, why: str, reason: str = _MISFIT) -> None:
         """Rows that cannot go on with the packet before them, and are no other's."""
