@@ -52,7 +52,7 @@ class Known:
 
     __slots__ = (
         "starts", "parts", "next", "total", "head", "probe", "bare", "stream", "side", "row", "open", "began", "labelled",
-        "unfinished", "whole_row", "width",
+        "unfinished", "whole_row", "width", "unit",
     )  # fmt: skip
 
     def __init__(self, head: bool, base: int = 0) -> None:
@@ -69,6 +69,7 @@ class Known:
         self.side: Optional[int] = None  # who sent them, where the rows or a label say so
         self.whole_row = False  # behind the last row another one may stand that has no offset
         self.width = ROW  # bytes of a whole row
+        self.unit = ROW  # bytes between the beginnings of its rows: fewer where all of them are narrower
         self.labelled = False  # a label says whose rows follow, whatever they look like
         self.row = "row"  # the kind of the rows shown last
         self.began = ""  # the kind of those shown first
@@ -194,6 +195,12 @@ class Draft:
         """Whether the last row has all of its bytes: 16 of them, or up to a line feed, where a program breaks rows."""
         size = self.rows[-1].size if self.rows else ROW - (-self.next % ROW)
         return size == ROW or self.data[-1][-1:] == b"\n"
+
+    @property
+    def unit(self) -> int:
+        """Bytes of each row but the last one, where they are fewer than usual; 0: they are not, or that cannot be told."""
+        sizes = {row.size for row in self.rows[:-1]} if self.rows else set()
+        return min(sizes) if len(sizes) == 1 and max(sizes) < ROW else 0
 
     @property
     def width(self) -> int:
@@ -392,6 +399,7 @@ class Past:
         if len(data) > ROW or draft.kind == MORE:
             self._spaced = draft.kind == MORE and len(data) <= ROW and self._apart and not self._strange
         known.row, known.open, known.whole_row, known.width = draft.row, draft.ended(), draft.whole_row, draft.width
+        known.unit = draft.unit or known.unit
         known.began = known.began or draft.row
         known.add(draft.fresh, data[draft.fresh - draft.offset :])
         if draft.kind == PACKET or known.bare:
@@ -445,7 +453,7 @@ class Past:
             return True
         if current is not None and not current.bare and not current.whole and 0 < offset - current.next <= 4096:
             # A row may end in its midst: it was cut, or another program has printed there.
-            return (offset - current.next) % ROW == 0 or offset % ROW == 0
+            return (offset - current.next) % current.unit == 0 or offset % current.unit == 0
         return bool(self._shown(piece))
 
     def _narrow(self, piece: Piece) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from re import IGNORECASE
 
 from hexnote.hints import Any, Callable, Dict, List, Optional, Set, Tuple
-from hexnote.model import EXCERPT, PACKET, Block, Finding, Packet, Summary
+from hexnote.model import EXCERPT, PACKET, Block, Finding, Packet, Row, Summary
 from hexnote.patterns import Late
 from hexnote.quick import QUICK
 
@@ -69,6 +69,7 @@ class Verifier:
         self._open = False  # its checksums were not all taken yet
         self._header = False  # IP's was
         self._verdict: Optional[str] = None  # of its TCP checksum
+        self._rows: Optional[List[Row]] = None  # those of the block before, where they are known one by one
         self._torn = False  # another program has printed in the row shown last
         self._declared: Optional[int] = None  # bytes that the line before the rows promises
         self._longest = 0  # most bytes shown of any packet before
@@ -106,6 +107,7 @@ class Verifier:
                 self._heading(packet, summary, found)
         elif data:
             self._more(packet, block, found)
+        self._rows = block.rows
         self._torn = block.dress == "log" and _torn(block)
         if self._open and packet.link is not None:
             self._checksums(packet, found)
@@ -168,7 +170,7 @@ class Verifier:
         """Further rows of the packet, perhaps behind a gap, perhaps repeating some."""
         fresh, end = block.fresh, block.offset + len(block.data)
         if fresh > self._next:
-            if self._next % 16 != block.offset % 16 and fresh - self._next < 16:
+            if self._next % 16 != block.offset % 16 and fresh - self._next < 16 and not self._left_out(fresh - self._next):
                 row = self._next - self._next % 16
                 missing = fresh - self._next
                 text, step = f"has lost {_bytes(missing)}: the next one", "type the row again, or paste it from the source"
@@ -182,6 +184,11 @@ class Verifier:
         elif self._whole and fresh < end and not block.payload:
             self._parts.append(block.data[fresh - block.offset :])
         self._next = max(self._next, end)
+
+    def _left_out(self, missing: int) -> bool:
+        """Whether so many bytes behind the block before are a row: all of its rows, more than one, are as wide."""
+        rows = self._rows or []
+        return len(rows) > 1 and {row.size for row in rows} == {missing}
 
     def _leave(self, found: List[Finding]) -> None:
         """Another packet begins: does what was shown of this one fit its length?"""

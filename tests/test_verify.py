@@ -382,3 +382,31 @@ def test_long_segments_are_summed_as_short_ones() -> None:
         assert segment_right(lead + bytes(data), 14, 14 + size), size
         data[rng.randrange(20, size)] ^= 1 << rng.randrange(8)
         assert not segment_right(lead + bytes(data), 14, 14 + size), size
+
+
+def test_narrow_rows_of_which_one_was_left_out_have_lost_no_bytes() -> None:
+    """It is the row that is missing; where one of them is shorter than the others, it has lost some."""
+    from test_dresses import CLIENT, told
+
+    for step in (8, 12):
+        rows = [b"%08x: %b\n" % (at, CLIENT[at : at + step].hex(" ").encode()) for at in range(0, len(CLIENT), step)]
+        for left in range(2, len(rows) - 2):
+            objects = told(b"".join(rows[:left] + rows[left + 1 :]))
+            assert not [o for o in objects if o["kind"] == "finding" and o["code"] == "length-disagrees"], (step, left)
+            holes = "".join(o["hex"] for o in objects if o["kind"] == "field").count("..")
+            assert holes == step, (step, left)
+        short = rows[2][:-4] + b"\n"
+        objects = told(b"".join([*rows[:2], short, *rows[3:]]))
+        assert [o for o in objects if o["kind"] == "finding" and o["code"] == "length-disagrees"], step
+
+
+def test_a_narrow_row_without_a_text_behind_one_that_was_left_out_is_read() -> None:
+    """Its offset is no multiple of 16, but one of its width."""
+    from test_dresses import CLIENT, told
+
+    for form in ("%04x: %s\n", "%08x  %s\n"):
+        for blank in ("", " "):
+            rows = [(form % (at, CLIENT[at : at + 8].hex(blank) if blank else CLIENT[at : at + 8].hex())).encode()
+                    for at in range(0, len(CLIENT), 8)]
+            objects = told(b"".join(rows[:4] + rows[5:]))
+            assert "".join(o["hex"] for o in objects if o["kind"] == "field").count("..") == 8, (form, blank)
