@@ -302,6 +302,7 @@ class Past:
         # Known, or, as long as nobody asks, (all bytes, length) of a packet.
         self._recent: Deque[Union[Known, Tuple[bytes, int]]] = deque(maxlen=RECENT)
         self._apart = False  # something stands between that packet's last row and here
+        self._brief = False  # it is one line, short enough for the rest of a row's text that was wrapped
         self._strange = 0  # lines of it that are neither blank nor indented
         self._spoilt = 0  # lines of it that look as a row does
         self._elided = False  # one of them says that rows were left out
@@ -311,6 +312,7 @@ class Past:
 
     def prose(self, text: bytes) -> None:
         """Notes that a line of prose stands behind the rows of the packet."""
+        self._brief = not self._apart and 0 < len(text.strip()) <= ROW
         self._apart = True
         self._listed = _LISTED.match(text) is not None
         if self._current is not None and self._current.unfinished and text.strip():
@@ -430,7 +432,8 @@ class Past:
                 not offset or (not draft.weak and draft.label is None and (piece.sure or offset % ROW == 0))
             )
         if piece.kind == "under":
-            return current is not None and current.row in ("under", "data") and not self._apart and offset == current.next
+            near = current is not None and (not self._apart or (self._brief and current.whole_row))
+            return near and current is not None and current.row in ("under", "data") and offset == current.next
         if piece.kind == "whole" and current is not None and current.row == "whole" and current.whole and not current.stream:
             if any(piece.data in part for part in current.parts):
                 return False  # what a packet carries, shown again

@@ -69,7 +69,7 @@ def read_row(
     wider = _wider(line, cols) if len(cols) > ROW // 2 and _GROUP.match(line, cols[-1] + 2) is not None else None
     if wider is not None:
         data, cols = wider
-    if wider is not None or dress == "hexyl":  # whose bars part hex and text
+    if wider is not None or dress in ("hexyl", "ssltap"):  # whose bars part hex and text
         size, sound = len(data), True
     else:
         size, sound = _divide(line, ends, cols, data, expected)
@@ -83,7 +83,9 @@ def read_row(
         or size == ROW and said == data.translate(PRINTED).translate(None, BLANKS)
     ):
         text = -1  # what stands there closes a quotation or a table
-    if text >= 0 and line[text : text + 1] == b"|" and len(line[text:].decode("utf-8", "replace")) > size and not (
+    if text >= 0 and dress == "ssltap":
+        text += 2  # its bar and a blank, also where the text behind them was wrapped
+    elif text >= 0 and line[text : text + 1] == b"|" and len(line[text:].decode("utf-8", "replace")) > size and not (
         data[0] == 124 and line[text : text + size] in (data[:size].translate(GRAPHIC), data[:size].translate(PRINTED))
     ):
         text += 1  # a fence, and not the first byte's sign

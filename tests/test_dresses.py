@@ -686,6 +686,17 @@ def test_what_ssltap_decodes_is_no_part_of_the_stream() -> None:
     assert not any(block.data for block in blocks_of(check(text)))
 
 
+@pytest.mark.parametrize("width", [*range(60, 76), 80])
+def test_what_ssltap_shows_wrapped(width: int) -> None:
+    """The rest of a row's text stands in a line of its own: rows go on behind it, and the part before it disagrees with nothing."""
+    text = b"--> [\n" + rows(ssltap, CLIENT) + b"]\n<-- [\n" + rows(ssltap, SERVER) + b"]\n"
+    wrapped = b"".join(
+        line[at : at + width] + b"\n" for line in text.splitlines() for at in range(0, len(line), width))
+    objects = told(wrapped)
+    assert bare(objects) == bare(told(text))
+    assert not [o for o in objects if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
+
+
 def test_a_text_column_shows_del_as_it_is() -> None:
     """ssltap does: that is no disagreement."""
     data = CLIENT[:11] + b"\x7f" + CLIENT[12:]
