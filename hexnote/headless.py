@@ -617,6 +617,15 @@ class Headless:
             talk.skip(packet, _lacking(talk, side))  # a record begins: what the last one lacks was not shown, or not read
         return Placed(talk, talk.add(packet, block.data, block.offset) if block.data else [], remark)
 
+    def turns(self, packet: Packet, talk: Any, block: Block) -> None:
+        """Which end sent the first bytes of all, where they come only behind their label: a hello tells it."""
+        if not isinstance(talk, Conversation) or talk.sides is not None or any(talk.next) or block.offset or block.side is None:
+            return
+        at, found = self.locate(block.data)
+        if at == 0 and block.data[0] == _HANDSHAKE and block.data[5:6] in (b"\1", b"\2"):
+            talk.sides = (found, 1 - found) if block.side == 0 else (1 - found, found)
+            talk.last = packet.side = found
+
     def _beside(self, block: Block, packet: Packet) -> Placed:
         """Bytes that a log shows beside those on the wire, as they are without encryption."""
         from hexnote.headless_log import shape

@@ -489,6 +489,8 @@ class Trace(Usual):
             flow = self.flow
         if flow is not None and block.offset and not self.headless.settles(packet, flow, block):
             return self._misfit(block, packet, flow, UNSETTLED)
+        if flow is not None and not packet.captured and block.payload:
+            self.headless.turns(packet, flow, block)
         deliveries: List[Delivery] = []
         headed = packet.tcp is None and packet.link is not None and not packet.start  # where its headers end is not known yet
         if flow is not None and not headed:

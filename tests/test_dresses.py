@@ -697,6 +697,18 @@ def test_what_ssltap_shows_wrapped(width: int) -> None:
     assert not [o for o in objects if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
 
 
+def test_a_log_of_a_server_with_a_line_between_label_and_rows() -> None:
+    """mod_ssl's frame: the first bytes come behind it, and it is the client that sent them."""
+    def dump(said: str, data: bytes) -> bytes:
+        frame = b"[ssl:trace7] [pid 5] ssl_engine_io.c(2088): +---------------------------------------+\n"
+        label = f"[ssl:trace4] [pid 5] ssl_engine_io.c(2204): OpenSSL: {said} {len(data)}/{len(data)} bytes from BIO#7f [mem: 7f]\n"
+        return label.encode() + frame + rows(
+            lambda at, row: f"[ssl:trace7] io.c: | {at:04x}: {row.hex(' '):<47}  {text_of(row):<16} |\n".encode(), data) + frame
+
+    found = [o for o in told(dump("read", CLIENT) + dump("write", SERVER)) if o["kind"] == "record"]
+    assert [(o["from"], o["type"], o["missing"]) for o in found] == [("client", 22, 0), ("server", 21, 0)]
+
+
 def test_a_text_column_shows_del_as_it_is() -> None:
     """ssltap does: that is no disagreement."""
     data = CLIENT[:11] + b"\x7f" + CLIENT[12:]
