@@ -168,6 +168,12 @@ def _said(text: bytes, at: int, quote: bytes) -> Tuple[bytes, List[int]]:
     out = bytearray()
     places: List[int] = []
     pos = at
+    if text[at - 2 : at - 1] == b"\\":
+        # A string within a string: its own quotation mark has as many backslashes before it.
+        stop = text.find(b"\\", at)
+        mark = text[len(text[: at - 1].rstrip(b"\\")) : at]
+        if stop >= 0 and text.startswith(mark, stop):
+            return text[at:stop], list(range(at, stop))
     while True:
         escape = _ESCAPE.search(text, pos)
         stop = text.find(quote, pos)

@@ -501,3 +501,14 @@ def test_prose_that_looks_a_little_like_rows() -> None:
     text = "".join(line + "\n" for line in PROSE * 3).encode()
     assert not blocks_of(check(text))
     assert not [o for o in told(text) if o["kind"] in ("packet", "record")]
+
+
+@pytest.mark.parametrize("depth", (1, 2, 3))
+@pytest.mark.parametrize("blank", ("", " ", ":"))
+def test_digits_in_json_within_json(depth: int, blank: str) -> None:
+    """A driver of logs puts a line into a string, and that line has strings of its own."""
+    digits = CLIENT.hex(blank) if blank else CLIENT.hex()
+    line = json.dumps({"hex": digits, "n": 1})
+    for _ in range(depth):
+        line = json.dumps({"log": line, "stream": "stdout"})
+    assert bare(told(line.encode() + b"\n")) == bare(told(CLIENT.hex().encode() + b"\n"))
