@@ -1075,3 +1075,15 @@ def test_numbers_of_digits_alone_are_no_memory_of_another_machine() -> None:
     assert not [o["code"] for o in found if o["kind"] == "finding" and o["code"] == "ascii-disagrees"]
     [body] = [o["hex"] for o in found if o["kind"] == "field" and o["length"] == 5000]
     assert bytes.fromhex(body) == stream[-5000:] and records_told(text) == expected
+
+
+def test_the_mark_of_annotations_in_a_text_makes_no_row_an_annotation() -> None:
+    stream, expected = hello_and_data(100)
+    stream = stream[:0x60] + b";|48*&9>;|z9f4>z" + stream[0x70:]
+    rows = [stream[at : at + 16] for at in range(0, len(stream), 16)]
+    texts = ["".join(chr(b) if 32 <= b < 127 else "." for b in row) for row in rows]
+    dump = "".join(f"{16 * i:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  |{texts[i]}|\n" for i, row in enumerate(rows))
+    assert records_told(dump.encode()) == expected and "|;|48" in dump
+    assert bytes.fromhex([o["hex"] for o in told(dump.encode()) if o["kind"] == "field"][-1]) == stream[-100:]
+    noted = "".join(f"> {row}> ;| 16 03 01 00 45: what it says\n" for row in dump.splitlines(True))
+    assert records_told(noted.encode()) == expected
