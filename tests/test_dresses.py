@@ -1077,6 +1077,21 @@ def test_numbers_of_digits_alone_are_no_memory_of_another_machine() -> None:
     assert bytes.fromhex(body) == stream[-5000:] and records_told(text) == expected
 
 
+def test_rows_of_digits_alone_are_none_either() -> None:
+    """xxd -g4 and -e, of bytes that have no letter."""
+    stream, expected = hello_and_data(5000)
+    stream = stream[: len(CLIENT) + 5] + b"\x12\x34\x56\x70" * 1250
+    for order in (1, -1):
+        text = ""
+        for at in range(0, len(stream), 16):
+            row = stream[at : at + 16]
+            groups = " ".join(row[i : i + 4][::order].hex().rjust(8) for i in range(0, len(row), 4))
+            text += f"{at:08x}: {groups:<35}  {''.join(chr(b) if 32 <= b < 127 else '.' for b in row)}\n"
+        found = told(text.encode())
+        assert [(o["offset"], o["length"], o["type"]) for o in found if o["kind"] == "record"] == expected
+        assert bytes.fromhex([o["hex"] for o in found if o["kind"] == "field"][-1]) == stream[-5000:]
+
+
 def test_the_mark_of_annotations_in_a_text_makes_no_row_an_annotation() -> None:
     stream, expected = hello_and_data(100)
     stream = stream[:0x60] + b";|48*&9>;|z9f4>z" + stream[0x70:]
