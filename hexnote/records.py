@@ -15,7 +15,7 @@ from hexnote.hints import Any, List, Optional, Set, Tuple
 from hexnote.messages import BODIES, Messages
 from hexnote.model import BODY, EARLY, END, HEADER, LOST, OTHER, PLAINTEXT, SIDES, WHOLE, Field, Part, Record
 from hexnote.quick import QUICK
-from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSL2, Session
+from hexnote.session import APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSL2, TLS12, Session
 from hexnote.spans import Pieces
 
 _NOTHING: List[Field] = []  # not to be added to
@@ -307,7 +307,7 @@ class Reader(Assembly):
                 part.note, note = note, ""
             parts.append(part)
             if not size:
-                self._empty(kind, part)
+                self._empty(kind, version, part)
             if kind == HANDSHAKE and not session.changed[side] and not session.doubtful(side):
                 self._behind_change, self._mode = False, MESSAGES
             else:
@@ -354,13 +354,14 @@ class Reader(Assembly):
         if note:
             part.note = note
         if not size:
-            self._empty(kind, part)
+            self._empty(kind, version, part)
         parts.append(part)
         return behind
 
-    def _empty(self, kind: int, part: Part) -> None:
-        """A record without content begins, in clear or not: only application data may be so. The first one of a side is told."""
-        if kind < APPLICATION_DATA and not self._emptied:
+    def _empty(self, kind: int, version: int, part: Part) -> None:
+        """A record without content begins, in clear or not: from TLS 1.2 on only application data may be so. The first one of a
+        side is told."""
+        if kind < APPLICATION_DATA and version >= TLS12 and not self._emptied:
             self._emptied = True
             part.problems = ((3, 5, "it has no content, which a record of this type must have (RFC 5246 section 6.2.1)"),)
 

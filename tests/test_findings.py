@@ -1671,6 +1671,8 @@ def test_a_record_without_content() -> None:
         assert {f["code"] for f in found} >= {"malformed"} and "renegotiation" not in {f["code"] for f in found}
         assert "client's alert" not in " ".join(f["text"] for f in found)
     assert "malformed" not in full().say(CLIENT, record(DATA, b"")).fin(CLIENT, SERVER).codes()
+    # Before RFC 5246 nothing forbade it.
+    assert "malformed" not in Talk().say(CLIENT, hs(hello())).say(CLIENT, record(HANDSHAKE, b"", 0x0301)).codes()
 
 
 def test_what_happened_may_be_surer_than_who_must_act() -> None:

@@ -57,7 +57,7 @@ def test_nonsense_between_records(nonsense: bytes, words: str, size: int) -> Non
     assert strip(annotate(text)) == text
 
 
-@pytest.mark.parametrize("piece", [DATA, ALERT, record(22, b""), record(20, b"\1"), record(24, b"\1\0\1a" + bytes(16))])
+@pytest.mark.parametrize("piece", [DATA, ALERT, record(22, b"", 0x0301), record(20, b"\1"), record(24, b"\1\0\1a" + bytes(16))])
 def test_a_record_that_makes_sense_is_none(piece: bytes) -> None:
     """The near miss: the least and the oddest of what a record may be."""
     _, findings = broken(trace(HELLO, piece, ALERT))
