@@ -68,6 +68,8 @@ _CLOSE = Late(rb"\bclose\((\d{1,6})[<)]")
 # What differs in stamps and numbers of lines that follow each other.
 _COUNTED = b"0123456789 "
 
+_LETTER = Late(rb"[G-WYZg-wyz]")  # of a name, and of no number
+
 _HEAD = Token("HEAD")
 _END = Token("END")
 
@@ -180,7 +182,9 @@ class Lexer:
                     # tshark -x puts a blank line alone between what it put together and the next frame.
                     self._aside = not (self._parted and piece.kind == "row" and not piece.offset)
                     self._passed, self._parted = True, False
-                if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece):
+                if piece is not None and (piece.sure or not self._aside) and self._past.fits(draft, piece) and (
+                    piece.kind != "whole" or self._named(piece, pos)
+                ):
                     if draft is None:
                         self._begin = pos
                         draft = self._draft = Draft(self.line)
@@ -290,8 +294,6 @@ class Lexer:
                         # Digits of the other end are no rest of a line that was wrapped.
                         apart = piece is not None and piece.kind == "whole" and self._draft is not None
                         return ("LINE", None, last) if apart else None
-                    if piece.kind == "whole":
-                        self._lead = text[: at[0]].translate(None, _COUNTED), self._next_line
                     return name, moved(piece, at if places is None else [places[i] for i in at], last), last
             for form in forms if above else ():
                 match = heads.match(form)
@@ -303,7 +305,6 @@ class Lexer:
             match = self._vocabulary.scanner("bare").match(led[0])
             piece = self._single(match, match.lastgroup or "") if match is not None else None
             if match is not None and piece is not None and piece.kind == "whole" and self._past.fits(self._draft, piece):
-                self._lead = self._lead[0], self._next_line
                 return match.lastgroup or "", moved(piece, led[1] if places is None else [places[i] for i in led[1]], last), last
         return None
 
@@ -329,7 +330,18 @@ class Lexer:
     def _follows(self, lead: bytes) -> bool:
         """Whether the same stands before the rest of a line as before the row of bytes alone above it, digits apart."""
         above, line = self._lead
-        return 0 < self._next_line - line <= 2 and lead.translate(None, _COUNTED) == above
+        return len(above) > 0 and 0 < self._next_line - line <= 2 and lead.translate(None, _COUNTED) == above
+
+    def _named(self, piece: Piece, pos: int) -> bool:
+        """Whether bytes alone, in the line at `pos`, may be what that gives them out for: where they begin no stream and no record,
+        they go on with those above if a record lacks them, and if they have no other name than those have."""
+        lead = self._buf[pos : pos + piece.layout.cols[0]]
+        draft = self._draft
+        if (draft is None or draft.label is None) and not piece.begins and not self._past.begins(piece.data):
+            if self._sides.ended or (piece.dress == "stream" and _LETTER.search(lead) and not self._follows(lead)):
+                return False
+        self._lead = lead.translate(None, _COUNTED), self._next_line
+        return True
 
     def _labelled(self, draft: Draft, name: str) -> None:
         """Takes what the label says that the draft begins with."""

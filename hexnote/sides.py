@@ -81,6 +81,11 @@ class Sides:
         """Whether the lines of digits above end in the midst of a record, and nothing but blank lines stands behind them."""
         return self._left > 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether a record ends with the line of digits right above, where all such lines are of one end."""
+        return self._left == 0 and self._width > 0 and len(self._seen) < 2
+
 
 def _sender(data: bytes) -> Optional[int]:
     """The end that must have sent bytes that begin with a handshake message; None where they do not."""

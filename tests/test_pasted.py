@@ -247,3 +247,30 @@ def test_a_del_that_a_page_took_out_of_the_text_column(sign: bytes, wrong: bool)
     shown = rows(curl, data[5:])
     at = shown.index(b"ABCD.F") + 4
     assert ("ascii-disagrees" in codes(text + shown[:at] + sign + shown[at + 1 :])) == wrong
+
+
+DIGEST = bytes(i * 37 % 256 for i in range(0xE3, 0xE3 + 32)).hex()
+
+
+@pytest.mark.parametrize("text", [
+    f"payload: {CLIENT.hex()}\nsha256: {DIGEST}\n",
+    f'{{\n  "payloadHex": "{CLIENT.hex()}",\n  "sha256": "{DIGEST}"\n}}\n',
+    f"{CLIENT.hex()}\n{DIGEST}\n",
+])
+def test_other_digits_below_a_record_are_no_part_of_the_stream(text: str) -> None:
+    assert payload(text.encode()) == [CLIENT, b""] and "malformed" not in codes(text.encode())
+
+
+def test_other_digits_below_the_beginning_of_a_record_have_another_name() -> None:
+    text = f'{{\n  "payloadHex": "{CLIENT[:50].hex()}",\n  "sha256": "{DIGEST}"\n}}\n'
+    assert payload(text.encode()) == [CLIENT[:50], b""]
+
+
+@pytest.mark.parametrize("first, more, end", [
+    ('const char *hello = "', '    "', '"\n'), ('  cURL: "', '    "', '" +\n'), ("recv 25 bytes: ", "recv 25 bytes: ", "\n"),
+    ('  "', '  "', '",\n'),
+])
+def test_digits_go_on_without_a_name_or_under_the_same(first: str, more: str, end: str) -> None:
+    parts = [CLIENT[i : i + 25].hex() for i in range(0, len(CLIENT), 25)]
+    text = "".join((more if n else first) + part + end for n, part in enumerate(parts))
+    assert payload(f"here:\n{text}".encode()) == [CLIENT, b""]
