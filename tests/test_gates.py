@@ -20,7 +20,6 @@ LINES: Dict[str, Tuple[bytes, ...]] = {
     "MODSSL_LABEL": (_WIDE + b"OpenSSL: read 5/5 bytes from BIO#1 [mem: 1]\n",),
     "MBEDTLS_LABEL": (b"w" * 120 + b"dumping 'input record from network' (5 bytes)\n",),
     "MBEDTLS_ASIDE": (b"w" * 120 + b"dumping 'a key' (5 bytes)\n",),
-    "MBEDTLS_NOTE": (b"w" * 120 + b"|4|  16 03 01\n", b"w" * 120 + b"|4| 0x00ff: " + b" 16 03 01\n"),
     "OPENLDAP_LABEL": (b"w" * 60 + b"tls_read: want=5, got=5\n", b"tls_write: want=5, written=5\n"),
     "JAVA_LABEL": (_WIDE + b"|Raw write (\n", _WIDE + b"[Raw read]: length = 5\n",
                    _WIDE + b"Padded plaintext before ENCRYPTION:  len = 64\n", _WIDE + b"Plaintext after DECRYPTION (\n"),
@@ -36,7 +35,6 @@ LINES: Dict[str, Tuple[bytes, ...]] = {
     "ESCAPES_MAIL_ADVICE": (b"w" * 120 + b"=16=03=01\n", b"w" * 120 + b"%16%03%01\n"),
     "PLAINHEX_ADVICE": ((b"w" * 120 + b"0") * 24 + b"x16, 0x3, 0x1,\n",),
     "TCPDUMP_TCP": ((b"w" * 400 + b">") * 4 + b" x: P 1:75(74) ack 1\n",),
-    "TCPDUMP_VERBOSE": (_WIDE + b" IP6 (class 0x0)\n", _WIDE + b" IP (tos 0x0)\n"),
 }
 
 
