@@ -309,8 +309,12 @@ class Stream:
 
     def lacks(self) -> Tuple[int, int]:
         """How many bytes lie in gaps, and how many are those of packets that are there but do not show them."""
-        bare = self.bare_bytes if self.base is None else min(self.bare_bytes, self.gap_bytes)
-        return max(self.gap_bytes - bare, 0), self.snapped_bytes + bare
+        gaps, bare = self.gap_bytes, self.bare_bytes
+        if not bare:
+            return gaps, self.snapped_bytes
+        if self.base is not None:
+            bare = min(bare, gaps)
+        return max(gaps - bare, 0), self.snapped_bytes + bare
 
     def finish(self) -> List[Delivery]:
         """The connection is over: all that waits, gaps given up. Nothing will wait from now on."""
