@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import marshal
 import os
+from collections import deque
 
-from hexnote.hints import Any, Callable
+from hexnote.hints import Any, Callable, Deque
 
 # What a pipe should hold, so that neither process waits for the other: bytes (Linux allows anybody so many).
 PIPE = 1 << 20
@@ -20,7 +21,8 @@ class Outlet:
         """`room`: bytes that may wait; 0 where the text may keep one waiting, for nothing is sent meanwhile."""
         self._pipe = pipe
         self._room = room
-        self._waits = bytearray()
+        self._waits: Deque[memoryview] = deque()
+        self._waiting = 0  # bytes in it
         self._unread = unread()
         if room:
             os.set_blocking(pipe, False)
@@ -28,38 +30,44 @@ class Outlet:
     @property
     def left(self) -> int:
         """How many bytes of what was sent the other process has not taken."""
-        return self._unread(self._pipe) + len(self._waits)
+        return self._unread(self._pipe) + self._waiting
 
     def send(self, message: Any) -> None:
         """Sends a message. Raises BrokenPipeError when the other process has ended."""
         data = marshal.dumps(message, _PLAIN)
         size = len(data).to_bytes(SIZE, "little")
-        waits = self._waits
-        if waits:
-            waits += size
-            waits += data
-            self.push(self._room)
-            return
-        try:
-            sent = os.writev(self._pipe, (size, data))
-        except BlockingIOError:
-            sent = 0
+        sent = 0
+        if not self._waits:
+            try:
+                sent = os.writev(self._pipe, (size, data))
+            except BlockingIOError:
+                pass
         if sent < SIZE + len(data):
-            waits += memoryview(size + data)[sent:]
+            if sent < SIZE:
+                self._waits.append(memoryview(size)[sent:])
+            self._waits.append(memoryview(data)[max(sent - SIZE, 0) :])
+            self._waiting += SIZE + len(data) - sent
             self.push(self._room)
 
     def push(self, most: int = 0) -> None:
         """Sends what waits, until no more than so many bytes of it are left."""
         waits = self._waits
         while waits:
+            first = waits[0]
             try:
-                del waits[: os.write(self._pipe, waits)]
+                sent = os.write(self._pipe, first)
             except BlockingIOError:
-                if len(waits) <= most:
+                if self._waiting <= most:
                     return
                 import select
 
                 select.select((), (self._pipe,), ())
+                continue
+            self._waiting -= sent
+            if sent < len(first):
+                waits[0] = first[sent:]
+            else:
+                waits.popleft()
 
     def settle(self) -> bool:
         """From here on nothing waits, if nothing does now; whether that is so."""

@@ -23,7 +23,7 @@ Begin = Callable[["Link"], Any]
 
 _LITTLE = 0.25  # of a pipe: one that has less to take has not enough to do
 # Bytes that may wait for room in the pipe while the other process meets each kind of message for the first time, where it is slow.
-_FIRST_ROOM = 4 << 20
+_FIRST_ROOM = 2 << 20
 _FIRST, _MANY = 256, 16  # connections are shared where the first so many items, fewer than OFTEN, are of so many
 _HEAVY = 4 << 20  # bytes of text: if those items have more, they are not
 # How full the pipe should be, and how fast the share of connections that are explained here follows how full it was.
