@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import os
 import select
@@ -370,6 +371,17 @@ command()
         done = subprocess.run([sys.executable, "-c", code.replace("NAME", repr(name))], cwd=ROOT, stdin=subprocess.DEVNULL,
                               capture_output=True)
         assert (done.returncode, done.stderr) == (130, b""), name
+
+
+def test_an_older_python_is_told_what_it_lacks() -> None:
+    """The one file is carried to machines that have nothing newer: its first files are such that Python 3.6 reads them."""
+    for name in ("__init__.py", "__main__.py"):
+        with open(os.path.join(ROOT, "hexnote", name), encoding="utf-8") as file:
+            ast.parse(file.read(), feature_version=(3, 6))
+    code = "import sys; sys.version_info = (3, 8, 18, 'final', 0); from hexnote.__main__ import command; command()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"hexnote: needs Python 3.9 or newer, and this is 3.8\n"
 
 
 # ---------------------------------------------------------------- terminals
