@@ -184,15 +184,13 @@ def pays(fd: int) -> bool:
     """Whether more can be had at once from a descriptor that has brought much, and a second processor to read it with."""
     if not QUICK or sys.platform == "win32" or not hasattr(os, "fork"):
         return False
-    import select
-    import stat
-
     affinity = getattr(os, "sched_getaffinity", None)
     if (len(affinity(0)) if affinity is not None else os.cpu_count() or 1) < 2:
         return False
-    found = os.fstat(fd)
-    if stat.S_ISREG(found.st_mode):
-        return found.st_size - os.lseek(fd, 0, os.SEEK_CUR) >= 4 * AHEAD
+    if _steady(fd):
+        return os.fstat(fd).st_size - os.lseek(fd, 0, os.SEEK_CUR) >= 4 * AHEAD
+    import select
+
     return bool(select.select([fd], [], [], 0)[0])
 
 

@@ -827,8 +827,10 @@ def finding(
 
 
 def plural(count: int, noun: str) -> str:
-    """"1 byte", "2 bytes"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """"1 byte", "2 bytes", "2 keys", "2 authorities"."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun[:-1]}ies" if noun[-1] == "y" and noun[-2] not in "aeiou" else f"{count} {noun}s"
 
 
 def title(story: Story, registry: str, value: Optional[int], width: int = 4) -> str:
@@ -844,6 +846,11 @@ def host(raw: Optional[bytes]) -> str:
     if raw and len(raw) <= 255 and re.fullmatch(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", raw):
         return raw.decode("ascii")
     return ""
+
+
+def printable(raw: bytes, most: int) -> str:
+    """The first bytes of words that an end sent, to be quoted: dots for what is not printable, or ends a quotation."""
+    return "".join(chr(c) if 32 <= c < 127 and c not in b'"\\' else "." for c in raw[:most])
 
 
 def try_client(story: Story, options: str = "", name: str = "") -> str:

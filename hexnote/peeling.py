@@ -52,7 +52,7 @@ _RUN = b"0" * 32
 _BEFORE = 24  # no more characters of a row stand before what is found so
 # One that may stand behind an edge: by its first character, and by what stands before that.
 _ROWS = Late(
-    rb"[0-9A-Fa-f`<\\\[](?:(?<=[ \t<>|+*#:\])}Z/\x82\xa2F\"'.0-9t\-,].)|(?<=^.)|(?<=MESSAGE=.)|(?<=CDATA\[.))(?:"
+    rb"[0-9A-Fa-f`<\\\[](?:(?<=[ \t<>|+*#%:\])}Z/\x82\xa2F\"'.0-9t\-,].)|(?<=^.)|(?<=MESSAGE=.)|(?<=CDATA\[.))(?:"
     rb"(?<=[0-9A-Fa-f`])(?:(?<=0)[xX][0-9A-Fa-f`]{1,17}|[0-9A-Fa-f`]{0,16})[:|h]?(?: -)?(?:[ \t|]|\\t){1,40}" + _PAIR +
     rb"|(?<=[0-9A-Fa-f])(?:[0-9A-Fa-f]{31}|[0-9A-Fa-f][:\-](?:[0-9A-Fa-f]{2}[:\-]){7}"
     rb"|(?<=0)[xX][0-9A-Fa-f]{2}, ?0[xX]|(?<=1)[4-7]030[0-4]00[0-9A-Fa-f]{2})"

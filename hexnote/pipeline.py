@@ -379,8 +379,12 @@ class Trace(Usual):
             return
         else:
             self._more(item)
+        self._verify(item)
+
+    def _verify(self, block: Block) -> None:
+        """Says what a block that was told says twice, and not the same."""
         if self.packet is not None:
-            found = self.verifier.block(self.packet, item, self.dumps.summary)
+            found = self.verifier.block(self.packet, block, self.dumps.summary)
             if found:
                 self._say(found)
 
@@ -396,9 +400,7 @@ class Trace(Usual):
                 self._more(piece, remark)
             else:
                 self._misfit(piece, self.packet, self.flow, remark, BESIDE)
-            found = self.verifier.block(self.packet, piece, self.dumps.summary) if self.packet is not None else []
-            if found:
-                self._say(found)
+            self._verify(piece)
         return bool(pieces)
 
     def _packet(self, block: Block) -> None:

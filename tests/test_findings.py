@@ -43,6 +43,7 @@ from talks import (
 )
 
 from hexnote.diagnosis import PARTS, pages
+from hexnote.model import plural
 from hexnote.options import moment
 
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -1749,3 +1750,8 @@ def test_an_end_right_behind_the_handshake() -> None:
         assert told(newest(sealed(DATA, 900), sealed(DATA, 290), sealed(DATA, 53)).fin(side))
         assert not told(newest(sealed(DATA, 53)).say(side, sealed(DATA, 90)).fin(side))
     assert told(newest(sealed(DATA, 53)).say(SERVER, sealed(DATA, 250)).fin(CLIENT))
+
+
+def test_counts_in_english() -> None:
+    assert [plural(n, noun) for n, noun in ((1, "authority"), (0, "authority"), (2, "key"), (2, "byte"))] == [
+        "1 authority", "0 authorities", "2 keys", "2 bytes"]

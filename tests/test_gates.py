@@ -72,7 +72,7 @@ def _first(text: bytes) -> Optional[int]:
         rb"|\[(?:[0-9A-Fa-f]{2}, ){3}|1[4-7]030[0-4]00[0-9A-Fa-f]{2}")
     for at in range(len(text)):
         before = text[:at]
-        edge = not at or before[-1:] in b" \t<>|+*#:])}Z/\x82\xa2F\"'.0123456789t-," or before.endswith((b"MESSAGE=", b"CDATA["))
+        edge = not at or before[-1:] in b" \t<>|+*#%:])}Z/\x82\xa2F\"'.0123456789t-," or before.endswith((b"MESSAGE=", b"CDATA["))
         if edge and row.match(text, at):
             return at
     return None
@@ -82,7 +82,7 @@ def _first(text: bytes) -> Optional[int]:
     b"a log's line of 12 words, and 200 5432 more\n", b"MESSAGE=0000: 16 03 01\n", b"<![CDATA[0000: 1603 0100\n",
     b"id=" + b"ab" * 16 + b"\n", b"id: " + b"ab" * 16 + b"\n", b"x 16:03:01:00:45:01:00:00:41\n", b"\\u003cBuffer 16 03\n",
     b"{0x16, 0x03}\n", b"[16, 03, 01, 00]\n", b" 1603010045\n", b"\\t0x0010:\\t1603 0100\n", b"0000 - 16 03 01-00\n",
-    b"00a3h| 1603 \n", b"nothing at all\n", b"Nov 26 20:12:12 host x[12]: 10.0.0.1 add bad 16 beef\n",
+    b"00a3h| 1603 \n", b"nothing at all\n", b"%0000: 16 03 01\n", b"Nov 26 20:12:12 host x[12]: 10.0.0.1 add bad 16 beef\n",
 ])
 def test_where_a_row_may_begin_is_found_as_by_looking_at_each_place(text: bytes) -> None:
     found = _first(text)

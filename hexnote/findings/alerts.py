@@ -37,7 +37,7 @@ encrypted-alert (note)
 from __future__ import annotations
 
 from hexnote.hints import Dict, Iterator, Optional, Tuple
-from hexnote.model import SIDES, Finding, Step, Story, finding, title, try_client
+from hexnote.model import SIDES, Finding, Step, Story, finding, printable, title, try_client
 
 _SENDER, _RECEIVER, _UNKNOWN = "sender", "receiver", "unknown"
 # Descriptions that themselves say whose move it is: no_certificate, internal_error, certificate_required.
@@ -162,7 +162,7 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         elif step.description == _DENIED and story.courses[-1].last is story.courses[-1].hello and not story.hello.identities:
             meaning, who, causes, next_step = _BARRED
         elif step.description == _PROTOCOL and story.hello.protocols:
-            meaning += f"; the client offers {', '.join(map(_shown, story.hello.protocols[:4]))}"
+            meaning += f"; the client offers {', '.join(printable(name, 32) for name in story.hello.protocols[:4])}"
             next_step = try_client(story, "-alpn h2,http/1.1")
     if step.level == 1:
         yield finding(story, "warning-alert", "note", "unknown", "proven",
@@ -207,11 +207,6 @@ def _warned(story: Story, step: Step) -> Optional[Step]:
 def _literal(name: bytes) -> bool:
     """Whether a server name is an address."""
     return b":" in name or name.count(b".") == 3 and name.replace(b".", b"").isdigit()
-
-
-def _shown(protocol: bytes) -> str:
-    """An ALPN protocol's name, as far as it is printable."""
-    return "".join(chr(c) if 32 < c < 127 else "." for c in protocol[:32])
 
 
 def _behind_proxy(story: Story) -> bool:

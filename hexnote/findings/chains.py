@@ -280,7 +280,7 @@ def _misuses(read: List[Any], path: List[int]) -> List[Tuple[int, str]]:
         elif facts.key_usage is not None and "keyCertSign" not in facts.key_usage:
             found.append((number, f"{issued} has a key that may not sign certificates (keyUsage)"))
         elif facts.path_length is not None and below > facts.path_length:
-            found.append((number, f"allows {plural(facts.path_length, 'authority').replace('authoritys', 'authorities')} below it "
+            found.append((number, f"allows {plural(facts.path_length, 'authority')} below it "
                           f"(pathLenConstraint), and {below} {'is' if below == 1 else 'are'} there"))
         strange = _strange(read[0], facts)
         if strange:

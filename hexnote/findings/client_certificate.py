@@ -141,7 +141,7 @@ def _offer(story: Story) -> str:
 def _request(story: Story, step: Step) -> Iterator[Finding]:
     said: Request = step.facts
     kinds = ", ".join(title(story, "client_certificate_types", t, 2) for t in said.types[:4])
-    lists = plural(len(said.authorities), "authority").replace("authoritys", "authorities") if said.complete else "authorities"
+    lists = plural(len(said.authorities), "authority") if said.complete else "authorities"
     yield finding(story, "client-certificate-requested", "note", "unknown", "proven",
                   f"the server asks for a client certificate{f' ({kinds})' if kinds else ''}, and lists {lists}", at=step.places)
     start, end = said.names

@@ -51,7 +51,7 @@ tls-to-plaintext (error)
 from __future__ import annotations
 
 from hexnote.hints import Iterator, List, Optional
-from hexnote.model import Finding, Preface, Step, Story, finding, plural, try_client
+from hexnote.model import Finding, Preface, Step, Story, finding, plural, printable, try_client
 
 # What servers say to plain HTTP on a port of TLS.
 _HTTPS = (b"HTTPS port", b"plain HTTP to an SSL-enabled", b"HTTP request to an HTTPS server")
@@ -98,14 +98,10 @@ def _refused(story: Story, preface: Optional[Preface], others: List[List[Step]])
         elif status[:1] == b"5":  # it would, and could not
             by, next_step = "unknown", "does the proxy reach the server: try from there, and look into its log"
     return finding(story, "tls-refused", "warning", by, sure,
-                   f"the client asks for {wanted} ({preface.title}), and the answer does not grant it: \"{_shown(reply, 48)}\"",
+                   f"the client asks for {wanted} ({preface.title}), and the answer does not grant it: "
+                   f"\"{printable(reply.data, 48)}\"",
                    "a later answer that grants it",
                    next_step, asks.places + reply.places)
-
-
-def _shown(step: Step, most: int) -> str:
-    """The first bytes of a step, as far as they are printable."""
-    return "".join(chr(c) if 32 <= c < 127 and c not in (34, 92) else "." for c in step.data[:most])
 
 
 def _option(preface: Optional[Preface]) -> str:
@@ -166,7 +162,7 @@ def _to_plain(story: Story, preface: Optional[Preface], hello: Step, others: Lis
     option = _option(preface)
     yield finding(story, "tls-to-plaintext", "error", "client", "proven" if readable or known else "likely",
                   f"the ClientHello is answered in another protocol{f' ({known})' if known else ''}, by "
-                  f"{plural(first.size, 'byte')}: \"{_shown(first, 32)}\"",
+                  f"{plural(first.size, 'byte')}: \"{printable(first.data, 32)}\"",
                   "damage in the server's first bytes",
                   f"the service's TLS port, or STARTTLS: {try_client(story, option)}" if option or not known
                   else f"the service's TLS port; {known} is spoken here in clear", hello.places + first.places)
