@@ -72,7 +72,7 @@ class Geometry:
         self._both: Dict[int, Struct] = {}
         self.short_shapes = [self._shape[:stop].ljust(self.width) for stop in self._ends]
         self._lead, self._gap = line[:off], line[self.cell : layout.cols[0]]
-        self._parts: Dict[int, Tuple[Unpack, bytes]] = {}
+        self._parts: Dict[Tuple[int, int], Tuple[Unpack, bytes]] = {}
 
     @staticmethod
     def of(piece: Piece, match: Match[bytes]) -> Optional[Geometry]:
@@ -224,16 +224,17 @@ class Geometry:
             return b""
         return unhexlify(digits.translate(None, self.seps))
 
-    def batch(self, rows: int) -> Tuple[Unpack, bytes]:
+    def batch(self, rows: int, cells: int) -> Tuple[Unpack, bytes]:
         """How to take so many whole rows apart from the line end before the first one on: (line end and what stands before the
-        first digit, the digits and what is behind each, the text) of each; and the first of these, of all, where they begin at
-        offset 0. Only for layouts with a text, and lines that end with LF alone: then that is all that they are made of."""
-        batch = self._parts.get(rows)
+        first digit, the `cells` columns from there on, the text) of each; and the first of these, of all, where they begin at
+        offset 0. Only for layouts with a text, and lines that end with LF alone: then that is all that they are made of, but for
+        what may lie between those columns and the text."""
+        batch = self._parts.get((rows, cells))
         if batch is None:
             first = self.layout.cols[0]
-            unpack = Struct(f"{1 + first}s{self.txt - first}s{ROW}s" * rows).unpack_from
+            unpack = Struct(f"{1 + first}s{cells}s{self.txt - first - cells}x{ROW}s" * rows).unpack_from
             leads = b"".join([b"\n%b%04x%b" % (self._lead, ROW * row, self._gap) for row in range(rows)])
-            batch = self._parts[rows] = unpack, leads
+            batch = self._parts[rows, cells] = unpack, leads
         return batch
 
     def rows(self, size: int) -> List[Tuple[int, int, Layout]]:

@@ -28,6 +28,8 @@ class Plan(NamedTuple):
     leads: bytes
     whole: int  # length of the digits of its whole rows
     short: bytes  # the shape of the digits of the last row, if that is none
+    blanks: bytes  # as many as stand between and behind the digits of all rows, where they do so at even distances
+    rest: bytes  # what stands behind the last digits then
     size: int  # bytes in the packet
     rows: int  # how many there are
     span: int  # length of its rows in the text
@@ -43,7 +45,7 @@ class Lane:
     """
 
     __slots__ = ("geometry", "link", "_first", "_heads", "_before", "_measure", "_usual", "_gap", "_shapes", "_blank", "_begin",
-                 "_end", "_plans")
+                 "_end", "_plans", "_pitch", "_cells")
 
     def __init__(
         self, geometry: Geometry, link: int, first: Scan, heads: Container[Optional[str]], before: List[Scan],
@@ -58,6 +60,8 @@ class Lane:
         self._usual = usual
         self._gap = geometry.layout.cols[0] - geometry.cell  # between the offset and the first digit
         shape = geometry.shapes[self._gap : geometry.width]
+        self._pitch = _pitch(shape)
+        self._cells = len(shape) - 1 if self._pitch else len(shape)  # what of it is read with the digits
         self._shapes = shape * BATCH
         self._blank = not shape.strip(b"x ")  # nothing but spaces stands between digits
         # Where IPv4's total length stands: two bytes, in one row behind any link header that is usual.
@@ -78,13 +82,14 @@ class Lane:
         first, heads, before, usual, begin, until = self._first, self._heads, self._before, self._usual, self._begin, self._end
         plans, shapes, seps, size = self._plans, self._shapes, self.geometry.seps, len(buf)
         blank, digits_of = self._blank, bytes.fromhex  # which skips spaces, in less time than they are taken out
+        pitch, behind, stride = self._pitch, self.geometry.txt - 1, self.geometry.stride
         each: List[Whole] = []
         for _ in range(_TOGETHER):
             digits = buf[stop + begin : stop + until]
             plan = plans.get(digits) or self._plan(digits)
             if plan is None:
                 break
-            unpack, leads, whole, short, length, rows, span, need = plan
+            unpack, leads, whole, short, blanks, rest, length, rows, span, need = plan
             last = stop + span
             if stop + need > size or buf[last - 1] != 10:
                 break
@@ -93,9 +98,25 @@ class Lane:
                     return each, pos, line
             parts = unpack(buf, stop - 1)
             cells = b"".join(parts[1::3])
-            if b"".join(parts[::3]) != leads or cells.translate(CLASS) != shapes[:whole] + short:
+            if b"".join(parts[::3]) != leads:
                 break
-            data = digits_of(cells.decode("ascii")) if blank else unhexlify(cells.translate(None, seps))
+            if pitch:
+                # Blanks stand where they must: then all else is digits if there are as many of them as there must be.
+                if (
+                    cells[pitch - 1 :: pitch] != blanks or not cells.endswith(rest)
+                    or buf[stop + behind : last : stride] != blanks[:rows]
+                ):
+                    break
+                try:
+                    data = digits_of(cells.decode("ascii"))
+                except ValueError:
+                    break
+                if len(data) != length:
+                    break
+            elif cells.translate(CLASS) != shapes[:whole] + short:
+                break
+            else:
+                data = digits_of(cells.decode("ascii")) if blank else unhexlify(cells.translate(None, seps))
             text = b"".join(parts[2::3])[:length]
             if text != data.translate(GRAPHIC) and text != data.translate(PRINTED):
                 break
@@ -129,10 +150,22 @@ class Lane:
         if len(self._plans) >= _PLANS:
             self._plans.clear()
         whole, need = count * (geometry.width - self._gap), rows * geometry.stride
+        cols, blanks, end = geometry.layout.cols, b"", b""
+        if self._pitch:
+            blanks = b" " * (self._cells // self._pitch * rows)
+            end = b" " * (self._cells - (cols[(size - 1) % ROW] + 2 - cols[0]))
         if rest:
             short, need = geometry.short_shapes[rest][self._gap :], need - 1
             span = count * geometry.stride + geometry.txt + rest + 1
         else:
             short, span = b"", need
-        plan = self._plans[digits] = Plan(*geometry.batch(rows), whole, short, size, rows, span, need)
+        plan = self._plans[digits] = Plan(*geometry.batch(rows, self._cells), whole, short, blanks, end, size, rows, span, need)
         return plan
+
+
+def _pitch(shape: bytes) -> int:
+    """How many columns lie between the blanks behind digits, if those are as many everywhere and one more stands before the
+    text; 0: they are not."""
+    pitch = shape.find(b" ") + 1
+    even = shape[:pitch] * (len(shape) // max(pitch, 1))
+    return pitch if pitch > 1 and shape == even + b" " and even.strip(b"x ") == b"" else 0

@@ -9,9 +9,9 @@ from hexnote import layers
 from hexnote.hints import Any, Dict, List, Optional, Tuple
 from hexnote.layers import END, KEY, LINK, START
 from hexnote.model import PACKET, Block, Layout, Packet
-from hexnote.verify import right, segment_right
+from hexnote.verify import addresses_sum, right, segment_right
 
-_KNOWN = 4096  # directions that are remembered
+_KNOWN = 4096  # directions that are remembered, and lengths
 
 # What is found out of a packet: its headers, and whether it is consistent.
 Seen = Tuple[layers.Headers, bool]
@@ -42,7 +42,9 @@ class Look:
     """Looks at the packets of one input, in its order."""
 
     def __init__(self) -> None:
-        self._ends: Dict[Tuple[bytes, bytes], bytes] = {}  # what a summary line of a direction's packets contains
+        # Of a direction's packets: what their summary lines contain, where that stood, what the addresses add to a checksum.
+        self._ends: Dict[Tuple[bytes, bytes], Tuple[bytes, int, int]] = {}
+        self._closes: Dict[int, bytes] = {}  # how a summary line ends by the length of the payload
 
     def at(self, block: Block) -> bool:
         """Whether a PACKET block whose text column is `clear` is the whole of a TCP packet with headers that can be read.
@@ -77,15 +79,14 @@ class Look:
         end = headers[END]
         if end != len(data):
             return None
-        if not segment_right(data, headers[LINK] or 0, end):
-            return headers, False
-        if not head:
-            return headers, True
-        # The usual ways for a summary line to end, and to begin; else what it says has to be looked for.
-        expected = self._ends.get(headers[KEY])
-        if expected is not None and expected in head and head.endswith(b", length %d\n" % (end - headers[START])):
-            return headers, True
-        return headers, self._agrees(headers, head)
+        known = self._ends.get(headers[KEY])
+        if known is not None:
+            # The usual way for a summary line to begin, and to end; else what it says has to be looked for.
+            ends, at, addresses = known
+            payload = end - headers[START]
+            if head.startswith(ends, at) and head.endswith(self._closes.get(payload) or self._close(payload)):
+                return headers, segment_right(data, headers[LINK] or 0, end, addresses)
+        return headers, segment_right(data, headers[LINK] or 0, end) and (not head or self._agrees(headers, head))
 
     def _seen(self, data: bytes, head: bytes) -> Optional[Seen]:
         """The same for headers of any kind."""
@@ -95,13 +96,20 @@ class Look:
         headers: layers.Headers = layers.told(packet)
         return headers, right(packet, data) and (not head or self._agrees(headers, head))
 
+    def _close(self, payload: int) -> bytes:
+        """How the summary line of a packet with so much payload ends: remembers it."""
+        if len(self._closes) >= _KNOWN:
+            self._closes.clear()
+        close = self._closes[payload] = b", length %d\n" % payload
+        return close
+
     def _agrees(self, headers: layers.Headers, head: bytes) -> bool:
         """Whether a summary line says what the headers say."""
         payload = headers[END] - headers[START]
         if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
             return False
-        expected = self._ends.get(headers[KEY])
-        return (expected is not None and expected in head) or self._names(headers, head)
+        known = self._ends.get(headers[KEY])
+        return (known is not None and known[0] in head) or self._names(headers, head)
 
     def _names(self, headers: layers.Headers, head: bytes) -> bool:
         """Whether a summary line has the addresses and ports in clear, as its first two ends; then notes them."""
@@ -113,5 +121,6 @@ class Look:
             return False
         if len(self._ends) >= _KNOWN:
             self._ends.clear()
-        self._ends[headers[KEY]] = ends.encode()
+        (source, target) = key = headers[KEY]
+        self._ends[key] = ends.encode(), at, addresses_sum(source[:-2] + target[:-2])
         return True

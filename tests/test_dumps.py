@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hexnote.dumps import Reader, blocks
+from hexnote.lane import Lane
 from hexnote.lexer import LONG
 from hexnote.model import EXCERPT, MORE, PACKET, Block, Item, Prose
 
@@ -450,11 +451,43 @@ def test_many_usual_packets_are_read_as_each_of_them_is(size: int) -> None:
 @pytest.mark.parametrize("byte", [b"0", b"f", b"A", b" ", b".", b"\n", b"\t", b"\xff", b""])
 def test_a_byte_changed_anywhere_in_a_usual_packet(byte: bytes) -> None:
     """Whatever it makes of the packet: the quick way says the same."""
-    one, two, three = (HEAD + dump(packet(b"one two three %d" % i, i)) for i in range(3))
-    for at in range(len(two)):
-        text = one + two[:at] + byte + two[at + 1 :] + three
+    before, one, behind = among_usual(b"one two three")
+    for at in range(len(one)):
+        text = before + one[:at] + byte + one[at + 1 :] + behind
         # Where the text of a row begins whose first sign is blank, the row alone cannot tell.
         quick, slow = ([value[:9] for value in told(read(text, slow=slow))] for slow in (False, True))
+        assert quick == slow, at
+
+
+def among_usual(payload: bytes) -> Tuple[bytes, bytes, bytes]:
+    """A packet and what stands before and behind it, where it is one of those that are read in one loop."""
+    packets = [HEAD + dump(packet(b"%b %d" % (payload, i), i)) for i in range(5)]
+    looped: List[int] = []
+    read_on = Lane.packets
+
+    def counted(lane: Lane, *arguments: Any) -> Any:
+        told = read_on(lane, *arguments)
+        looped.extend(line for line, *_ in told[0])
+        return told
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lane, "packets", counted)
+        read(b"".join(packets))
+    before = b"".join(packets[:2])
+    assert 1 + before.count(b"\n") in looped
+    return before, packets[2], b"".join(packets[3:])
+
+
+@pytest.mark.parametrize("far", [1, 2, 3, 5, 10])
+def test_two_signs_of_a_usual_packet_change_places(far: int) -> None:
+    """As many digits and blanks as there must be, and not where they must be."""
+    before, one, behind = among_usual(b"one two three")
+    for at in range(len(HEAD), len(one) - far):
+        first, second = one[at : at + 1], one[at + far : at + far + 1]
+        if first.isalnum() and second.isalnum():
+            continue  # digits are others then, and stand where they must: that is another packet
+        text = before + one[:at] + second + one[at + 1 : at + far] + first + one[at + far + 1 :] + behind
+        quick, slow = (told(read(text, slow=slow), layouts=False) for slow in (False, True))
         assert quick == slow, at
 
 
