@@ -7,12 +7,14 @@ of a hello that is there whole; MD5 and SHA-256 are names here, no protection.
 
 from __future__ import annotations
 
-from hexnote.hints import Any, Callable, Dict, List, Tuple
+from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
+from hexnote.model import Form
 from hexnote.spans import Hole
 from hexnote.tuples import NamedTuple
 
 _CLIENT, _SERVER = 1, 2
 _SERVER_NAME, _GROUPS, _FORMATS, _SCHEMES, _ALPN, _VERSIONS = 0, 10, 11, 13, 16, 43
+_TOLD = (_GROUPS, _FORMATS, _SCHEMES, _ALPN, _VERSIONS)
 _WORDS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _NOTHING = "000000000000"  # what JA4 writes for the hash of an empty list
 
@@ -30,10 +32,18 @@ class _Hello:
         self.version = 0
         self.suites: List[int] = []
         self.extensions: List[Tuple[int, bytes]] = []
+        self.bodies: List[Tuple[int, int]] = []  # where the bytes of those stand that more is told of than that they are there
 
 
-def fingerprints(buf: Any) -> List[Fingerprint]:
-    """Those of a ClientHello or ServerHello, handshake header included; none where it is another message, or is not whole."""
+def fingerprints(buf: Any, form: Optional[Form] = None) -> List[Fingerprint]:
+    """Those of a ClientHello or ServerHello, handshake header included; none where it is another message, or is not whole.
+
+    `form`: that of the message, where it has one. Then they are made once for all hellos whose free bytes say the same here.
+    """
+    if form is not None:
+        kept = form.kept.get("fingerprints")
+        if kept is not None and all([buf[start:end] == said for start, end, said in kept[1]]):
+            return kept[0]  # type: ignore[no-any-return]
     try:
         hello = _read(buf)
     except (Hole, IndexError):
@@ -42,8 +52,14 @@ def fingerprints(buf: Any) -> List[Fingerprint]:
         return []
     if buf[0] == _SERVER:
         full = f"{hello.version},{hello.suites[0]},{_dashed([kind for kind, _ in hello.extensions])}"
-        return [Fingerprint("ja3s", _md5(full), full)]
-    return [_ja3(hello), _ja4(hello)]
+        made = [Fingerprint("ja3s", _md5(full), full)]
+    else:
+        made = [_ja3(hello), _ja4(hello)]
+    if form is not None and form.again:
+        free = form.gaps(len(buf))
+        told = [(low, high) for low, high in free for start, end in hello.bodies if low < end and start < high]
+        form.kept["fingerprints"] = made, [(low, high, buf[low:high]) for low, high in told]
+    return made
 
 
 def _grease(value: int) -> bool:
@@ -78,6 +94,8 @@ def _read(buf: Any) -> Any:
             if at + size > stop:
                 return None
             hello.extensions.append((number, bytes(buf[at : at + size])))
+            if number in _TOLD:
+                hello.bodies.append((at, at + size))
             at += size
     return hello
 

@@ -11,6 +11,10 @@ from handshakes import client_hello, extension, message, vector
 from support import load, objects, of, shared_path
 
 from hexnote.fingerprints import fingerprints
+from hexnote.model import Context, Form
+from hexnote.pipeline import Annotator
+from hexnote.quick import QUICK
+from hexnote.render.json import Json
 
 CAPTURES = [
     "tls13_boring_chrome_go", "tls12_manyext_openssl", "sslv2hello_tls12_jsse_openssl", "craft_noext_tls10", "tls13_hrr_openssl",
@@ -70,6 +74,20 @@ def test_ja4_without_schemes_or_anything() -> None:
 ])  # fmt: skip
 def test_ja4_alpn(alpn: bytes, ends: str) -> None:
     assert ja4(hello("1301", "0010", alpn=alpn))[8:10] == ends
+
+
+@pytest.mark.skipif(not QUICK, reason="HEXNOTE_SLOW=1: no form is kept")
+def test_hellos_of_one_form_have_their_own() -> None:
+    """What is free in a hello is in its fingerprint all the same where it is told there: JA4 has letters of the first protocol."""
+    messages = Annotator(Json()).rooms.messages
+    met = set()
+    for alpn in (b"h2", b"h2", b"h3", b"x3", b"h2", b"x3"):
+        buf = hello(SUITES, "0000,0010,000d,002b", SCHEMES, alpn)
+        form = messages.message(buf, len(buf), Context(), 1, "client_hello")
+        assert isinstance(form, Form)
+        met.add(id(form))
+        assert fingerprints(buf, form) == fingerprints(buf)
+    assert len(met) == 1, "they are not of one form: this test would not fail"
 
 
 def test_none_of_what_is_no_hello() -> None:

@@ -11,6 +11,7 @@ from conftest import SAMPLES
 from support import load
 
 from hexnote import facts
+from hexnote.fingerprints import fingerprints
 from hexnote.model import Context, Form, Hello, Node
 from hexnote.pipeline import Annotator
 from hexnote.quick import QUICK
@@ -38,6 +39,7 @@ def same_facts(name: str, buf: bytes, form: Form) -> None:
         told, truth = read(buf, form), read(buf)
         for wanted in sorted(set(Hello.__slots__) - {"_read", "ranges"}) + ["ranges"]:  # a name brings its range
             assert getattr(told, wanted) == getattr(truth, wanted), (wanted, buf.hex())
+        assert fingerprints(buf, form) == fingerprints(buf)
 
 
 @pytest.mark.skipif(not QUICK, reason="HEXNOTE_SLOW=1: no form is kept")

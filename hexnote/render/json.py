@@ -104,10 +104,9 @@ class Json:
         verdict = connection.verdict
         if verdict is not None:
             self.out.append(
-                dumps({
-                    "kind": "verdict", "stream": connection.number, "outcome": verdict.outcome, "code": verdict.code or None,
-                    "by": verdict.by, "text": verdict.text, "client_certificate": connection.certificate_line or None,
-                }) + "\n"
+                f'{{"kind": "verdict", "stream": {connection.number}, "outcome": {quote(verdict.outcome)}, '
+                f'"code": {_text(verdict.code or None)}, "by": {quote(verdict.by)}, "text": {quote(verdict.text)}, '
+                f'"client_certificate": {_text(connection.certificate_line or None)}}}\n'
             )
         for finding in findings:
             self._finding(finding)
@@ -185,13 +184,17 @@ class Json:
             self._waits = None
 
     def _packet(self, p: Packet) -> str:
-        side = "null" if p.stream is None else f'"{SIDES[p.side]}"'
+        null = "null"  # a call for each of these would take as long as all else
+        stream, side = (null, null) if p.stream is None else (p.stream, f'"{SIDES[p.side]}"')
         return (
-            f'{{"kind":"packet","packet":{p.number},"line":{p.line},"stream":{_number(p.stream)},"from":{side},'
-            f'"src":{_text(p.src)},"sport":{_number(p.sport)},"dst":{_text(p.dst)},"dport":{_number(p.dport)},'
-            f'"time":{_text(p.time)},"flags":"{p.flags}","seq":{_number(p.seq)},"ack":{_number(p.ack)},'
-            f'"link":{_number(p.link)},"ip":{_number(p.ip)},"tcp":{_number(p.tcp)},"payload":{p.payload},'
-            f'"captured":{p.captured},"offset":{_number(p.offset)}}}\n'
+            f'{{"kind":"packet","packet":{p.number},"line":{p.line},"stream":{stream},"from":{side},'
+            f'"src":{null if p.src is None else quote(p.src)},"sport":{null if p.sport is None else p.sport},'
+            f'"dst":{null if p.dst is None else quote(p.dst)},"dport":{null if p.dport is None else p.dport},'
+            f'"time":{null if p.time is None else quote(p.time)},"flags":"{p.flags}",'
+            f'"seq":{null if p.seq is None else p.seq},"ack":{null if p.ack is None else p.ack},'
+            f'"link":{null if p.link is None else p.link},"ip":{null if p.ip is None else p.ip},'
+            f'"tcp":{null if p.tcp is None else p.tcp},"payload":{p.payload},'
+            f'"captured":{p.captured},"offset":{null if p.offset is None else p.offset}}}\n'
         )
 
     def _parts(self, parts: List[Part], connection: Optional[Connection]) -> None:
@@ -241,21 +244,20 @@ class Json:
         """JA3, JA3S and JA4 of a hello, in one object, with the bytes that they are made of: all of the hello's."""
         from hexnote.fingerprints import fingerprints
 
-        made = fingerprints(part.buf)
+        made = fingerprints(part.buf, part.fields if isinstance(part.fields, Form) else None)
         if made and part.message is not None:
             length = part.message.length
             told = "".join(f'"{name}":"{value}","{name}_full":"{full}",' for name, value, full in made)
-            at = dumps(located(part, 0, length, spots), separators=(",", ":"))
-            self.out.append(f'{{"kind":"fingerprint",{whose}{told}"offset":{offset},"length":{length},"at":{at}}}\n')
+            at = _spots(located(part, 0, length, spots))
+            self.out.append(f'{{"kind":"fingerprint",{whose}{told}"offset":{offset},"length":{length},"at":[{at}]}}\n')
 
     def _finding(self, f: Finding) -> None:
-        at = [list(a) for a in f.at]
-        lines = list(f.lines) if f.lines else None
+        at = ", ".join([f"[{packet}, {start}, {end}]" for packet, start, end in f.at])
+        lines = f"[{f.lines[0]}, {f.lines[1]}]" if f.lines else "null"
         self.out.append(
-            dumps({
-                "kind": "finding", "code": f.code, "severity": f.severity, "stream": f.stream, "by": f.by, "sure": f.sure,
-                "seen": f.seen or f.sure, "text": f.text, "refuted_by": f.refuted_by, "next": f.next, "at": at, "lines": lines,
-            }) + "\n"
+            f'{{"kind": "finding", "code": "{f.code}", "severity": "{f.severity}", "stream": {_number(f.stream)}, "by": "{f.by}", '
+            f'"sure": "{f.sure}", "seen": "{f.seen or f.sure}", "text": {quote(f.text)}, "refuted_by": {quote(f.refuted_by)}, '
+            f'"next": {quote(f.next)}, "at": [{at}], "lines": {lines}}}\n'
         )
 
     # ---------------------------------------------------------------- fields
@@ -317,7 +319,9 @@ class Json:
         field, group = f'{{"kind":"field",{whose}', f'{{"kind":"group",{whose}'
         extent = len(buf)
         found = spots.find(base, base + extent)
-        spot = found[0] if len(found) == 1 and found[0][2] - found[0][1] == extent else None
+        # Pieces that stand together: of buf[begin:until], `shift` before their dump offsets in packet `number`.
+        pieces = iter(found if sum([high - low for _, low, high in found]) == extent else ())
+        begin = until = shift = number = 0
         for start, end, grouped, path, behind, node in plan:
             if grouped:
                 out.append(f"{group}{path}{base + start}{behind}")
@@ -327,13 +331,19 @@ class Json:
                 value = node.value(raw)
                 shown = "null" if value is None else str(value) if isinstance(value, int) else quote(value)
                 behind = f'{behind}{raw.hex()}","value":{shown},"name":{_text(node.title(raw))},"bits":null,"at":['
-            if spot is None:
-                at = ",".join([f"[{n},{a},{b}]" for n, a, b in spots.find(base + start, base + end)]) if start < end else ""
-                out.append(f"{field}{path}{base + start}{behind}{at}]}}\n")
-            elif start < end:
-                out.append(f"{field}{path}{base + start}{behind}[{spot[0]},{spot[1] + start},{spot[1] + end}]]}}\n")
-            else:
+            if start >= end:
                 out.append(f"{field}{path}{base + start}{behind}]}}\n")
+                continue
+            while until <= start:
+                piece = next(pieces, None)
+                if piece is None:
+                    break
+                number, low, high = piece
+                begin, until, shift = until, until + high - low, low - until
+            if begin <= start and end <= until:
+                out.append(f"{field}{path}{base + start}{behind}[{number},{shift + start},{shift + end}]]}}\n")
+            else:
+                out.append(f"{field}{path}{base + start}{behind}{_spots(spots.find(base + start, base + end))}]}}\n")
 
     def _leaf(self, node: Node, buf: Any, start: int, end: int, lead: str, offset: int, at: List[Place]) -> None:
         raw = known(buf, start, end)
@@ -343,11 +353,15 @@ class Json:
         else:
             hexed, value, title, parts = digits(buf, start, end), None, None, "null"
         shown = "null" if value is None else str(value) if isinstance(value, int) else quote(value)
-        where = ",".join([f"[{packet},{a},{b}]" for packet, a, b in at])
+        where = _spots(at)
         self.out.append(
             f'{{"kind":"field",{lead}","offset":{offset},"length":{end - start},"hex":"{hexed}","value":{shown},'
             f'"name":{_text(title)},"bits":{parts},"at":[{where}]}}\n'
         )
+
+
+def _spots(at: List[Place]) -> str:
+    return ",".join([f"[{packet},{start},{end}]" for packet, start, end in at])
 
 
 def _planned(part: Part) -> List[_Planned]:

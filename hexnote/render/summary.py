@@ -22,6 +22,7 @@ from hexnote.model import (
     Block,
     Connection,
     Finding,
+    Form,
     Packet,
     Part,
     Prose,
@@ -320,7 +321,7 @@ class Summary:
     def _fingerprints(self, sheet: Sheet, part: Part) -> None:
         from hexnote.fingerprints import fingerprints
 
-        for name, value, _ in fingerprints(part.buf):
+        for name, value, _ in fingerprints(part.buf, part.fields if isinstance(part.fields, Form) else None):
             self._line(sheet, part.side, f"  {name.upper()} {value}")
 
     def _clear(self, sheet: Sheet, part: Part) -> None:
