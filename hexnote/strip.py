@@ -11,6 +11,7 @@ from hexnote.hints import List
 from hexnote.patterns import Late
 
 MARK = b";|"
+_RARE = 7  # no more than one byte of 2 ** 7
 
 # Whole annotation lines; bounded, so that one match never needs much memory.
 _LINES = Late(rb"(?:;\|[^\n]*\n){1,4096}")
@@ -40,8 +41,8 @@ class Stripper:
             return b""
         text = self._part + chunk
         self._part = b""
-        if not self._inside and not (self._start and text.startswith(MARK)) and text.rfind(b"\n;|") < 0:
-            # Nothing to take out (from behind it is sought in half the time); what the end of the text may begin is seen to.
+        if not self._inside and not (self._start and text.startswith(MARK)) and not _marked(text):
+            # Nothing to take out; what the end of the text may begin is seen to.
             half = text.endswith(b"\n;") or self._start and text == b";"
             if not self.hold:
                 if half:
@@ -89,6 +90,19 @@ class Stripper:
         rest = (b"\n" if self._newline and self.hold else b"") + self._part
         self._newline, self._part = False, b""
         return rest
+
+
+def _marked(text: bytes) -> bool:
+    """Whether an annotation line begins behind an LF. A single byte is sought at the speed of memory, and a `;` is rare in a dump:
+    that takes a third of the time. Where it is not, the whole marker is sought (from behind, in half the time)."""
+    at = text.find(59)
+    for _ in range(len(text) >> _RARE):
+        if at < 0:
+            return False
+        if text.startswith(b"\n;|", at - 1):
+            return True
+        at = text.find(59, at + 1)
+    return at >= 0 and text.rfind(b"\n;|", max(at - 1, 0)) >= 0
 
 
 def strip(text: bytes) -> bytes:
