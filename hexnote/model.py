@@ -841,11 +841,21 @@ def title(story: Story, registry: str, value: Optional[int], width: int = 4) -> 
     return name or f"0x{value:0{width}x}"
 
 
+_hosts: Dict[bytes, str] = {}  # the names that were asked for last: they come again and again
+_HOSTS = 1024
+
+
 def host(raw: Optional[bytes]) -> str:
     """A server name that may stand in a command or a sentence: letters, digits, dots, hyphens; "" for any other."""
-    if raw and len(raw) <= 255 and re.fullmatch(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", raw):
-        return raw.decode("ascii")
-    return ""
+    if not raw or len(raw) > 255:
+        return ""
+    name = _hosts.get(raw)
+    if name is None:
+        if len(_hosts) >= _HOSTS:
+            _hosts.clear()
+        whole = re.fullmatch(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", raw)
+        name = _hosts[raw] = raw.decode("ascii") if whole is not None else ""
+    return name
 
 
 def printable(raw: bytes, most: int) -> str:
