@@ -530,6 +530,30 @@ class Verdict(NamedTuple):
 # ------------------------------------------------------------------ the history of a connection
 
 Places = Tuple[Tuple[int, int, int], ...]  # (packet, start, end), dump offsets
+HEAD = 256  # bytes of a summary line that are kept of a packet
+
+
+class Heard(NamedTuple):
+    """What is kept of a packet that was the last of its side."""
+
+    line: int  # input line
+    head: bytes  # the beginning of its summary line
+    ipid: Optional[int]
+    seq: Optional[int]
+    ack: Optional[int]
+    payload: int  # bytes
+
+
+class Idle(NamedTuple):
+    """How long nothing new was sent before a RST or FIN, by the times in the heads of packets."""
+
+    time: int  # in nanoseconds
+    size: int  # bytes of the other end that it answers; 0: nobody had sent a packet in all that time
+    answer: int  # nanoseconds from the last of those bytes to it
+    places: Places  # of those bytes
+    several: bool = False  # those bytes are several packets', and only of the last one it is known when it came
+
+
 Range = Tuple[int, int]  # of a unit's bytes, from its first one on
 
 
@@ -598,9 +622,11 @@ class Story:
     __slots__ = (
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
-        "long", "ttl", "ttls", "ipid", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
+        "long", "ttl", "ttls", "heard", "uneven", "idle", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
         "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
     )  # fmt: skip
+
+    tells: Callable[[Any], Heard]  # what is kept of a packet as it was read: `pipeline` knows
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -630,7 +656,10 @@ class Story:
         self.long: List[Tuple[int, int, bool, Places]] = []  # records longer than TLS 1.3 allows: (side, bytes, in clear, where)
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
-        self.ipid: List[Optional[int]] = [None, None]  # IP identification of the last packet of a side, RST apart
+        # The last packet of a side, FIN and RST apart: as it was read, or a Heard. To be asked by `last_packets`.
+        self.heard: List[Any] = [None, None]
+        self.uneven = 0  # input line of the last packet that did more to its stream than to bring the next bytes
+        self.idle: Optional[Idle] = None  # how long nothing new was sent before the first RST or FIN, where that was long
         self.ends = ("", "")  # "address:port", as of Connection
         # Set at the end:
         self.pseudo = False  # there are no packet headers
@@ -645,6 +674,15 @@ class Story:
         self.snapped = [0, 0]  # bytes that packets do not show
         self.version: Optional[int] = None  # negotiated
         self.suite: Optional[int] = None
+
+    def last_packets(self) -> List[Optional[Heard]]:
+        """The last packet of each side, FIN and RST apart."""
+        self.lighten()
+        return self.heard
+
+    def lighten(self) -> None:
+        """Lets go of those packets what is not needed of them."""
+        self.heard = [each if each is None or type(each) is Heard else self.tells(each) for each in self.heard]
 
     @property
     def guessed(self) -> str:

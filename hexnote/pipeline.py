@@ -38,6 +38,7 @@ from hexnote.model import (
     Packets,
     Part,
     Prose,
+    Story,
     rank,
 )
 from hexnote.quick import QUICK
@@ -48,10 +49,12 @@ from hexnote.story import Teller
 from hexnote.streams import TLS_PORTS, Flow, Flows, Stream
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
-from hexnote.usual import QUIET, Usual
+from hexnote.usual import QUIET, Usual, read
 from hexnote.verify import Verifier
 from hexnote.verify_text import compare
 from hexnote.words import Words, describe_act
+
+Story.tells = staticmethod(read)  # once, for all stories: there may be thousands
 
 # A record in clear may not be longer (RFC 8446 section 5.1), its header included.
 _LONG = PLAINTEXT + 5
@@ -430,7 +433,7 @@ class Trace(Usual):
             self.headless.seen(packet, flow.streams[packet.side])
             story = flow.connection.story
             if story is not None and packet.flags in QUIET:
-                story.ipid[packet.side] = packet.ipid
+                story.heard[packet.side] = packet
                 if packet.ttl != story.ttl[packet.side]:
                     self.teller.ttl(story, packet)
             start, stop = packet.start, packet.end
@@ -474,6 +477,7 @@ class Trace(Usual):
             if flow is not None:
                 deliveries += flow.add(share.packet, share.data, share.packet.start)
         self.flow = flow
+        self._heard(flow, packet)
         self._tell(block, packet, flow, deliveries, packet.note)
 
     def _more(self, block: Block, remark: str = "") -> None:
@@ -546,7 +550,15 @@ class Trace(Usual):
         if not layers.strip(packet, packet.data):
             return False
         self.flow = self.flows.add(packet)
+        self._heard(self.flow, packet)
         return True
+
+    @staticmethod
+    def _heard(flow: Optional[Flow], packet: Packet) -> None:
+        """A packet came whose headers, or whose place, are known late: it is the last one of its side, if it closes nothing."""
+        story = flow.connection.story if flow is not None else None
+        if story is not None and packet.flags in QUIET:
+            story.heard[packet.side] = packet
 
     def _close_packet(self) -> None:
         packet, flow = self.packet, self.flow
@@ -693,13 +705,14 @@ class Trace(Usual):
             told = from_events(flow, packet)
             findings += told
             if connection.story is not None:
+                connection.story.uneven = packet.line
                 self.doctor.note(connection.story, told)
         if block.kind == PACKET and packet.flags not in QUIET and connection.story is not None:
             stream = flow.streams[packet.side]
             sent = stream.high if packet.seq is None or stream.base is None else max(stream.high, stream.offset_of(packet.seq))
             peer = stream.peer
             acks = -1 if packet.ack is None or peer.base is None else peer.offset_of(packet.ack)
-            self.teller.packet(connection.story, packet, sent, acks)
+            self.teller.packet(connection.story, packet, sent, acks, peer.next)
         remarks = [remark] if remark else []
         if block.kind == PACKET and (packet.flags not in QUIET or (packet.captured and not read)):
             remarks += self._remarks(packet, flow, read)

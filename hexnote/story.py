@@ -152,26 +152,40 @@ class Teller:
 
     # ---------------------------------------------------------------- packets
 
-    def packet(self, story: Story, packet: Packet, offset: int, acks: int = -1) -> None:
+    def packet(self, story: Story, packet: Packet, offset: int, acks: int = -1, came: int = 0) -> None:
         """A packet that opens, closes or breaks off: what that tells is asked at the end. `offset`: up to where its side had
-        sent before; `acks`: up to where the other one's bytes had come, -1: not known."""
+        sent before; `acks`: up to where the other one's bytes had come by its own word, -1: not known; `came`: up to where they
+        were seen."""
         flags, side = packet.flags, packet.side
         kinds = self._kinds.get(flags)
         if kinds is None:
             kinds = self._kinds[flags] = [kind for letter, kind in _LETTERS if letter in flags]
+        if not kinds:
+            story.heard[side] = packet
         for kind in kinds:
             step = Step(kind, side, packet.number)
             step.offset, step.acks, step.ttl, step.ipid = offset, acks, packet.ttl, packet.ipid
             if kind == "SYN":
-                story.ipid[side] = packet.ipid
+                story.heard[side] = packet
                 if packet.ttl != story.ttl[side]:
                     self.ttl(story, packet)
             elif kind == "RST":
                 step.size = packet.payload
+                self._silence(story, packet, came)
+            elif story.courses and None in story.courses[0].finished:
+                self._silence(story, packet, came)
             if packet.tcp is not None and packet.ip is not None and packet.link is not None:
                 tcp = packet.link + packet.ip
                 step.places = ((packet.number, tcp, tcp + packet.tcp),)
             self._add(story, step, kind)
+
+    @staticmethod
+    def _silence(story: Story, packet: Packet, came: int) -> None:
+        """A packet may be the first that ends the connection: how long nothing had come."""
+        if packet.header and None not in story.heard and "FIN" not in story.trail and "RST" not in story.trail:
+            from hexnote.times import idle
+
+            story.idle = idle(story, packet, came)
 
     # ---------------------------------------------------------------- parts
 

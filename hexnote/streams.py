@@ -420,6 +420,10 @@ class Flows:
         if len(self._table) * _ITSELF // 2 <= self._budget // 32:
             return  # a few connections have bounds of their own
         flows = self.known()
+        since = self._clock - OFTEN
+        for flow in flows:
+            if flow.last >= since and flow.connection.story is not None:
+                flow.connection.story.lighten()
         self._weights = {flow.connection.number: weight for flow in flows for weight in (_weight(flow),) if weight}
         if self.exchange is not None:
             weights.update(self.exchange(self._clock, self._weights))

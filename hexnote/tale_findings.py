@@ -13,7 +13,7 @@ _WHOLE = ("full-handshake", "resumed-session", "external-psk")  # how all of it 
 # What limits all that can be read: told before the first step, where it has no place of its own.
 _BEFORE = ("gap", "snapped", "one-sided", "midstream", "not-tls", "eviction", "keys-do-not-fit")
 # What is about a FIN or RST, whose packet may have no bytes to name.
-_ENDS = {"reset-after-close": "R", "reset-mid-handshake": "R", "injected-reset": "R", "no-close-notify": "F"}
+_ENDS = {"reset-after-close": "R", "reset-mid-handshake": "R", "injected-reset": "R", "idle-close": "R", "no-close-notify": "F"}
 _BOXES = 5  # findings of one code that are shown as boxes
 
 

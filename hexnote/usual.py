@@ -7,14 +7,21 @@ nothing and says so. With `HEXNOTE_SLOW=1` none is taken.
 from __future__ import annotations
 
 from hexnote.hints import Any, Callable, List, Optional, Sequence, Set, Tuple
-from hexnote.layers import END, FLAGS, IPID, KEY, SRC, START, TTL
+from hexnote.layers import END, FLAGS, KEY, SRC, START, TTL
 from hexnote.look import Entry, block_of, told
-from hexnote.model import Block, Delivery, Finding, Layout, Packet, Part
+from hexnote.model import HEAD, Block, Delivery, Finding, Heard, Layout, Packet, Part
 from hexnote.streams import NOBODY, Flow, Flows, Stream
 
 # Flags of packets that only carry bytes and acknowledge.
 QUIET = frozenset(("A", "PA", "", "P"))
 _NOTHING: List[Delivery] = []  # not to be added to
+
+
+def read(known: Any) -> Heard:
+    """What is kept of a packet that was the last of its side, from what the story of its connection has of it: an entry of which
+    something was found out, or the packet."""
+    packet: Packet = told(known) if type(known) is tuple else known
+    return Heard(packet.line, packet.header[:HEAD], packet.ipid, packet.seq, packet.ack, packet.payload)
 
 
 class Usual:
@@ -105,7 +112,7 @@ class Usual:
         else:
             self._acknowledged(entry)
         self.count = number
-        story.ipid[side] = headers[IPID]
+        story.heard[side] = entry
         self.verifier.agrees(packet, headers[SRC], end)
         self.silent = (entry, number, flow, stream) if packet is None else None
         return True
@@ -231,7 +238,7 @@ class Usual:
             or stream.fin is not None or not self.flows.passes(flow, stream, packet.headers, number, data)
         ):
             return False
-        story.ipid[stream.side] = packet.ipid
+        story.heard[stream.side] = packet
         self._carried(block, packet, flow, stream, number, data)
         return True
 
@@ -269,7 +276,7 @@ class Usual:
         quiet = packet.flags in QUIET
         story = connection.story
         if quiet and story is not None:
-            story.ipid[side] = packet.ipid
+            story.heard[side] = packet
             if packet.ttl != story.ttl[side]:
                 self.teller.ttl(story, packet)
         start = packet.start

@@ -184,6 +184,8 @@ def _silent(story: Story, first: Step) -> Iterator[Finding]:
         return  # a key log shows it
     name = SIDES[side]
     by, doubt = blamed(story, first)
+    if first.kind == "RST" and story.idle is not None and not doubt:
+        by = "unknown"  # whoever gave up an idle connection
     # It may only answer an alert that the trace lacks.
     hidden = bool(story.gaps[1 - side] or story.snapped[1 - side])
     quick = not doubt and not any(story.gaps) and not any(story.snapped) and _no_data(story, story.courses[0], side)

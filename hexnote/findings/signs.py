@@ -36,7 +36,7 @@ def foreign(story: Story, end: Step) -> List[str]:
     side, ttls = SIDES[end.side], story.ttls[end.side]
     if end.ttl is not None and ttls and min(abs(end.ttl - t) for t in ttls) > _WAYS:
         why.append(f"its TTL is {end.ttl}, that of the {side}'s other packets {' or '.join(map(str, ttls))}")
-    own, other = story.ipid[end.side], story.ipid[1 - end.side]
+    own, other = (each and each.ipid for each in (story.last_packets()[side] for side in (end.side, 1 - end.side)))
     if end.ipid and own and other and end.kind == "RST":
         near, far = _apart(end.ipid, other), _apart(end.ipid, own)
         if near <= _NEAR and far > 4 * near + 16:  # ends on one host may share a count
@@ -65,6 +65,21 @@ def unheard(story: Story, side: int) -> str:
 def _apart(one: int, other: int) -> int:
     distance = (one - other) & 0xFFFF
     return min(distance, 0x10000 - distance)
+
+
+def seconds(time: int) -> str:
+    """Nanoseconds as seconds, or, where there are less of them, as milliseconds: in words, cut and not rounded."""
+    if time >= 10**9:
+        return f"{time // 10**9}.{time // 10**8 % 10} s"
+    return f"{time // 10**6} ms" if time >= 10**6 else "less than 1 ms"
+
+
+def waited(story: Story, end: Step) -> str:
+    """How long no packet had come before the first FIN or RST, if `end` is that, to be added to a sentence; "" where that is not
+    known, or not long."""
+    if story.idle is None or story.idle.size or end is not next((s for s in story.steps if s.kind in ("FIN", "RST")), None):
+        return ""
+    return f", after {seconds(story.idle.time)} without a packet"
 
 
 def like_alert(story: Story, version: Optional[int], step: Step) -> str:

@@ -53,7 +53,7 @@ connection-refused (error)
 
 from __future__ import annotations
 
-from hexnote.findings.signs import blamed, like_alert, unheard
+from hexnote.findings.signs import blamed, like_alert, unheard, waited
 from hexnote.hints import Iterator, List, Optional, Tuple
 from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, message_name, try_client
 
@@ -136,7 +136,7 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
               "is nothing to answer"
     elif left is not None:
         by, doubt = blamed(story, left)
-        how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead{doubt}"
+        how = f"the server {'resets' if left.kind == 'RST' else 'closes'} the connection instead{waited(story, left)}{doubt}"
         what = "capture at both ends: did the server send that" if doubt else \
             "look at the server's address: does anything speak TLS there, is the client or the name forbidden"
         if story.preface is not None and story.preface.name in ("proxy_v1", "proxy_v2"):
@@ -158,10 +158,10 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         how = "it was acknowledged: the server, or what stands before it, has it and says nothing"
         by, what = "server", ""
         if closed is not None and closed.kind == "RST":
-            how += f", until the client resets the connection (packet {closed.packet})"
-            by, what = "unknown", "compare the times: how long did the client wait"
+            how += f", until the client resets the connection (packet {closed.packet}){waited(story, closed)}"
+            by, what = "unknown", "" if waited(story, closed) else "compare the times: how long did the client wait"
         elif closed is not None and closed.kind == "FIN" and not closed.side:
-            how += f", until the client closes the connection (packet {closed.packet})"
+            how += f", until the client closes the connection (packet {closed.packet}){waited(story, closed)}"
     elif unsent and heard >= hello.size - unsent:
         how = f"its first {heard} bytes were acknowledged, and the others are not in the trace: sent and lost, or not sent"
         by, what = "unknown", "capture at the client too: were the rest of the hello's bytes sent"
@@ -212,6 +212,7 @@ def _incomplete(story: Story, course: Course) -> Iterator[Finding]:
             "and the connection ended"
     else:
         how = f"the {SIDES[ended.side]} {'sent close_notify' if ended.kind == 'alert' else 'closed the connection'}" \
+            f"{waited(story, ended)}" \
             if ended is not None else \
             "hexnote let the connection go (eviction)" if story.evicted else "the trace ends"
     # In the midst of its own message.

@@ -23,7 +23,7 @@ _RANK = (
     "version-mismatch", "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
     "client-certificate-empty", "client-no-certificate-alert", "certificate-expired", "certificate-not-yet-valid", "name-mismatch",
     "certificate-misused", "chain-incomplete", "unoffered-choice", "hello-retry-mismatch", "downgrade-sentinel", "heartbleed",
-    "malformed", "oversize-record", "unexpected-message", "injected-reset", "fatal-alert", "reset-mid-handshake",
+    "malformed", "oversize-record", "unexpected-message", "idle-close", "injected-reset", "fatal-alert", "reset-mid-handshake",
     "renegotiation-refused", "handshake-incomplete",
 )  # fmt: skip
 _ORDER: Dict[str, int] = {code: i for i, code in enumerate(_RANK)}
@@ -60,7 +60,9 @@ _ITSELF = frozenset((
     "reset-mid-handshake",
 ))  # fmt: skip
 # What says by itself who closed, or that it is not to be believed.
-_CLOSES = _ITSELF | {"no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close"}
+_CLOSES = _ITSELF | {
+    "idle-close", "no-close-notify", "handshake-incomplete", "fatal-alert", "client-hello-unanswered", "reset-after-close",
+}
 _CLOSE = frozenset(("FIN", "RST"))
 _OR_REFUSAL = "close_notify or a refusal of the handshake"
 _SEALED_ALERT = "sealed alert"
@@ -110,7 +112,7 @@ def _guess(story: Story, line: str) -> str:
 
 
 def _short(cause: Finding) -> str:
-    for behind in ("; usual causes: ", "; the Finished takes ", "; the likeliest cause here: "):
+    for behind in ("; usual causes: ", "; the Finished takes ", "; the likeliest cause here: ", "; its TTL ("):
         cause = cause._replace(text=cause.text.split(behind)[0])
     return cause.text
 
