@@ -49,7 +49,7 @@ _EITHER_WAY = frozenset((
     "certificate-not-yet-valid", "certificate-misused", "weak-certificate", "chain-incomplete", "chain-out-of-order",
     "chain-has-root", "self-signed", "obsolete-version", "obsolete-cipher", "weak-key-exchange", "compression", "malformed",
     "oversize-record", "starttls", "proxy-preface", "injected-reset", "no-close-notify", "data-after-fin", "reset-after-close",
-    "reset-mid-handshake", "idle-close",
+    "reset-mid-handshake", "idle-close", "packet-too-big", "destination-unreachable", "time-exceeded",
 ))  # fmt: skip
 
 # Findings of one connection that are remembered for its verdict.
@@ -57,7 +57,7 @@ _TOLD = 256
 
 # Modules that are asked at the end, where there is reason to: those that any handshake concerns, and others.
 _HANDSHAKES = ("handshakes", "client_certificate", "renegotiation")
-AT_END: Tuple[str, ...] = (*_HANDSHAKES, "chains", "ciphers", "protocols", "silence", "idle", "endings")
+AT_END: Tuple[str, ...] = (*_HANDSHAKES, "chains", "ciphers", "protocols", "silence", "idle", "path", "endings")
 
 
 def _concerned(story: Story) -> List[str]:
@@ -76,6 +76,8 @@ def _concerned(story: Story) -> List[str]:
         names.append("protocols")
     if not courses[0].complete if courses else "SYN" in trail and _OPENING.issuperset(trail):
         names.append("silence")
+    if story.notices:
+        names.append("path")
     if story.idle is not None:
         names.append("idle")
     if story.closed or "FIN" in trail:

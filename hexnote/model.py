@@ -190,6 +190,7 @@ class Packet:
     note = ""  # what could not be read of its headers, in words
     consistent = False  # it is whole, and `look` found that what it says twice is the same
     headers: Tuple[Any, ...] = ()  # of `layers`, where it was looked at
+    notice: Optional[Notice] = None  # what it says of another packet, where it is an ICMP error
 
     def __init__(self, number: int, line: int) -> None:
         self.number = number  # 1-based, in input order
@@ -518,6 +519,35 @@ class Finding(NamedTuple):
     seen: str = ""  # how sure what happened is, one of SURE, where that is surer than who must act; "": no surer
 
 
+# What an ICMP error may say, where it matters to a finding.
+TOO_BIG, UNREACHABLE, PROHIBITED = "too big", "unreachable", "prohibited"
+
+
+class Notice(NamedTuple):
+    """What an ICMP error says of a packet that it quotes."""
+
+    packet: int  # the number of the one that says it
+    sender: str  # the address that that bears
+    version: int  # of IP
+    type: int
+    code: int
+    what: str  # in words
+    kind: str  # TOO_BIG, UNREACHABLE, PROHIBITED, "exceeded", "problem"
+    mtu: Optional[int] = None  # of the next hop, in bytes; 0: not told
+    # Of the packet that is quoted, where that is one of TCP:
+    key: Optional[Tuple[bytes, bytes]] = None  # as of Packet
+    seq: int = 0
+    at: int = 0  # dump offset at which its sequence number stands
+    total: int = 0  # bytes, its IP header included
+    size: Optional[int] = None  # bytes of payload; None: not quoted
+    # In a connection of the trace:
+    stream: Optional[int] = None  # its number
+    side: int = 0  # who had sent it
+    offset: Optional[int] = None  # stream offset of its first byte, -1: a SYN; None: not known
+    labels: Tuple[Tuple[int, int, str], ...] = ()  # first dump offset, the one behind, label
+    findings: Tuple[Finding, ...] = ()  # on its own bytes
+
+
 class Verdict(NamedTuple):
     """A connection in one line: what happened, who must act, what to try."""
 
@@ -622,8 +652,8 @@ class Story:
     __slots__ = (
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
-        "long", "ttl", "ttls", "heard", "uneven", "idle", "ends", "pseudo", "tls_port", "closed", "whole", "seen",
-        "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
+        "long", "ttl", "ttls", "heard", "uneven", "idle", "notices", "ends", "pseudo", "tls_port", "closed",
+        "whole", "seen", "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
     )  # fmt: skip
 
     tells: Callable[[Any], Heard]  # what is kept of a packet as it was read: `pipeline` knows
@@ -658,6 +688,7 @@ class Story:
         self.ttls: List[List[int]] = [[], []]  # and all that were seen
         # The last packet of a side, FIN and RST apart: as it was read, or a Heard. To be asked by `last_packets`.
         self.heard: List[Any] = [None, None]
+        self.notices: Tuple[Notice, ...] = ()  # what ICMP errors say of its packets, the first ones
         self.uneven = 0  # input line of the last packet that did more to its stream than to bring the next bytes
         self.idle: Optional[Idle] = None  # how long nothing new was sent before the first RST or FIN, where that was long
         self.ends = ("", "")  # "address:port", as of Connection

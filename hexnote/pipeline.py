@@ -46,7 +46,7 @@ from hexnote.records import Reader, locate, sender
 from hexnote.schema import Schema
 from hexnote.session import Session, Settled
 from hexnote.story import Teller
-from hexnote.streams import TLS_PORTS, Flow, Flows, Stream
+from hexnote.streams import NOBODY, TLS_PORTS, Flow, Flows, Stream
 from hexnote.strip import MARK, Stripper
 from hexnote.trouble import from_events, from_keys, from_log, from_part, from_reader, from_stream
 from hexnote.usual import QUIET, Usual, read
@@ -61,6 +61,8 @@ _LONG = PLAINTEXT + 5
 _TLS_PORTS = frozenset(map(str, TLS_PORTS))
 
 _TOLD = frozenset((4, 17, 41, 47))  # of IP: what may hold TLS, or its kin, beside TCP
+_ICMP = frozenset((1, 58))
+_NOTICES = 16  # ICMP errors that are kept of a connection
 
 # Why rows are reported that were told as a block.
 _MISFIT = "their offsets fit no packet"
@@ -448,6 +450,8 @@ class Trace(Usual):
                 from hexnote.datagrams import describe
 
                 said = describe(data, packet.link, packet.link + packet.ip, packet.protocol)
+            elif packet.protocol in _ICMP and not packet.note:
+                said = self._notice(packet, data)
             self._tell(block, packet, None, [], said)
         else:
             placed = self.headless.place(block, packet)
@@ -464,6 +468,30 @@ class Trace(Usual):
                 self._end_flow(fragment, [])
         if self.flows.over:
             self._end_flows()
+
+    def _notice(self, packet: Packet, data: bytes) -> str:
+        """An ICMP error: of which packet it says what, in a sentence. What is said here rests on what both processes know."""
+        from hexnote import icmp
+
+        notice = packet.notice = icmp.read(packet, data)
+        flow, stream = self.flows.direction(notice.key, NOBODY) if notice is not None and notice.key else NOBODY
+        if notice is None or flow is None or stream is None:
+            return ""
+        offset = stream.offset_of(notice.seq) if stream.base is not None else None
+        connection, side = flow.connection, SIDES[stream.side]
+        where, labels = f"of connection {connection.number}", notice.labels
+        if offset is not None and not -1 <= offset <= stream.high:
+            packet.notice = notice._replace(labels=(*labels, (
+                notice.at, notice.at + 4, f"its sequence number = {notice.seq}: none {where} so far, so that it may be made up")))
+            return ""
+        place = "" if offset is None else f": the {side}'s SYN" if offset < 0 else f": offset {offset} of the {side}'s stream"
+        notice = packet.notice = notice._replace(
+            stream=connection.number, side=stream.side, offset=offset, labels=(*labels, (
+            notice.at, notice.at + 4, f"its sequence number = {notice.seq}{place}, {where[3:]}")))
+        story = connection.story
+        if story is not None and not connection.elsewhere and len(story.notices) < _NOTICES:
+            story.notices += (notice,)
+        return icmp.sentence(notice, icmp.about(notice, connection.number, side, offset))
 
     def _fragment(self, block: Block, packet: Packet) -> None:
         """An IP fragment: its bytes are part of the payload that begins in the datagram's first one."""
@@ -664,7 +692,9 @@ class Trace(Usual):
 
     def _tell(self, block: Block, packet: Packet, flow: Optional[Flow], deliveries: List[Delivery], remark: str) -> None:
         if flow is None:
-            self.renderer.block(block, packet, None, [], False, (remark,) if remark else (), ())
+            notice = packet.notice if block.kind == PACKET else None
+            self.renderer.block(block, packet, None, [], notice is not None, (remark,) if remark else (),
+                                notice.findings if notice is not None else ())
             return
         connection: Connection = flow.connection
         if connection.session is None:

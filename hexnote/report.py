@@ -78,6 +78,7 @@ class Packet:
     offset: Optional[int]  # stream offset of the first payload byte
     dress: str  # name of the dump format
     note: str  # what could not be read of its headers, in words
+    notice: Optional[model.Notice]  # what it says of another packet, where it is an ICMP error
 
     def __init__(self, number: int, line: int) -> None:
         self.number = number
@@ -673,7 +674,7 @@ class Collector:
 
 _COPIED = (
     "src", "sport", "dst", "dport", "flags", "seq", "ack", "window", "link", "ip", "tcp", "version", "start", "payload",
-    "captured", "offset", "dress", "note",
+    "captured", "offset", "dress", "note", "notice",
 )  # fmt: skip
 
 

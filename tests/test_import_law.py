@@ -37,6 +37,7 @@ NEIGHBOURS: Dict[str, Set[str]] = {
     "ahead": {"dumps", "layers", "look", "resources", "streams", "strip"},
     "partner": {"pipeline", "layers", "look", "streams"},
     "report": {"fields"},
+    "icmp": {"layers"},
     "tale": {"report", "wording"},
     "binary": {"coding"},
     "messages": {"schema"},

@@ -114,6 +114,8 @@ def _unopened(story: Story) -> Iterator[Finding]:
         yield finding(story, "syn-unanswered", "error", "unknown", "likely",
                       f"the client asks for a connection {times} times (SYN), and no TCP packet answers",
                       "an answer that the trace lacks, and that the client did not get either",
+                      f"look at {story.notices[0].sender}: it says why (ICMP, packet {story.notices[0].packet})"
+                      if story.notices else
                       "look for ICMP in the capture, and capture at the server: do the SYNs come there, does it listen (ss -ltn)",
                       asked[0].places + asked[-1].places)
 

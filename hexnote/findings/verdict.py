@@ -19,7 +19,8 @@ from hexnote.model import GUESSES, SEALED_CHANGE, SIDES, SURE, VERSIONS, Course,
 
 # What explains an end, the best explanation first; what is not listed explains by its severity alone.
 _RANK = (
-    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "client-hello-unanswered",
+    "bad-record-mac-on-resumption", "plaintext-to-tls", "tls-to-plaintext", "tls-refused", "packet-too-big",
+    "destination-unreachable", "time-exceeded", "client-hello-unanswered",
     "version-mismatch", "fallback-scsv", "no-common-parameters", "client-certificate-missing", "client-certificate-unproven",
     "client-certificate-empty", "client-no-certificate-alert", "certificate-expired", "certificate-not-yet-valid", "name-mismatch",
     "certificate-misused", "chain-incomplete", "unoffered-choice", "hello-retry-mismatch", "downgrade-sentinel", "heartbleed",

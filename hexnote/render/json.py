@@ -21,6 +21,7 @@ from hexnote.model import (
     Finding,
     Form,
     Node,
+    Notice,
     Packet,
     Part,
     Prose,
@@ -82,6 +83,8 @@ class Json:
         """A packet, or more of one, and what its bytes completed."""
         if block.kind == PACKET and not self._aside:
             self._begin(packet)
+        if review and packet.notice is not None:
+            self._notice(packet, packet.notice)
         self._parts(parts, connection)
         for finding in findings:
             self._finding(finding)
@@ -196,6 +199,15 @@ class Json:
             f'"tcp":{null if p.tcp is None else p.tcp},"payload":{p.payload},'
             f'"captured":{p.captured},"offset":{null if p.offset is None else p.offset}}}\n'
         )
+
+    def _notice(self, packet: Packet, notice: Notice) -> None:
+        """What an ICMP error says."""
+        self.out.append(dumps({
+            "kind": "icmp", "packet": packet.number, "type": notice.type, "code": notice.code, "name": notice.what,
+            "mtu": notice.mtu, "stream": notice.stream, "from": SIDES[notice.side] if notice.stream is not None else None,
+            "offset": notice.offset, "seq": notice.seq if notice.key else None,
+            "at": [[packet.number, start, end] for start, end, _ in notice.labels],
+        }) + "\n")
 
     def _parts(self, parts: List[Part], connection: Optional[Connection]) -> None:
         for part in parts:

@@ -92,6 +92,7 @@ class _Redactor:
                 self._field(field, clocks)
         self.known = {key: _Index(runs) for key, runs in self.runs.items()}
         for packet in report.packets:
+            self._quoted(packet)
             self._rest(packet)
             self._headers(packet)
 
@@ -222,6 +223,29 @@ class _Redactor:
             else:
                 made.append(part if len(part) <= _FRAME else self.make.opaque(part))
         return b"".join(made)
+
+    # ---------------------------------------------------------------- what an ICMP error quotes
+
+    def _quoted(self, packet: Packet) -> None:
+        """An ICMP error stays, with the headers that it quotes, but for the addresses in them and what is behind a checksum."""
+        notice, image = packet.notice, self.images[packet.number]
+        if notice is None or packet.link is None or packet.ip is None:
+            return
+        at = packet.link + packet.ip
+        quoted = at + 8
+        # Ports, and the sequence number behind them; then, if so much is quoted, what stands before the checksum.
+        ports = notice.at - 4 if notice.key else quoted
+        for start, end in ((at, ports + 8), (ports + 8, ports + 16)) if notice.key else ((at, quoted),):
+            old = image.bytes(start, end)
+            if old is not None:
+                image.set(start, old)
+        if notice.key and "addresses" not in self.keep:
+            for start, size in _ip_addresses(quoted, packet.version):
+                old = image.bytes(start, start + size)
+                if old is not None:
+                    image.set(start, self.make.address(old))
+            if packet.version == 4:
+                Sums(image, packet).mend_quoted(quoted, ports)
 
     # ---------------------------------------------------------------- bytes that no format explains
 

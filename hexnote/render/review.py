@@ -10,6 +10,8 @@ def review(packet: Packet, every: bool) -> List[Tuple[int, int, str]]:
     """The labels of a packet's headers: (first dump offset, the one behind, label). `every`: of all their fields."""
     if packet.link is None or packet.ip is None:
         return []
+    if packet.notice is not None:
+        return list(packet.notice.labels)
     link, ip = packet.link, packet.ip
     ports = link + ip
     if packet.version == 4:

@@ -6,8 +6,9 @@ from hexnote.hints import Dict, Optional, Tuple
 from hexnote.render.images import Image
 from hexnote.report import Packet
 
-# Where the checksum stands in the headers of TCP and UDP.
-_PLACES = {6: 16, 17: 6}
+# Where the checksum stands in the headers of ICMP, TCP, UDP and ICMPv6. That of ICMP covers no addresses.
+_PLACES = {1: 2, 6: 16, 17: 6, 58: 2}
+_ICMP = 1
 
 
 class Sums:
@@ -33,9 +34,10 @@ class Sums:
         old = self._word(place)
         if place < 0 or old is None or not self._whole or (protocol == 17 and not old):
             return told
-        addresses = self._change(ip + 12, ip + 20, ip) if self._version == 4 else self._change(ip + 8, ip + 40, ip)
+        addresses = 0 if protocol == _ICMP else \
+            self._change(ip + 12, ip + 20, ip) if self._version == 4 else self._change(ip + 8, ip + 40, ip)
         size = self._end - above
-        pseudo = self._pseudo(size, protocol)
+        pseudo = self._pseudo(size, protocol) if protocol != _ICMP else None
         if pseudo is not None and old == pseudo:
             # Left to the network card: the sum of the pseudo-header alone, not complemented.
             self._set(place, (old + addresses) % 0xFFFF or 0xFFFF, told)
@@ -46,6 +48,11 @@ class Sums:
             told[right] = (right - change) % 0xFFFF
         self._set(place, self._moved(place, change), told)
         return told
+
+    def mend_quoted(self, start: int, end: int) -> None:
+        """The same for the IPv4 header [start, end) of a packet that this one quotes."""
+        place = start + 10
+        self._set(place, self._moved(place, self._change(start, end, start, skip=(place, place + 2))), {})
 
     def _word(self, at: int) -> Optional[int]:
         high, low = self._image.at(at), self._image.at(at + 1)

@@ -171,7 +171,7 @@ class Text(Pages):
         """Writes a packet of which nothing but its headers is to be told, the first of most connections, as others like it were
         told; False where that takes the general way."""
         text, layout, stride, head = block.text, block.layout, block.stride, block.head
-        if not stride or layout is None or text[-1] != 10 or self.headers:
+        if not stride or layout is None or text[-1] != 10 or self.headers or packet.notice:
             return False
         table = self._table(text[head : head + layout.cols[0]], layout)
         made = self._reviews.get(_looks(packet, block.offset, block.offset + len(block.data), table)) if table is not None else None
@@ -186,7 +186,7 @@ class Text(Pages):
         again = AgainShape(rows) if rows.odd else None
         shape = again or rows
         notes: Dict[int, List[str]] = {}
-        if review and self.quick and shape.stride and not self.headers:
+        if review and self.quick and shape.stride and not self.headers and packet.notice is None:
             self._review_again(shape, packet, notes)
         elif review:
             self._review(shape, packet, notes)
