@@ -34,6 +34,7 @@ _WORDS = {"fin": "F", "syn": "S", "rst": "R", "psh": "P", "pus": "P", "ack": "A"
 # A packet's time, where quoting, a log driver's prefix or a line number stands before it; the last one is tcpdump's own.
 _TIME = Late(rb"(?<![\w.:-])(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6,9}(?= )|(?<![\w.:-])\d{9,10}\.\d{6,9}(?= )")
 _TIME_WITHIN = 200
+_ICMP = b": ICMP"  # in the summary line of such a message
 # One that was wrapped behind a digit, before it says how much the packet carries; or anywhere, as quoted-printable says.
 _CUT = Late(rb": Flags \[(?:(?![^\n]{0,2000}, length \d)[^\n]{0,2000}\d\s*|[^\n]{0,2000}\d=\r?\n)\Z")
 # The summary line that most traces have: no other format begins so.
@@ -226,6 +227,9 @@ class Reader:
         """Reads the head of a block: a summary line, or two; None where it says nothing that is known."""
         if b"<" in header or dirty(header, 0, len(header)):
             header = wash(header)[0]
+        quotes = header.find(_ICMP)
+        if quotes >= 0:
+            header = header[: quotes + 2]  # behind it stand the ends of another packet
         plain = QUICK and _PLAIN.match(header) is not None
         for terminal in self._vocabulary.terminals.values():
             if terminal.kind == "summary" and (not plain or terminal.name.startswith("TCPDUMP")):

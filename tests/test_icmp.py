@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import shutil
@@ -12,7 +13,7 @@ from typing import Any, Dict, List
 
 import pytest
 from handshakes import checksum, dump
-from support import Object, annotate, annotator, environment, objects, of, strip
+from support import Object, annotate, annotator, environment, objects, of, run, strip
 from talks import CLIENT, DATA, SERVER, Talk, chain, hello, hs, sealed, server
 from talks import full as handshake
 
@@ -242,3 +243,25 @@ def test_tshark_reads_the_same(tmp_path: pathlib.Path) -> None:
             assert (thing["mtu"] or 0) == int(c or g or 0) and (d or h) == "1"
             seen += 1
     assert seen == 7
+
+
+VERBOSE = (
+    b"12:00:00.006000 IP (tos 0xc0, ttl 250, id 77, offset 0, flags [none], proto ICMP (1), length 56)\n"
+    b"    192.0.2.1 > 10.0.0.2: ICMP 10.0.0.1 unreachable - need to frag (mtu 1300), length 36\n"
+    b"\tIP (tos 0x0, ttl 64, id 6, offset 0, flags [DF], proto TCP (6), length 1440)\n"
+    b"    10.0.0.2.443 > 10.0.0.1.50000: Flags [P.], seq 1400:2800, ack 62, win 1024, length 1400\n"
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize("rows", [True, False])
+def test_tcpdump_tells_the_quoted_packet_in_the_head(size: int, rows: bool) -> None:
+    """With -v: two lines more, that are none of another packet."""
+    packets = hole().wire.packets
+    text = dump(packets[:-1]) + VERBOSE + (dump(packets[-1:], summaries=False) if rows else b"") + dump(packets[:1])
+    made = [json.loads(line) for line in run("json", [text[i : i + size] for i in range(0, len(text), size)]).splitlines()]
+    told = of(made, "packet")
+    assert len(told) == len(packets) + 1
+    assert (told[6]["time"], told[6]["stream"]) == ("12:00:00.006000", None)
+    assert not rows or of(made, "icmp")[0]["packet"] == 7
+    assert not any(f["code"] == "snapped" for f in of(made, "finding"))
