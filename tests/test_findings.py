@@ -191,6 +191,21 @@ def test_chains() -> None:
     assert "self-signed" in chained(own) and "chain-incomplete" not in chained(own)
 
 
+def test_what_an_alert_says_of_a_chain_that_ends_early() -> None:
+    """unknown_ca may as well mean a root that the other end lacks; another alert says nothing of the chain."""
+    def told(description: int) -> Object:
+        talk = full(certificates=chain(cert(*LEAF)), finish=False).say(CLIENT, alert(2, description))
+        return next(f for f in talk.findings() if f["code"] == "chain-incomplete")
+
+    assert told(48)["sure"] == "likely" and told(48)["seen"] == "proven"
+    assert all(told(n)["sure"] == "likely" and told(n)["seen"] == "likely" for n in (42, 45, 50, 51, 70))
+    mine = chain(cert("someone", "Other CA"))
+    talk = full(asked=request(name_of("Root CA")), sent=(mine, CKE, CV), finish=False).say(SERVER, alert(2, 48))
+    found = next(f for f in talk.findings() if f["code"] == "chain-incomplete")
+    assert found["text"].endswith("unless that issuer is itself a root, one that the server does not list")
+    assert "take a certificate of an authority that the server lists" in found["next"]
+
+
 def test_certificates_that_do_what_they_may_not() -> None:
     """RFC 5280 section 6.1.4: who may issue; section 4.2.1.12: what a leaf is for."""
     def told(*certificates: bytes) -> List[str]:

@@ -26,8 +26,10 @@ chain-incomplete (error)
         from elsewhere, so it "works in a browser"; other clients fail.
     known by: The last certificate reached from the leaf is neither self-signed nor marked as an authority
         (basicConstraints), nor is its issuer among the authorities that the other end names in this handshake.
-        Likely where the other end went on: it may trust the issuer directly.
-    causes: A server configured with its certificate and without the bundle of its authority.
+        No more than likely, for the other end may trust the issuer directly, or be the one that lacks a root; that it
+        happened is proven where it says unknown_ca of a chain for which it had named its authorities, or of a server's.
+    causes: A server configured with its certificate and without the bundle of its authority; an authority of one's own, whose
+        root the other end lacks.
     try: Install the full chain (ssl_certificate with the bundle, SSLCertificateFile): openssl s_client -showcerts.
     source: RFC 5246 section 7.4.2, RFC 8446 section 4.4.2
     sample: tests/test_findings.py
@@ -138,6 +140,7 @@ _PURPOSES = (
     frozenset(("id-kp-serverAuth", "anyExtendedKeyUsage", "msSGC", "nsSGC")),
 )
 _STATUS = 5  # status_request
+_UNKNOWN_CA = 48
 _MOST = 32  # certificates of a chain that are looked at
 
 
@@ -244,8 +247,9 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
     last = read[path[-1]]
     if last.is_ca or last.version == 1 and len(path) > 1:
         return
+    listed: Set[Any] = set()
     if course.request is not None and course.request.facts is not None:
-        listed: Set[Any] = {story.name_of(der)[1] for _, _, der in course.request.facts.authorities}
+        listed = {story.name_of(der)[1] for _, _, der in course.request.facts.authorities}
         if last.issuer_key in listed:
             return  # the server names that authority itself
     known = story.traced.get(last.issuer_key)
@@ -253,17 +257,21 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
     if above is not None and above.self_issued and last.issued_by(above):
         return  # issued by a root, which need not be sent
     name = SIDES[side]
-    refused = course.alert is not None and course.alert.side != side
+    refused = course.alert is not None and course.alert.side != side and course.alert.description == _UNKNOWN_CA
     namesake = next((i for i, facts in enumerate(read) if i not in path and facts.subject_key == last.issuer_key), None)
     but = f" (certificate {namesake + 1} bears that name, and has another key)" if namesake is not None else ""
     told = side or course.request is not None and not course.holed[1]  # which authorities the other end names
-    yield finding(story, "chain-incomplete", "error", name, "likely" if course.complete or not refused or not told else "proven",
+    # A client's may be complete, and of an authority that the server does not trust.
+    strange = not side and bool(listed)
+    yield finding(story, "chain-incomplete", "error", name, "likely",
                   f"the {name}'s chain ends at {_who(last)}, issued by {last.issuer}, whose certificate was not sent{but}: an "
                   "intermediate is "
-                  "missing, unless that issuer is itself a root",
+                  f"missing, unless that issuer is itself a root{', one that the server does not list' if strange else ''}",
                   "a trust store of the other end that holds the issuer",
-                  "install the full chain (leaf, then every intermediate); openssl s_client -showcerts shows what is "
-                  "sent", where(path[-1]))
+                  "install the full chain (leaf, then every intermediate)"
+                  f"{', or take a certificate of an authority that the server lists' if strange else ''}; openssl s_client "
+                  "-showcerts shows what is sent", where(path[-1]),
+                  seen="proven" if refused and told and not course.complete else "")
 
 
 def _misuses(read: List[Any], path: List[int]) -> List[Tuple[int, str]]:
