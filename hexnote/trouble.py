@@ -25,11 +25,14 @@ def from_part(part: Part, connection: Connection) -> List[Finding]:
         told.add(key)
         lo, hi = _stream(part, start), _stream(part, max(end, start + 1))
         what = part.message.name if part.message is not None else "record"
+        at = tuple(places.find(lo, hi)) if places is not None else ()
+        if not at and places is not None and part.message is not None and not part.buffer:
+            at = tuple(places.find(_stream(part, 0), _stream(part, 4)))  # bytes that are not in the trace: its length counts them
         out.append(Finding(
             "malformed", "error", connection.number, SIDES[part.side], "proven", f"{what}: {sentence}",
             "a later copy of the same bytes that reads otherwise (see retransmission-differs, checksum)",
             f"look at what made the {SIDES[part.side]}'s message; the other end should answer decode_error (50)",
-            tuple(places.find(lo, hi)) if places is not None else (),
+            at,
         ))
     return out
 

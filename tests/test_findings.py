@@ -760,6 +760,29 @@ def test_oversize_records() -> None:
     assert "oversize-record" in full().segments(SERVER, sealed(DATA, 16384 + 2049)).codes()
 
 
+def test_a_first_record_with_a_wrong_length_is_no_other_protocol() -> None:
+    """A byte changed on the way: the server says record_overflow, and "use https" would be no help."""
+    first = bytearray(hs(hello()))
+    first[3] = 0x7E
+    for pieces in ((bytes(first),), (bytes(first[:3]), bytes(first[3:]))):
+        talk = Talk()
+        for piece in pieces:
+            talk.say(CLIENT, piece)
+        talk.say(SERVER, alert(2, 22)).fin(1, 0)
+        told = {f["code"]: f for f in talk.findings()}
+        assert "plaintext-to-tls" not in told and told["oversize-record"]["text"].startswith("the client's record claims 32")
+        assert of(objects(talk.text()), "verdict")[0]["code"] == "oversize-record"
+        assert sum(hi - lo for _, lo, hi in told["oversize-record"]["at"]) == 5
+
+
+def test_bytes_left_over_that_are_not_in_the_trace_are_shown_by_the_length_that_counts_them() -> None:
+    first = bytearray(hs(hello()))
+    first[8] += 4
+    found = next(f for f in Talk().say(CLIENT, bytes(first)).findings() if f["code"] == "malformed")
+    assert found["text"] == "client_hello: 4 bytes left over behind client_hello"
+    assert [hi - lo for _, lo, hi in found["at"]] == [4]
+
+
 def test_classes_by_length() -> None:
     def late(kind: int, size: int) -> List[Object]:
         talk = Talk(open=False).say(CLIENT, sealed(DATA, 60)).say(SERVER, sealed(DATA, 90)).say(CLIENT, sealed(kind, size))

@@ -39,6 +39,7 @@ oversize-record (error)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import overlong
 from hexnote.hints import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import PLAINTEXT, SIDES, VERSIONS, Course, Finding, Step, Story, finding, plural
 
@@ -47,12 +48,11 @@ _SEALED, _SEALED13 = PLAINTEXT + 2048, PLAINTEXT + 256
 
 def at(story: Story, step: Step) -> Iterator[Finding]:
     """By bytes where a record header should stand: one whose length no version allows."""
-    data = step.data
-    if len(data) < 5 or not story.courses or any(s.kind == "hole" and s.side == step.side for s in story.steps):
+    if not story.courses and step.offset or any(s.kind == "hole" and s.side == step.side for s in story.steps):
         return
-    size = data[3] << 8 | data[4]
-    if 20 <= data[0] <= 24 and data[1] == 3 and data[2] <= 4 and size > _SEALED:
-        yield _oversize(story, step.side, size, _SEALED, "", step.places)
+    size = overlong(step.data)
+    if size:
+        yield _oversize(story, step.side, size, _SEALED, "", story.where(step, 0, 5) or step.places)
 
 
 def end(story: Story) -> Iterator[Finding]:
@@ -61,6 +61,10 @@ def end(story: Story) -> Iterator[Finding]:
     course = story.courses[0] if story.courses else None
     if course is not None and course.version in (0x0300, 0x0301):
         yield from _countermeasures(story, course)
+    if "other" in story.trail:
+        for step in story.of("other", 0) + story.of("other", 1):
+            if sum(hi - lo for _, lo, hi in step.places) < 5:  # of its header a segment brought a part: not told yet
+                yield from at(story, step)
     for side, size, clear, places in story.long:
         limit = PLAINTEXT if clear else _SEALED13 if story.version == 0x0304 else _SEALED
         if size > limit:

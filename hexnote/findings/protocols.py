@@ -50,6 +50,7 @@ tls-to-plaintext (error)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import overlong
 from hexnote.hints import Iterator, List, Optional
 from hexnote.model import Finding, Preface, Step, Story, finding, plural, printable, try_client
 
@@ -126,8 +127,8 @@ def _before(story: Story, preface: Preface, hello: Step, others: List[List[Step]
 
 
 def _to_tls(story: Story, preface: Optional[Preface], others: List[List[Step]]) -> Iterator[Finding]:
-    if not others[0] or others[0][0].offset > 0:
-        return
+    if not others[0] or others[0][0].offset > 0 or overlong(others[0][0].data):
+        return  # the last is TLS, with a wrong length
     sent = others[0][0]
     what = preface.title if preface is not None and preface.title else "bytes that are no TLS"
     alert = next((s for s in story.steps if s.kind == "alert" and s.side), None)

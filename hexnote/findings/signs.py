@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hexnote.hints import List, Optional, Tuple
-from hexnote.model import SIDES, Step, Story
+from hexnote.model import PLAINTEXT, SIDES, Step, Story
 
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
 PADDED = 16
@@ -22,6 +22,13 @@ def padded(story: Story, side: int) -> bool:
     inside = [size - protection.mac for step in story.steps if step.kind == "data" and step.side == side for size in step.lengths]
     step = gcd(*inside)
     return len(inside) > 2 and step >= _BLOCK and step != protection.finished + 1
+
+
+def overlong(data: bytes) -> int:
+    """The length in bytes that a record's header at the head of `data` claims, where that is all that is wrong with it: no version
+    allows as much (RFC 5246 section 6.2.3). 0: no such header."""
+    size = data[3] << 8 | data[4] if len(data) >= 5 else 0
+    return size if size > PLAINTEXT + 2048 and 20 <= data[0] <= 24 and data[1] == 3 and data[2] <= 4 else 0
 
 
 # TTLs of one sender differ by a little where its packets take several ways.
