@@ -206,6 +206,18 @@ def test_what_an_alert_says_of_a_chain_that_ends_early() -> None:
     assert "take a certificate of an authority that the server lists" in found["next"]
 
 
+def test_half_a_connection_does_not_say_that_there_was_no_answer() -> None:
+    """What the other direction would show is not known: neither that it is silent, nor that it is at fault."""
+    half = Talk(open=False).say(CLIENT, hs(hello()))
+    half.say(CLIENT, hs(CKE), ccs(), sealed(HANDSHAKE, 40)).say(CLIENT, sealed(DATA, 60))
+    verdict = of(objects(half.text()), "verdict")[0]
+    assert verdict["text"].startswith("The client's half of a connection; only the client's direction is in the trace")
+    assert verdict["outcome"] == "incomplete"
+    broken = Talk(open=False).say(CLIENT, hs(hello())).say(CLIENT, alert(2, 50))
+    found = next(f for f in broken.findings() if f["code"] == "fatal-alert")
+    assert found["by"] == "unknown" and "nothing of the server is in the trace so far" in found["text"]
+
+
 def test_certificates_that_do_what_they_may_not() -> None:
     """RFC 5280 section 6.1.4: who may issue; section 4.2.1.12: what a leaf is for."""
     def told(*certificates: bytes) -> List[str]:

@@ -181,6 +181,10 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
                     "an end in the midst of something"
             next_step = f"look into the log of the {other}: why did it close"
             by = _UNKNOWN
+        elif says and not story.pseudo and all(s.side == step.side for s in story.steps):
+            usual += f"; {says} says this of an end in the midst of something too, and nothing of the {other} is in the trace so " \
+                     "far"
+            by = _UNKNOWN
         elif step.side and step.description in _OF_OTHER_BYTES and _behind_proxy(story):
             usual = f"; before the hello stands a header of the {story.preface.title}, and servers that do not expect it say so"
             next_step = "does the server expect that header: switch it on there, or off where it is sent"

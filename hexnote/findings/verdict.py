@@ -75,7 +75,7 @@ _WORST = {"error": 0, "warning": 1, "note": 2}
 
 def verdict(story: Story, told: List[Finding]) -> Verdict:
     """The line, from the story and all that was found."""
-    outcome, sentence = _outcome(story)
+    outcome, sentence = _outcome(story, any(f.code == "one-sided" for f in told))
     cause = _cause(story, told)
     if cause is None:
         closing = _closing(story)
@@ -264,8 +264,8 @@ def _cause(story: Story, told: List[Finding]) -> Optional[Finding]:
     return min(found, key=lambda f: (f.code == idle, _ORDER.get(f.code, len(_RANK)), _WORST[f.severity])) if found else None
 
 
-def _outcome(story: Story) -> Tuple[str, str]:
-    """How far the connection came, as a word and as the beginning of a sentence."""
+def _outcome(story: Story, alone: bool) -> Tuple[str, str]:
+    """How far the connection came, as a word and as the beginning of a sentence; `alone`: by one direction of it."""
     courses = story.courses
     torn = ", or was told as part of another connection" if story.torn else ""
     if not courses:
@@ -299,6 +299,8 @@ def _outcome(story: Story) -> Tuple[str, str]:
     if course.hello is None:
         return "midstream", f"The end of a handshake whose beginning is not in the trace{torn}{about}"
     if course.answer is None and course.retry is None:
+        if alone:  # the answer is not in the trace, nor is that there was none
+            return "incomplete", "The client's half of a connection"
         return "unanswered", "ClientHello without a ServerHello"
     if course.alert is None and "RST" not in story.trail and (any(story.gaps) or any(story.snapped)):
         return "incomplete", f"A handshake of which bytes are missing{about}"
