@@ -218,6 +218,20 @@ def test_half_a_connection_does_not_say_that_there_was_no_answer() -> None:
     assert found["by"] == "unknown" and "nothing of the server is in the trace so far" in found["text"]
 
 
+def test_a_hello_sent_again_and_acknowledged_does_not_say_how_long_the_client_waited() -> None:
+    first = hs(hello())
+
+    def told(acknowledged: bool) -> Object:
+        talk = Talk().say(CLIENT, first)
+        talk.wire.send(CLIENT, first, 0)
+        if acknowledged:
+            talk.wire.ack(SERVER)
+        return next(f for f in talk.findings() if f["code"] == "client-hello-unanswered")
+
+    assert told(False)["seen"] == "proven" and "though sent again" in told(False)["text"]
+    assert told(True)["sure"] == "possible" and told(True)["text"].endswith("; the trace ends here")
+
+
 def test_certificates_that_do_what_they_may_not() -> None:
     """RFC 5280 section 6.1.4: who may issue; section 4.2.1.12: what a leaf is for."""
     def told(*certificates: bytes) -> List[str]:

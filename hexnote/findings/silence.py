@@ -171,8 +171,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
         how = f"its first {heard} bytes were acknowledged, the others not" if heard else "it was not acknowledged"
         how += ", though sent again" if again else ""
         by, what = "middlebox", ""
-    # That nothing came back is certain where the connection was closed; whose fault it is, hardly ever.
-    settled = closed is not None or again and not story.evicted
+    # That nothing came back is certain where the connection was closed, or the client waited in vain for an acknowledgement; what
+    # was sent again and acknowledged then says nothing of how long the trace goes on. Whose fault it is, is hardly ever certain.
+    settled = closed is not None or again and heard < hello.size - unsent and not story.evicted
     sure = "possible" if not settled else "proven" if by in ("unknown", "client") else "likely"
     if settled and by == "middlebox" and left is None:
         how += f": {'they' if heard else 'it'} did not reach the server, or what came back did not reach this trace"
