@@ -202,6 +202,7 @@ def test_what_an_alert_says_of_a_chain_that_ends_early() -> None:
     mine = chain(cert("someone", "Other CA"))
     talk = full(asked=request(name_of("Root CA")), sent=(mine, CKE, CV), finish=False).say(SERVER, alert(2, 48))
     found = next(f for f in talk.findings() if f["code"] == "chain-incomplete")
+    assert found["sure"] == "proven"
     assert found["text"].endswith("unless that issuer is itself a root, one that the server does not list")
     assert "take a certificate of an authority that the server lists" in found["next"]
 

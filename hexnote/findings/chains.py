@@ -26,8 +26,9 @@ chain-incomplete (error)
         from elsewhere, so it "works in a browser"; other clients fail.
     known by: The last certificate reached from the leaf is neither self-signed nor marked as an authority
         (basicConstraints), nor is its issuer among the authorities that the other end names in this handshake.
-        No more than likely, for the other end may trust the issuer directly, or be the one that lacks a root; that it
-        happened is proven where it says unknown_ca of a chain for which it had named its authorities, or of a server's.
+        Proven where the other end had named its authorities, none of which this chain reaches, and says unknown_ca. Else no
+        more than likely, for it may trust the issuer directly, or be the one that lacks a root; unknown_ca then proves that
+        it happened alone.
     causes: A server configured with its certificate and without the bundle of its authority; an authority of one's own, whose
         root the other end lacks.
     try: Install the full chain (ssl_certificate with the bundle, SSLCertificateFile): openssl s_client -showcerts.
@@ -263,7 +264,10 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
     told = side or course.request is not None and not course.holed[1]  # which authorities the other end names
     # A client's may be complete, and of an authority that the server does not trust.
     strange = not side and bool(listed)
-    yield finding(story, "chain-incomplete", "error", name, "likely",
+    refused = refused and bool(told) and not course.complete
+    # What was sent reaches none of the authorities that the server names, and it says so: the move is the client's in any case.
+    sure = "proven" if refused and strange else "likely"
+    yield finding(story, "chain-incomplete", "error", name, sure,
                   f"the {name}'s chain ends at {_who(last)}, issued by {last.issuer}, whose certificate was not sent{but}: an "
                   "intermediate is "
                   f"missing, unless that issuer is itself a root{', one that the server does not list' if strange else ''}",
@@ -271,7 +275,7 @@ def _ends(story: Story, course: Course, side: int, read: List[Any], path: List[i
                   "install the full chain (leaf, then every intermediate)"
                   f"{', or take a certificate of an authority that the server lists' if strange else ''}; openssl s_client "
                   "-showcerts shows what is sent", where(path[-1]),
-                  seen="proven" if refused and told and not course.complete else "")
+                  seen="proven" if refused and not strange else "")
 
 
 def _misuses(read: List[Any], path: List[int]) -> List[Tuple[int, str]]:
