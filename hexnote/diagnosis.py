@@ -85,8 +85,8 @@ def _concerned(story: Story) -> List[str]:
     return names
 
 
-# Modules that hold pages alone, of what other rooms raise.
-PAGES: Tuple[str, ...] = ("verdict", "order", "damage")
+# Modules that are asked of no connection alone, or that hold pages alone, of what other rooms raise.
+PAGES: Tuple[str, ...] = ("attempts", "verdict", "order", "damage")
 
 
 # What is asked at once, by the mark of a step.
@@ -187,6 +187,14 @@ class Doctor:
             return None
         found: Finding = _room("endings").late(
             packet.stream, reset, ((packet.number, packet.start, packet.end),))
+        return found
+
+    @staticmethod
+    def together(attempts: Any) -> List[Finding]:
+        """The input is over: what connections that went before tell of later ones, by what remembers them."""
+        found: List[Finding] = []
+        if attempts.any:
+            _ask(found, (_room("attempts").together,), attempts)
         return found
 
     def end(self, story: Story, found: List[Finding]) -> Tuple[List[Finding], Verdict, str]:

@@ -324,6 +324,31 @@ Decoder = Callable[..., None]
 # ------------------------------------------------------------------ connections, records, messages
 
 
+class Attempt(NamedTuple):
+    """A connection whose hello was read and that is over, as later ones of the same two ends are compared with it."""
+
+    number: int
+    client: str  # its address, without a port
+    server: str  # "address:port"
+    first: int  # the packet that opened it, else that of its hello
+    last: int  # that in which it failed; where it came through, that of the last message
+    how: str  # "": it came through; "alert", "RST", "FIN", "other" (another protocol's words), "silence": how it failed first
+    side: int  # of the end that did so
+    description: int  # of that alert, else -1
+    hello: Any  # the bytes of its first ClientHello; of Attempts that are told, the Hello itself
+    format: str  # of that: "tls" or "ssl2"
+    size: int  # of that, in bytes
+    heard: bool  # the server has said something
+    version: int  # chosen, 0: none
+    suite: int  # the same, -1: none
+    at: Places  # of that hello
+    end: Places  # of what ended it
+    # Up to TLS 1.2, where sessions are named in clear:
+    given: Tuple[bytes, bytes, int]  # session ID and ticket that the server gave, and the packet that brought them
+    offered: bytes  # that of the two which the client offered, where the server did not take it up, or both then disagreed,
+    taken: bool  # which of these
+
+
 class Connection:
     """A TCP connection: two directions, 0 from the client and 1 from the server."""
 
@@ -653,7 +678,7 @@ class Story:
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "heard", "uneven", "idle", "notices", "ends", "pseudo", "tls_port", "closed",
-        "whole", "seen", "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
+        "whole", "seen", "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent", "failed",
     )  # fmt: skip
 
     tells: Callable[[Any], Heard]  # what is kept of a packet as it was read: `pipeline` knows
@@ -682,6 +707,9 @@ class Story:
         # Whether one certificate's key verifies another's signature, None: not checked. Only where it is to be checked.
         self.verifies: Optional[Callable[[bytes, bytes], Optional[bool]]] = None
         self.traced: Dict[Any, bytes] = {}  # certificates seen in the whole trace: subject -> DER
+        # Address of a client, "address:port" of a server -> (number, last, how, side, description, heard) of their last connection
+        # that failed so far, as of Attempt.
+        self.failed: Callable[[str, str], Any] = _no_attempt
         self.packets = [False, False]  # packets of a side were seen
         self.long: List[Tuple[int, int, bool, Places]] = []  # records longer than TLS 1.3 allows: (side, bytes, in clear, where)
         self.ttl: List[Optional[int]] = [None, None]  # TTL of the last packet of a side, RST apart,
@@ -873,6 +901,10 @@ class KeyExchange:
 
 def _no_names(registry: str) -> Any:
     return {}
+
+
+def _no_attempt(client: str, server: str) -> Any:
+    return None
 
 
 def _no_facts(der: bytes) -> Any:

@@ -45,7 +45,7 @@ class Partner(Trace):
         self.logged = None
         self.renderer.assist(lambda: link.ask("taught"))
         link.hear = self.renderer.learns
-        self.teller.asks(_Traced(link, self.teller))
+        self.teller.asks(_Traced(link, self.teller), lambda client, server: link.ask("failed", (client, server)))
 
     def take(self, entry: Any, item: Any) -> bool:
         """What is known by an item that does not pass: it goes to `link.pieces`. `entry`: as it goes through the pipe. Whether the
@@ -162,10 +162,11 @@ class Partner(Trace):
 
     def _piece(self) -> None:
         """What was said of a connection, for the other process."""
-        piece, traces = self.renderer.part(), self.teller.traces
-        if traces:
-            piece = [piece, traces]
-            self.teller.traces = []
+        teller = self.teller
+        piece, traces, ended = self.renderer.part(), teller.traces, teller.ended
+        if traces or ended:
+            piece = [piece, traces, ended]
+            teller.traces, teller.ended = [], None
         self.link.pieces.append(piece)
 
     def _leave(self, connection: Connection) -> None:

@@ -344,6 +344,8 @@ class Trace(Usual):
             self._end_flow(fragment, [])
         for number, exchange in ((self.flows.new_number(), exchange) for exchange in self.words.told()):
             self._told(exchange, number)
+        if self.teller.attempts is not None:
+            self._say(self.doctor.together(self.teller.attempts))
 
     def _say(self, findings: List[Finding]) -> None:
         """Findings that belong to no connection's end."""
@@ -626,8 +628,10 @@ class Trace(Usual):
         between packets."""
         piece = self.source.piece()
         if type(piece) is list:
-            piece, traced = piece
+            piece, traced, ended = piece
             self._learn(traced)
+            if ended is not None:
+                self.teller.end(ended)
         self.renderer.given(text, packet if first else None, piece)
 
     def _learn(self, traced: List[Tuple[bytes, Any]]) -> None:
@@ -650,6 +654,8 @@ class Trace(Usual):
             key, traces = value
             self._learn(traces)
             return self.teller.traced(key)
+        if kind == "failed":
+            return self.teller.failed(*value)
         self._recall()
         self._close_packet()
         for each in self.headless.fragments:

@@ -19,6 +19,7 @@ from hexnote.model import (
     SEALED,
     WHOLE,
     Connection,
+    Course,
     Form,
     Packet,
     Part,
@@ -40,6 +41,10 @@ _LONG = PLAINTEXT + 256
 _SHORTEST = 4
 # Of an alert, a heartbeat or another short record.
 BODY_BYTES = 64
+# Of a ClientHello, to compare it with that of another connection.
+HELLO = 1 << 12
+# Bytes of a record of TLS 1.3 that may be an alert: 2, the content type, a tag of 8 or 16, and the zeros that Java adds.
+_ALERTS = frozenset((2 + 1 + 8, 2 + 1 + 16, 2 + 1 + 16 + 16))
 # Chains are the same in most connections of a trace: so many are shared.
 SHARED = 64
 
@@ -74,6 +79,9 @@ class Teller:
         self._shared: Dict[bytes, bytes] = {}
         self._traced: Any = {}
         self._known: Set[bytes] = set()
+        self._failed: Callable[[str, str], Any] = self.failed
+        self.attempts: Any = None  # connections that were over, once there was a second one
+        self.ended: Optional[Tuple[Any, ...]] = None  # the one that was over last, an Attempt's values; taken by another process
         self.traces: Optional[List[Tuple[bytes, Any]]] = None  # where another process remembers: for it, certificate and subject
 
     def begin(self, connection: Connection) -> Story:
@@ -86,6 +94,7 @@ class Teller:
         story.at = self._at
         story.verifies = self._verifies
         story.traced = self._traced
+        story.failed = self._failed
         story.ends = connection.ends
         story.pseudo = connection.pseudo
         return story
@@ -108,6 +117,35 @@ class Teller:
             for step in course.certificate:
                 if step is not None and step.facts is not None:
                     self._trace(step.facts.certificates)
+        if story.courses and not story.pseudo:
+            attempt = attempted(story, story.courses[0])
+            if attempt is not None:
+                self.end(attempt)
+
+    def end(self, attempt: Tuple[Any, ...]) -> None:
+        """A connection is over that may be one of several attempts: the values of an Attempt."""
+        if self.traces is not None:  # another process remembers it
+            self.ended = attempt
+        elif self.attempts is not None:
+            self.attempts.add(attempt)
+        elif self.ended is None:
+            self.ended = attempt  # one alone: nothing is to be compared
+        else:
+            self._compare().add(attempt)
+
+    def _compare(self) -> Any:
+        """What remembers connections; it is loaded where there is more than one."""
+        if self.attempts is None:
+            from hexnote.attempts import Attempts
+
+            self.attempts = Attempts(self._names)
+            if self.ended is not None:
+                self.attempts.add(self.ended)
+        return self.attempts
+
+    def failed(self, client: str, server: str) -> Any:
+        """As of Story."""
+        return self._compare().failed(client, server) if self.ended is not None else None
 
     def _trace(self, certificates: List[Any]) -> None:
         """Remembers certificates, for other connections' chains."""
@@ -137,10 +175,11 @@ class Teller:
         found: Optional[bytes] = self._traced.get(key)
         return found
 
-    def asks(self, traced: Any) -> None:
-        """From now on another process remembers certificates: it is asked by the `get` of `traced`, and is told what `traces`
-        has."""
-        self._traced, self._known, self.traces = traced, set(), []
+    def asks(self, traced: Any, failed: Callable[[str, str], Any]) -> None:
+        """From now on another process remembers certificates and attempts: it is asked by the `get` of `traced` and by `failed`,
+        and is told what `traces` and `ended` have."""
+        self._traced, self._known, self.traces, self.ended = traced, set(), [], None
+        self._failed = failed
 
     def ttl(self, story: Story, packet: Packet) -> None:
         """A packet, no RST, whose TTL is not that of the one before it."""
@@ -322,6 +361,7 @@ class Teller:
             step.name, step.type = _ssl2_name(buf)
             if step.name == "client_hello":
                 step.facts = story.hello = facts.ssl2_hello(buf)
+                step.data = buf
                 # Ranges of facts count from the body, as `where` does from `offset`.
                 step.pieces = [(0, part.base, record.length - record.header)]
             mark = step.name
@@ -378,6 +418,8 @@ class Teller:
                     step.dated = facts.date(header)
         elif self._keep:
             self._kept(story, part.buf, size)
+        if name == "new_session_ticket" and not part.buffer and size <= HELLO:
+            step.data = part.buf
         return self._add(story, step, name)
 
     def _read(self, story: Story, step: Step, buf: Any, form: Optional[Form]) -> None:
@@ -387,6 +429,7 @@ class Teller:
             if len(step.places) > 1:
                 step.segments = len({place[0] for place in step.places})
             step.facts = facts.client_hello(buf, form)
+            step.data = buf
             if not step.buffer.startswith("plain"):
                 story.hello = step.facts
         elif name in ("server_hello", "hello_retry_request"):
@@ -450,3 +493,71 @@ def _ssl2_name(buf: Any) -> Any:
                         "server_finished", "request_certificate", "client_certificate"]
     kind = buf[0] if isinstance(buf, bytes) and buf else -1
     return (names[kind] if 0 <= kind < len(names) else ""), kind
+
+
+def attempted(story: Story, course: Course) -> Optional[Tuple[Any, ...]]:
+    """The values of an Attempt of a connection that is over; None where its hello is not known, or not how it went."""
+    hello = course.first_hello
+    if hello is None or story.guessed or story.torn or not (story.packets[0] and story.packets[1]):
+        return None
+    end, how = course.last, ""
+    if not course.complete:
+        end, how = _failed(story, course, hello)
+        if end is None:
+            return None
+    elif course.version == 0x0304 and _doubtful(story, course):
+        return None
+    raw = hello.data if isinstance(hello.data, bytes) and len(hello.data) <= HELLO else b""
+    first = story.steps[0].packet if story.trail[0] == "SYN" else hello.packet
+    client, server = story.ends
+    return (
+        story.number, client.rpartition(":")[0], server, first, end.packet if end is not None else hello.packet, how,
+        end.side if end is not None else 0, end.description if how == "alert" and end is not None else -1, raw, hello.format,
+        hello.size, story.seen[1] > 0, course.version or 0, -1 if course.suite is None else course.suite, hello.places,
+        end.places if how and end is not None and end is not hello else (), *_sessions(course, raw),
+    )  # fmt: skip
+
+
+_NO_SESSIONS = (b"", b"", 0), b"", False
+
+
+def _sessions(course: Course, hello: bytes) -> Tuple[Tuple[bytes, bytes, int], bytes, bool]:
+    """What an Attempt has as `given`, `offered` and `taken`."""
+    answer, ticket, facts = course.answer, course.ticket, course.hello.facts if course.hello is not None else None
+    if course.version == 0x0304 or answer is None or answer.facts is None or facts is None:
+        return _NO_SESSIONS
+    offered = b""
+    if course.kind == "full" or course.resumed and not course.complete:
+        span = facts.extensions.get(35, (0, 0))
+        # A client that speaks TLS 1.3 sends a session ID that names nothing (RFC 8446 appendix D.4), and one with a ticket too.
+        offered = hello[span[0] : span[1]] or (facts.session_id if facts.versions is None else b"")
+    # A ticket stands behind the header, its lifetime and its length (RFC 5077 section 3.3).
+    new = ticket.data[10:] if ticket is not None and isinstance(ticket.data, bytes) else b""
+    given = answer.facts.session_id if course.kind == "full" else b""
+    return (given, new, ticket.packet if ticket is not None else answer.packet), offered, course.resumed
+
+
+def _doubtful(story: Story, course: Course) -> bool:
+    """Whether all that the server says behind the client's Finished of TLS 1.3 is one record as long as an alert: close_notify, or
+    that it refuses the client's certificate, or that there is none."""
+    said: List[Step] = []
+    for step in reversed(story.steps):
+        if step is course.finished[0] or len(said) > 1:
+            break
+        if step.kind == "data" and step.side:
+            said.append(step)
+    return len(said) == 1 and said[0].count == 1 and said[0].last in _ALERTS
+
+
+def _failed(story: Story, course: Course, hello: Step) -> Tuple[Optional[Step], str]:
+    """By what a handshake failed first, and how, as of Attempt; (None, "") where the trace does not show it."""
+    lacks = any(story.gaps) or any(story.snapped)
+    for step in story.steps:
+        kind = step.kind
+        if kind == "alert" and step.level == 2 and step.description >= 0:
+            return step, kind
+        if not lacks and (kind == "FIN" or kind == "RST" or kind == "other" and step.side and course.answer is None):
+            return step, kind
+    if not (lacks or story.seen[1]) and story.resent[0]:
+        return hello, "silence"
+    return None, ""

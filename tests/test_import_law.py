@@ -24,7 +24,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "words": ("words_",),
     "messages": ("forms",),
     "schema": ("schema_",),
-    "story": ("facts", "course", "times"),
+    "story": ("facts", "course", "times", "attempts"),
     "session": ("hellos",),
     "records": ("heads", "assembly"),
     "tale": ("tale_",),

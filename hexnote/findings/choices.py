@@ -56,7 +56,8 @@ fallback-scsv (warning)
     meaning: The client says that it comes back with a lower version than it can speak, since an attempt before failed.
     known by: TLS_FALLBACK_SCSV (0x5600) among the suites.
     causes: The first attempt met a server, a middlebox or a path that could not take the newer hello.
-    try: Find the connection before this one that failed, and its reason.
+    try: Find the connection before this one that failed, and its reason; where it was over in this trace before, the finding names
+        it.
     source: RFC 7507
     sample: tests/test_findings.py
 
@@ -99,6 +100,7 @@ compression (warning)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import ended
 from hexnote.hints import Iterator, List, Optional, Sequence, Tuple
 from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
 
@@ -153,13 +155,17 @@ def _offer(story: Story, step: Step) -> Iterator[Finding]:
     if FALLBACK in hello.suites:
         start = hello.ranges["suites"][0] + (3 if hello.ssl2 else 2) * hello.suites.index(FALLBACK)
         highest = _highest(hello)
-        yield finding(story, "fallback-scsv", "warning", "client", "proven",
-                      "the client says that it comes back after an attempt that failed (TLS_FALLBACK_SCSV), though it offers "
-                      "TLS 1.3, the newest version" if highest >= 0x0304 else
-                      f"the client comes back with {_version(highest)} at most after an attempt with more has failed "
-                      "(TLS_FALLBACK_SCSV)",
-                      "a client that always sends it", "find the connection before this one that failed, and its reason",
-                      story.where(step, start, start + 2))
+        failed = None if story.pseudo else story.failed(story.ends[0].rpartition(":")[0], story.ends[1])
+        before = "" if failed is None else \
+            f"; of these two ends connection {failed[0]} failed before: it {ended(story, *failed[2:])} (packet {failed[1]})"
+        yield finding(story, "fallback-scsv", "warning", "client", "likely",
+                      ("the client says that it comes back after an attempt that failed (TLS_FALLBACK_SCSV), though it offers "
+                       "TLS 1.3, the newest version" if highest >= 0x0304 else
+                       f"the client comes back with {_version(highest)} at most after an attempt with more has failed "
+                       "(TLS_FALLBACK_SCSV)") + before,
+                      "a client that always sends it", "find the connection before this one that failed, and its reason"
+                      if failed is None else f"find out why connection {failed[0]} failed",
+                      story.where(step, start, start + 2), seen="proven")
 
 
 def _answer(story: Story, course: Course, step: Step) -> Iterator[Finding]:

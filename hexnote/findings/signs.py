@@ -1,9 +1,10 @@
-"""What lengths and headers suggest of a record or a packet, where no byte of it says so: whose it is, what it may be."""
+"""What lengths and headers suggest of a record or a packet, where no byte of it says so: whose it is, what it may be. And what
+several findings say in the same words."""
 
 from __future__ import annotations
 
 from hexnote.hints import List, Optional, Tuple
-from hexnote.model import PLAINTEXT, SIDES, Step, Story
+from hexnote.model import PLAINTEXT, SIDES, Step, Story, title
 
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
 PADDED = 16
@@ -67,6 +68,18 @@ def unheard(story: Story, side: int) -> str:
         return ""
     return f"; of the {SIDES[side]}'s {sent} bytes the {SIDES[1 - side]} has acknowledged {max(heard, 0) or 'none'}, though the " \
         f"{SIDES[side]} sent segments again"
+
+
+def ended(story: Story, how: str, side: int, description: int, heard: bool) -> str:
+    """How an attempt ended, as the end of a sentence that begins with it."""
+    if how == "silence":
+        return "got no byte in answer, though the hello was sent again"
+    if how == "other":
+        return "was answered in another protocol"
+    if how == "alert":
+        return f"was ended by the {SIDES[side]} with {title(story, 'alert_descriptions', description, 2)} ({description})"
+    return f"was {'closed' if how == 'FIN' else 'reset'} by the {SIDES[side]} ({how})" + \
+        (" before both sides finished the handshake" if heard else " without a byte in answer")
 
 
 def _apart(one: int, other: int) -> int:

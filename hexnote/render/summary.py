@@ -178,10 +178,12 @@ class Summary:
 
     def end(self) -> None:
         """The input ends."""
-        if self.rest:
-            self.out.append("the dump itself\n")
-            self._list(self.rest)
-            self.rest = []
+        for head, several in (("connections told above", True), ("the dump itself", False)):
+            found = [finding for finding in self.rest if (finding.stream is not None) == several]
+            if found:
+                self.out.append(f"{head}\n")
+                self._list(found)
+        self.rest = []
 
     def _list(self, findings: List[Finding]) -> None:
         """Findings, the worst first."""
