@@ -39,6 +39,8 @@ def follow(story: Story, step: Step) -> None:
         if None not in course.finished:  # it is complete
             if kind == "data" or kind == "sealed":
                 return
+            if kind == "change_cipher_spec" and story.stray is None and course.version == 0x0304 and _late(story, course, side):
+                story.stray = (step, "an encrypted record")
         elif kind in _ORDERED and story.stray is None:
             instead = expected(story, course, step)
             if instead:
@@ -82,6 +84,13 @@ def follow(story: Story, step: Step) -> None:
             course.alert = step
         elif step.level == 1 and step.description == 41:
             course.no_certificate = course.no_certificate or step
+
+
+def _late(story: Story, course: Course, side: int) -> bool:
+    """Whether a side has surely sent its Finished of TLS 1.3: it has sent more behind what, by its place, is the client's, the
+    client no sooner than the server had."""
+    since = story.steps.index(course.finished[0]) if course.finished[0] in story.steps else len(story.steps)
+    return any(s.kind == "data" and s.side == side for s in story.steps[since + 1 :])
 
 
 def _name(course: Course, side: int) -> None:

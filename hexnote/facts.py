@@ -426,10 +426,14 @@ def key_exchange(buf: Any, kind: str) -> KeyExchange:
             if buf[pos] == 3:
                 made.group = _numbers(buf, pos + 1, pos + 3)[0]
                 made.range = (pos + 1, pos + 3)
+                pos = _vector(buf, pos + 3, len(buf), 1)[1]
         elif kind in ("dhe", "dh_anon", "dhe_psk"):
             lo, hi = _vector(buf, pos, len(buf), 2)
             made.prime = int.from_bytes(buf[lo:hi], "big").bit_length()
             made.range = (lo, hi)
+            pos = _vector(buf, _vector(buf, hi, len(buf), 2)[1], len(buf), 2)[1]
+        if kind in ("ecdhe", "dhe") and pos > 4 and _vector(buf, pos + 2, len(buf), 2)[1] == len(buf):
+            made.scheme, made.signed = _numbers(buf, pos, pos + 2)[0], (pos, pos + 2)  # of TLS 1.2: before it there is none
     except (_Short, Hole, IndexError):
         pass
     return made

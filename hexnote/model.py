@@ -897,6 +897,8 @@ class KeyExchange:
         self.group: Optional[int] = None  # a named group
         self.prime = 0  # bits of a Diffie-Hellman prime
         self.range = (0, 0)
+        self.scheme: Optional[int] = None  # a signature scheme (TLS 1.2),
+        self.signed = (0, 0)  # and where it stands
 
 
 def _no_names(registry: str) -> Any:

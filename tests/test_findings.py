@@ -1820,3 +1820,73 @@ def test_an_end_right_behind_the_handshake() -> None:
 def test_counts_in_english() -> None:
     assert [plural(n, noun) for n, noun in ((1, "authority"), (0, "authority"), (2, "key"), (2, "byte"))] == [
         "1 authority", "0 authorities", "2 keys", "2 bytes"]
+
+
+def test_a_change_cipher_spec_behind_the_finished_of_tls13() -> None:
+    """RFC 8446 section 5: it may come until the peer's Finished has, and is of value 1."""
+    def talked(value: int, *more: Tuple[int, bytes]) -> Talk:
+        talk = Talk().say(CLIENT, hs(hello((0x1301,), {**SNI, **V13}), version=0x0301))
+        talk.say(SERVER, hs(server(0x1301, S13, signal=False)), record(CCS, bytes((value,))))
+        talk.say(SERVER, *(sealed(DATA, size) for size in (40, 900, 280, 53))).say(CLIENT, ccs(), sealed(DATA, 53))
+        for side, raw in more:
+            talk.say(side, raw)
+        return talk
+
+    said = [(SERVER, sealed(DATA, 250)), (CLIENT, sealed(DATA, 100))]
+    for side in (CLIENT, SERVER):
+        found = [f for f in talked(1, *said, (side, ccs())).findings() if f["code"] == "unexpected-message"]
+        assert len(found) == 1 and "sends ChangeCipherSpec where an encrypted record was expected" in found[0]["text"]
+    assert "unexpected-message" not in talked(1, *said).codes()
+    assert "unexpected-message" not in talked(1, (SERVER, ccs())).codes()  # the capture may have the two ends in another order
+    assert "unexpected-message" in talked(2).codes()
+
+
+def test_a_signature_scheme_that_was_not_offered() -> None:
+    def wrong(talk: Talk) -> List[str]:
+        return [f["text"] for f in talk.findings() if f["code"] == "unoffered-choice"]
+
+    offers = [hello(extensions={13: vector(2, numbers(*schemes))}) for schemes in ((0x0403,), (0x0403, 0x0804))]
+    assert wrong(full(offers[0])) == ["the server chooses what the client did not offer: signature scheme rsa_pss_rsae_sha256"]
+    assert not wrong(full(offers[1])) and not wrong(full())
+    # Before TLS 1.2 a signature names no scheme.
+    older = [hello((0xC014,), {13: vector(2, numbers(0x0403))}), server(0xC014, version=0x0302)]
+    assert not wrong(full(*older, version=0x0302))
+
+
+def test_what_comes_in_clear_with_the_line_that_asks_for_tls() -> None:
+    def told(words: bytes) -> str:
+        talk = Talk((50000, 25)).say(SERVER, b"220 mx ESMTP\r\n").say(CLIENT, b"EHLO a\r\n").say(SERVER, b"250 STARTTLS\r\n")
+        talk.say(CLIENT, words).say(SERVER, b"220 go\r\n").say(CLIENT, hs(hello(), version=0x0301)).say(SERVER, hs(server()))
+        return next(f["text"] for f in talk.findings() if f["code"] == "starttls")
+
+    assert 'came 6 bytes more in clear ("RSET..")' in told(b"STARTTLS\r\nRSET\r\n") and "CVE-2011-0411" in told(b"STARTTLS\r\nX")
+    assert "in clear (" not in told(b"STARTTLS\r\n")
+
+
+def test_hellos_of_a_size_that_some_hang_on() -> None:
+    def told(padding: int) -> str:
+        talk = Talk().say(CLIENT, hs(hello(extensions={21: bytes(padding)}), version=0x0301))
+        talk.wire.ack(SERVER)
+        return next(f["text"] for f in talk.fin(CLIENT).findings() if f["code"] == "client-hello-unanswered")
+
+    assert "hang on hellos of 256 to 511 bytes" in told(200) and "hang on" not in told(20) and "hang on" not in told(600)
+
+
+def test_a_name_that_may_be_another_one_than_is_asked_for_in_clear() -> None:
+    """A server that takes an encrypted ClientHello (TLS 1.3) shows a certificate for the name in that one."""
+    from types import SimpleNamespace
+
+    from hexnote.facts import client_hello
+    from hexnote.findings import chains
+    from hexnote.model import Connection, Course, Step, Story
+
+    def sure(version: int, extensions: Dict[int, bytes]) -> str:
+        course = Course()
+        course.hello, course.version = Step("message", 0, 1), version
+        course.hello.facts = client_hello(hello((0x1301, 0xC02F), extensions))
+        judged: Any = SimpleNamespace(covered=["inner.example"], addresses=[], read=[SimpleNamespace(common_name="")])
+        (found,) = chains._names(Story(Connection(0)), course, judged, lambda number, field: ())
+        return found.sure
+
+    assert sure(0x0304, {**SNI, **V13, 0xFE0D: bytes(8)}) == "possible"
+    assert sure(0x0304, {**SNI, **V13}) == sure(0x0303, {**SNI, **V13, 0xFE0D: bytes(8)}) == "likely"

@@ -131,6 +131,7 @@ from hexnote.model import SIDES, STAND_IN, Chain, Course, Finding, Hello, Places
 from hexnote.tuples import NamedTuple
 
 _HOURS = 3600.0
+_ECH = 0xFE0D
 # Printed dates bear no zone: the earth has times from 12 hours behind UTC to 14 ahead.
 _ZONE = 14 * _HOURS
 _DAY = 24 * _HOURS
@@ -471,9 +472,11 @@ def _names(story: Story, course: Course, judged: _Judged, where: Any) -> Iterato
         return
     shown = ", ".join(_plain(p) for p in listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") or "no name"
     other = next((n for n in (host(p.replace("*", "www", 1).encode("ascii", "replace")) for p in listed if p != "*") if n), "")
-    yield finding(story, "name-mismatch", "error", "server", "likely",
-                  f"the client asked for {asked}, and the server's certificate covers {shown}",
-                  "",
+    hidden = course.version == 0x0304 and _ECH in hello.extensions  # if it is no GREASE, and the server takes it
+    yield finding(story, "name-mismatch", "error", "server", "possible" if hidden else "likely",
+                  f"the client asked for {asked}, and the server's certificate covers {shown}"
+                  + ("; the name that encrypted_client_hello hides may be another one" if hidden else ""),
+                  "a server that takes the encrypted ClientHello, and another name in it" if hidden else "",
                   f"give the server a certificate for {asked}" +
                   (f"; to test, ask for a name that is covered: {try_client(story, name=other)}" if other else ""),
                   where(0, "names" if covered else "subject") + story.where(course.hello, *hello.ranges["server_name"]),

@@ -73,7 +73,8 @@ downgrade-sentinel (error)
 
 unoffered-choice (error)
     meaning: The server chose what the client had not offered: the client has to break off.
-    known by: A version, suite, group, extension, compression or ALPN protocol of the server's that the ClientHello lacks.
+    known by: A version, suite, group, extension, compression, ALPN protocol or, in TLS 1.2, signature scheme of the server's that
+        the ClientHello lacks.
     causes: A defect of the server; a middlebox that changed one of the two hellos.
     try: Capture at both ends and compare the hellos.
     source: RFC 5246 sections 7.4.1.3 and 7.4.1.4, RFC 8446 section 4.1.3
@@ -329,6 +330,9 @@ def _group(story: Story, course: Course, step: Step) -> Iterator[Finding]:
                           f"{try_client(story, '-cipher DHE')}", story.where(step, *step.facts.range))
     if hello is not None and hello.complete and group is not None and hello.groups is not None and group not in hello.groups:
         yield _choice(story, f"group {title(story, 'supported_groups', group)}", story.where(step, *step.facts.range))
+    scheme = step.facts.scheme if step.facts is not None and course.version == 0x0303 else None
+    if hello is not None and hello.complete and scheme is not None and hello.schemes is not None and scheme not in hello.schemes:
+        yield _choice(story, f"signature scheme {title(story, 'signature_schemes', scheme)}", story.where(step, *step.facts.signed))
 
 
 def _choice(story: Story, what: str, where: Places) -> Finding:

@@ -56,6 +56,8 @@ from hexnote.model import Finding, Preface, Step, Story, finding, plural, printa
 
 # What servers say to plain HTTP on a port of TLS.
 _HTTPS = (b"HTTPS port", b"plain HTTP to an SSL-enabled", b"HTTP request to an HTTPS server")
+# Dialogues of lines, of which one asks for TLS and is the last before it.
+_LINES = frozenset(("smtp", "imap", "pop3", "ftp", "nntp", "managesieve", "irc"))
 _STARTTLS = frozenset(("smtp", "lmtp", "imap", "pop3", "ftp", "nntp", "xmpp", "ldap", "postgresql", "mysql", "irc"))
 
 
@@ -123,7 +125,21 @@ def _before(story: Story, preface: Preface, hello: Step, others: List[List[Step]
                       f"before TLS stands what is meant for a machine on the way ({what}); TLS begins {where}", at=before[0].places)
     else:
         yield finding(story, "starttls", "note", "unknown", "proven" if preface.name else "likely",
-                      f"TLS begins behind another dialogue ({what}), {where}", at=before[0].places)
+                      f"TLS begins behind another dialogue ({what}), {where}{_hurried(preface, before)}", at=before[0].places)
+
+
+def _hurried(preface: Preface, before: List[Step]) -> str:
+    """What stands in clear behind the line that asks for TLS and was sent with it, to be added to a sentence."""
+    if preface.name not in _LINES or preface.asked is None or preface.asked[0]:
+        return ""
+    _, _, end = preface.asked
+    asks = next((s for s in before if not s.side and s.offset < end <= s.offset + s.size), None)
+    line, newline, rest = bytes(asks.data[end - asks.offset :]).partition(b"\n") if asks is not None else (b"", b"", b"")
+    if asks is None or line.strip() or not rest:
+        return ""
+    left = asks.offset + asks.size - end - len(line + newline)
+    return f"; with the line that asks for TLS came {plural(left, 'byte')} more in " \
+           f"clear (\"{printable(rest, 32)}\"): a server that takes them for encrypted ones can be fed commands (CVE-2011-0411)"
 
 
 def _to_tls(story: Story, preface: Optional[Preface], others: List[List[Step]]) -> Iterator[Finding]:

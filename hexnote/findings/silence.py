@@ -57,6 +57,7 @@ from hexnote.findings.signs import blamed, like_alert, unheard, waited
 from hexnote.hints import Iterator, List, Optional, Tuple
 from hexnote.model import SIDES, VERSIONS, Course, Finding, Step, Story, cut_short, finding, message_name, try_client
 
+_HANG = (256, 511)  # bytes of a hello in one record (RFC 7685 section 1)
 _BARE = frozenset(("SYN", "FIN", "RST"))
 
 
@@ -164,6 +165,9 @@ def _unanswered(story: Story, course: Course, hello: Step) -> Iterator[Finding]:
             by, what = "unknown", "" if waited(story, closed) else "compare the times: how long did the client wait"
         elif closed is not None and closed.kind == "FIN" and not closed.side:
             how += f", until the client closes the connection (packet {closed.packet}){waited(story, closed)}"
+        if _HANG[0] <= hello.size <= _HANG[1]:
+            how += f"; some implementations hang on hellos of {_HANG[0]} to {_HANG[1]} bytes (RFC 7685)"
+            what = what or f"a hello of another size: {try_client(story, '-groups X25519')}"
     elif unsent and heard >= hello.size - unsent:
         how = f"its first {heard} bytes were acknowledged, and the others are not in the trace: sent and lost, or not sent"
         by, what = "unknown", "capture at the client too: were the rest of the hello's bytes sent"
