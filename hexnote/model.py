@@ -678,7 +678,8 @@ class Story:
         "number", "steps", "trail", "told", "stray", "finished", "courses", "hello", "answer", "names", "reads",
         "name_of", "lengths", "preface", "finds", "at", "verifies", "traced", "packets",
         "long", "ttl", "ttls", "heard", "uneven", "idle", "notices", "ends", "pseudo", "tls_port", "closed",
-        "whole", "seen", "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent", "failed",
+        "whole", "seen", "acked", "gaps", "snapped", "version", "suite", "held", "kept", "evicted", "torn", "connection", "resent",
+        "failed",
     )  # fmt: skip
 
     tells: Callable[[Any], Heard]  # what is kept of a packet as it was read: `pipeline` knows

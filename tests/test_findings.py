@@ -1890,3 +1890,32 @@ def test_a_name_that_may_be_another_one_than_is_asked_for_in_clear() -> None:
 
     assert sure(0x0304, {**SNI, **V13, 0xFE0D: bytes(8)}) == "possible"
     assert sure(0x0304, {**SNI, **V13}) == sure(0x0303, {**SNI, **V13, 0xFE0D: bytes(8)}) == "likely"
+
+
+def test_authorities_of_products_that_open_connections() -> None:
+    def told(issuer: str, more: Tuple[bytes, ...] = ()) -> List[Object]:
+        talk = full(hello(extensions=SNI), certificates=chain(cert("www.example.com", issuer, "www.example.com"), *more))
+        return [f for f in talk.findings() if f["code"] == "tls-inspection"]
+
+    for issuer, product in (("mitmproxy", "mitmproxy"), ("Zscaler Intermediate Root CA (zscaler.net)", "Zscaler"),
+                            ("Avast Web/Mail Shield Root", "Avast"), ("FortiGate CA", "FortiGate")):
+        (found,) = told(issuer)
+        assert f"as {product} calls its authority" in found["text"] and f"CN={issuer[:9]}" in found["text"]
+        assert (found["severity"], found["sure"], found["by"]) == ("note", "likely", "middlebox")
+    assert told("Inner CA", (cert("Inner CA", "Zscaler Root CA"),))
+    for issuer in ("Inner CA", "Fortinet Public CA", "My mitmproxy CA", "Cisco Systems CA"):
+        assert not told(issuer)
+    mine = full(asked=request(), sent=(chain(cert("me", "mitmproxy")), CKE, CV))
+    assert "tls-inspection" not in mine.codes()  # the client's
+
+
+def test_a_client_that_does_not_trust_who_opens_its_connection() -> None:
+    def alert_of(issuer: str) -> Object:
+        talk = Talk().say(CLIENT, hs(hello(extensions=SNI))).say(SERVER, hs(server()))
+        talk.say(SERVER, hs(chain(cert("www.example.com", issuer, "www.example.com"), cert(issuer, "Root CA")), SKE, DONE))
+        talk.say(CLIENT, alert(2, 48)).fin(CLIENT, SERVER)
+        return next(f for f in talk.findings() if f["code"] == "fatal-alert")
+
+    found = alert_of("Zscaler Root CA")
+    assert "was made by Zscaler, which opens connections" in found["text"] and found["by"] == "middlebox"
+    assert "opens connections" not in alert_of("Inner CA")["text"]

@@ -36,6 +36,7 @@ encrypted-alert (note)
 
 from __future__ import annotations
 
+from hexnote.findings.signs import inspector
 from hexnote.hints import Dict, Iterator, Optional, Tuple
 from hexnote.model import SIDES, Finding, Step, Story, finding, printable, title, try_client
 
@@ -136,6 +137,7 @@ _OF_OTHER_BYTES = frozenset((10, 22, 50))
 # What clients of old say of a warning that they do not take for one.
 _OF_A_WARNING = frozenset((10, 40, 112))
 _DENIED, _NAME, _PROTOCOL = 49, 112, 120
+_OF_THE_CHAIN = frozenset((42, 46, 48))
 _GENERAL = "read the log of the end that sent the alert, then try: "
 
 
@@ -194,6 +196,11 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
             usual = f"; the server had warned of the name before (unrecognized_name, packet {warned.packet}), and old clients " \
                     "(Java 7) break off over that"
             next_step, by = "have the server know that name, or not warn of it", _UNKNOWN
+        if step.side == 0 and step.description in _OF_THE_CHAIN:
+            product = _inspected(story)
+            if product:
+                usual = f"; the server's chain was made by {product}, which opens connections: the client does not trust that"
+                next_step, by = f"have the client trust the authority of {product}, or that leave the connection alone", "middlebox"
         sure = "proven" if by == _UNKNOWN or step.description in _SAY_WHO else "likely"
         yield finding(story, "fatal-alert", "error", by, sure,
                       f"the {side} breaks off: {name} ({step.description}): {meaning}{usual}",
@@ -206,6 +213,13 @@ def _warned(story: Story, step: Step) -> Optional[Step]:
     if step.side or step.description not in _OF_A_WARNING or not story.courses or story.courses[0].client_key is not None:
         return None
     return next((s for s in story.of("alert", 1) if s.level == 1 and s.description == _NAME), None)
+
+
+def _inspected(story: Story) -> str:
+    """The product that made the server's chain to open the connection, "" where its names do not say so."""
+    sent = story.courses[-1].certificate[1] if story.courses else None
+    return inspector([story.reads(der) for _, _, der in sent.facts.certificates[:4] if der])[1] \
+        if sent is not None and sent.facts is not None else ""
 
 
 def _literal(name: bytes) -> bool:

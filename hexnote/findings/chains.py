@@ -112,6 +112,16 @@ name-mismatch (error)
     source: RFC 6125 section 6.4, RFC 6066 section 3
     sample: tests/test_findings.py
 
+tls-inspection (note)
+    meaning: What the client sees is not the server's own certificate, but one that a product on the way, or on the client's host,
+        has made for it, so as to read what is encrypted.
+    known by: An issuer that bears the name which such a product gives to its authority; many let their owners choose another one.
+    causes: A firewall or gateway of the client's network; a virus scanner on its host; a proxy for tests.
+    try: Have the client trust that authority, or the product leave the connection alone; from another network, openssl s_client
+        -showcerts shows the server's own chain.
+    source: RFC 8404
+    sample: tests/test_findings.py
+
 weak-certificate (warning)
     meaning: A certificate is weaker than clients accept today.
     known by: An RSA key of less than 2048 bits, or a signature with MD5 or SHA-1, that of a root apart: a root is
@@ -126,6 +136,7 @@ from __future__ import annotations
 
 import time
 
+from hexnote.findings.signs import inspector
 from hexnote.hints import Any, Iterator, List, Optional, Set, Tuple
 from hexnote.model import SIDES, STAND_IN, Chain, Course, Finding, Hello, Places, Step, Story, finding, host, plural, try_client
 from hexnote.tuples import NamedTuple
@@ -170,6 +181,12 @@ def _chain(story: Story, course: Course, side: int, step: Step) -> Iterator[Find
         span: Optional[Tuple[int, int]] = read[number].places.get(what)
         return story.where(step, start + span[0], start + span[1]) if span is not None else story.where(step, start, stop)
 
+    number, product = judged.inspector
+    if product and side and course.hello is not None:
+        yield finding(story, "tls-inspection", "note", "middlebox", "likely",
+                      f"certificate {number + 1} of the server's chain ({_who(read[number])}) was issued by "
+                      f"{_plain(read[number].issuer)}, as {product} calls its authority, which opens connections and shows "
+                      "certificates of its own in the server's name", at=where(number, "issuer"))
     whole = chain.complete
     if whole:
         if not rooted:
@@ -210,16 +227,18 @@ class _Judged(NamedTuple):
     weak: List[Tuple[int, List[str], str]]  # (number, why, what of it) of each that is weak
     covered: List[str]  # names that the leaf covers, wildcards among them
     addresses: List[str]  # and addresses
+    inspector: Tuple[int, str]  # as of signs.inspector
 
 
 def _judged(story: Story, chain: Chain) -> _Judged:
     read: List[Any] = [story.reads(der) for _, _, der in chain.certificates[:_MOST]]
     if any(f is None or not f.issuer_key or f.problems for f in read):
-        return _Judged([], [], False, True, [], [], [], [])
+        return _Judged([], [], False, True, [], [], [], [], (-1, ""))
     path = _path(read)
     ordered = all(read[i - 1].issued_by(read[i]) and not read[i].self_issued for i in range(1, len(read)))
     covered, addresses = ([value for kind, value in read[0].names if kind == wanted] for wanted in ("dNSName", "iPAddress"))
-    return _Judged(read, path, read[path[-1]].self_issued, ordered, _misuses(read, path), _weaknesses(read), covered, addresses)
+    return _Judged(read, path, read[path[-1]].self_issued, ordered, _misuses(read, path), _weaknesses(read), covered, addresses,
+                   inspector(read))
 
 
 def _who(facts: Any) -> str:

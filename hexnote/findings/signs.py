@@ -3,7 +3,7 @@ several findings say in the same words."""
 
 from __future__ import annotations
 
-from hexnote.hints import List, Optional, Tuple
+from hexnote.hints import Any, List, Optional, Sequence, Tuple
 from hexnote.model import PLAINTEXT, SIDES, Step, Story, title
 
 # Java's JSSE puts so many zeros behind the content type of every record of TLS 1.3.
@@ -125,3 +125,29 @@ def _may_pad(story: Story, side: int) -> bool:
         return True
     finished = protection.finished + 1 + protection.mac
     return finished not in runs[0] or finished + PADDED in runs[0]
+
+
+# What products that open connections, to look into them or to test, call their authorities, as far as they choose the name
+# themselves: the beginning of the common name, in small letters.
+_INSPECTORS = {
+    "avast web/mail shield": "Avast", "avast! web/mail shield": "Avast", "avg web/mail shield": "AVG",
+    "bitdefender personal ca": "Bitdefender", "charles proxy ca": "Charles", "cisco umbrella": "Cisco Umbrella",
+    "do_not_trust_fiddlerroot": "Fiddler", "eset ssl filter ca": "ESET", "fortigate ca": "FortiGate",
+    "gateway ca - cloudflare managed": "Cloudflare Gateway", "kaspersky anti-virus personal root": "Kaspersky",
+    "mitmproxy": "mitmproxy", "norton web/mail shield": "Norton", "owasp zed attack proxy root ca": "ZAP",
+    "portswigger ca": "Burp Suite", "zscaler intermediate root ca": "Zscaler", "zscaler root ca": "Zscaler",
+}  # fmt: skip
+_COMMON_NAME = "2.5.4.3"
+
+
+def inspector(read: Sequence[Any]) -> Tuple[int, str]:
+    """The first certificate of a chain that bears an issuer of such a name, and the product; (-1, "") where there is none. `read`:
+    the facts of the certificates."""
+    for number, facts in enumerate(read):
+        for rdn in facts.issuer_key if facts is not None else ():
+            for kind, value in rdn:
+                product = "" if kind != _COMMON_NAME else \
+                    next((name for begins, name in _INSPECTORS.items() if value.startswith(begins)), "")
+                if product:
+                    return number, product
+    return -1, ""
