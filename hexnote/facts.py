@@ -38,7 +38,7 @@ def _guarded(read: Callable[[Any, int, int, Any], None], buf: Any, pos: int, mad
         else:
             read(buf, pos, end, made)
             made.complete = True
-    except (_Short, Hole, IndexError):
+    except (_Short, Hole, IndexError, error):
         pass
     return made
 
@@ -145,7 +145,7 @@ def _keep(buf: bytes, client: bool, form: Form) -> Optional[_Kept]:
         span = made.extensions.get(kind)
         try:
             known[name] = read(holed, span[0], span[1], made, client) if span is not None else None
-        except (_Short, IndexError):
+        except (_Short, IndexError, error):
             known[name] = None
         except Hole:
             pass
@@ -221,7 +221,7 @@ def _extension(buf: Any, made: Hello, name: str, client: bool) -> Any:
         return None
     try:
         return known[1](buf, span[0], span[1], made, client)
-    except (_Short, Hole, IndexError):
+    except (_Short, Hole, IndexError, error):
         return None
 
 
@@ -329,7 +329,7 @@ def ssl2_hello(buf: Any) -> Hello:
         made.random = buf[pos + session : pos + session + challenge]
         made.compressions = (0,)
         made.complete = pos + session + challenge <= len(buf)
-    except (Hole, IndexError):
+    except (Hole, IndexError, error):
         pass
     return made
 
@@ -434,7 +434,7 @@ def key_exchange(buf: Any, kind: str) -> KeyExchange:
             pos = _vector(buf, _vector(buf, hi, len(buf), 2)[1], len(buf), 2)[1]
         if kind in ("ecdhe", "dhe") and pos > 4 and _vector(buf, pos + 2, len(buf), 2)[1] == len(buf):
             made.scheme, made.signed = _numbers(buf, pos, pos + 2)[0], (pos, pos + 2)  # of TLS 1.2: before it there is none
-    except (_Short, Hole, IndexError):
+    except (_Short, Hole, IndexError, error):
         pass
     return made
 

@@ -1919,3 +1919,33 @@ def test_a_client_that_does_not_trust_who_opens_its_connection() -> None:
     found = alert_of("Zscaler Root CA")
     assert "was made by Zscaler, which opens connections" in found["text"] and found["by"] == "middlebox"
     assert "opens connections" not in alert_of("Inner CA")["text"]
+
+
+def test_facts_of_messages_that_are_cut_or_damaged() -> None:
+    """Whatever the bytes are, they are read as far as they go."""
+    import random
+
+    from hexnote import facts
+    from hexnote.model import Hello
+
+    psk = {41: vector(2, vector(2, b"identity") + bytes(4)) + vector(2, vector(1, bytes(32)))}
+    first = hello((0x1301, 0xC02F), {**SNI, **V13, 13: vector(2, numbers(0x0804)), 16: vector(2, vector(1, b"h2")), **psk})
+    old = b"\1" + numbers(0x0301, 6, 0, 16) + bytes(6) + bytes(16)
+    readers: List[Tuple[bytes, Callable[[bytes], Any]]] = [
+        (first, facts.client_hello), (server(0x1301, S13), facts.server_hello), (old, facts.ssl2_hello),
+        (request(b"name"), lambda raw: facts.request(raw, 0x0303)), (chain(b"certificate"), lambda raw: facts.chain(raw, 0x0303)),
+        *((SKE, lambda raw, kind=kind: facts.key_exchange(raw, kind)) for kind in ("ecdhe", "dhe", "dhe_psk", "rsa")),
+    ]  # fmt: skip
+    rng = random.Random(7)
+    for raw, read in readers:
+        cut = [raw[:size] for size in range(len(raw) + 1)]
+        for _ in range(300):
+            spoilt = bytearray(raw)
+            for _ in range(rng.choice((1, 2))):
+                spoilt[rng.randrange(len(spoilt))] = rng.choice((0, 1, 2, 3, 5, 255, rng.randrange(256)))
+            cut.append(bytes(spoilt))
+        for each in cut:
+            made = read(each)
+            if isinstance(made, Hello):
+                for name in Hello.__annotations__:
+                    getattr(made, name)
