@@ -10,7 +10,8 @@ LONGEST = PLAINTEXT + 2048
 
 # A hello at the start of a record: type, version, length, hello type, length, version.
 _HELLO = Late(rb"(?s)\x16\x03[\x00-\x04][\x00-\x40].[\x01\x02]\x00..\x03[\x00-\x04]")
-_HEADER = Late(rb"(?s)[\x14-\x18]\x03[\x00-\x04][\x00-\x48].")
+# As `plausible` has it, no more: what is found here has to be taken for a header there.
+_HEADER = Late(rb"(?s)[\x14-\x18]\x03[\x00-\x04](?:[\x00-\x47].|\x48\x00)")
 
 
 def plausible(head: bytes) -> bool:

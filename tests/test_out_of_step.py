@@ -91,3 +91,13 @@ def test_a_message_that_is_too_long_to_keep_is_stepped_over(first: int) -> None:
     assert not untiled(found)
     assert [(o["type"], o["length"]) for o in of(found, "message") if o["from"] == "server"] == [(2, 81), (11, len(long)), (14, 4)]
     assert [o["value"] for o in of(found, "field") if o["path"] == "handshake.length" and o["from"] == "server"][1] == len(long) - 4
+
+
+@pytest.mark.parametrize("over", [1, 2, 255])
+@pytest.mark.parametrize("size", [60_000, 18_438, 1000])
+def test_a_record_that_is_longer_than_any_may_be_and_ends_with_its_segment(over: int, size: int) -> None:
+    """What is searched for a record's beginning must not find what is none: it was found again and again, for ever."""
+    text = trace(HELLO, record(23, bytes((1 << 14) + 2048 + over)), size=size)
+    records, findings = broken(text)
+    assert records == [(0, HANDSHAKE)] and findings
+    assert strip(annotate(text)) == text
