@@ -1949,3 +1949,19 @@ def test_facts_of_messages_that_are_cut_or_damaged() -> None:
             if isinstance(made, Hello):
                 for name in Hello.__annotations__:
                     getattr(made, name)
+
+
+def test_who_must_act_where_something_between_may_have_done_it() -> None:
+    """What happened is proven; whose doing it was the bytes at one place do not show."""
+    def sure(talk: Talk, code: str) -> Tuple[str, str]:
+        found = next(f for f in talk.findings() if f["code"] == code)
+        return found["sure"], found["seen"]
+
+    wrong = Talk().say(CLIENT, hs(hello((0xC030,)))).say(SERVER, hs(server(0xC02F)))
+    assert sure(wrong, "unoffered-choice") == ("likely", "proven")
+    early = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server())).say(SERVER, sealed(DATA, 60))
+    assert sure(early, "unexpected-message") == ("likely", "proven")
+    early = Talk().say(CLIENT, hs(hello())).say(SERVER, hs(server(), DONE))
+    assert sure(early, "unexpected-message") == ("proven", "proven")
+    long = full().say(CLIENT, sealed(DATA, (1 << 14) + 2049))
+    assert sure(long, "oversize-record") == ("likely", "proven")

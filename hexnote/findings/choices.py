@@ -336,10 +336,10 @@ def _group(story: Story, course: Course, step: Step) -> Iterator[Finding]:
 
 
 def _choice(story: Story, what: str, where: Places) -> Finding:
-    return finding(story, "unoffered-choice", "error", "server", "proven",
+    return finding(story, "unoffered-choice", "error", "server", "likely",
                    f"the server chooses what the client did not offer: {what}",
                    "a ClientHello at the server that offers it: then something between changes the hellos",
-                   "capture at both ends and compare the hellos", where)
+                   "capture at both ends and compare the hellos", where, seen="proven")
 
 
 # ------------------------------------------------------------------ refusals

@@ -72,11 +72,11 @@ def end(story: Story) -> Iterator[Finding]:
 
 
 def _oversize(story: Story, side: int, size: int, limit: int, version: str, places: Any) -> Finding:
-    return finding(story, "oversize-record", "error", SIDES[side], "proven",
+    return finding(story, "oversize-record", "error", SIDES[side], "likely",
                    f"the {SIDES[side]}'s record claims {size} bytes, over the {limit} that {version or 'any version'} allows",
                    "a damaged length: another copy of the same bytes", "look at the bytes before it: is this a record header "
                                                                        "at all",
-                   places)
+                   places, seen="proven")
 
 
 # ------------------------------------------------------------------ the class

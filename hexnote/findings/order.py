@@ -25,7 +25,8 @@ def at(story: Story, step: Step) -> Iterator[Finding]:
         return
     name = "".join(word.capitalize() for word in (step.name or step.kind).split("_"))
     side = SIDES[step.side]
-    yield finding(story, "unexpected-message", "error", side, "proven",
+    # Data where no key is agreed yet may be anybody's.
+    yield finding(story, "unexpected-message", "error", side, "likely" if step.kind == "data" else "proven",
                   f"the {side} sends {'application data' if step.kind == 'data' else name} where {story.stray[1]} was expected",
                   "two connections mixed in one trace: compare addresses, ports and sequence numbers",
-                  f"look at the {side}'s library and version; put another one in its place", step.places)
+                  f"look at the {side}'s library and version; put another one in its place", step.places, seen="proven")
