@@ -479,6 +479,13 @@ def test_every_sentence_is_said_somewhere() -> None:
         assert any(f"{quote}{name}{quote}" in source for quote in ('"', "'")) or name.startswith(made), name
 
 
+@pytest.mark.parametrize("kind", ["html", "markdown"])
+def test_how_sure_what_happened_is(kind: str) -> None:
+    """Where that is surer than who must act, the walkthrough says so too."""
+    told = plain(walkthrough(kind, "client-certificate-empty.txt")).replace("> ", "")
+    assert "How sure: likely. What happened is proven." in told
+
+
 def test_marks_and_references() -> None:
     assert marks("a `b $c` *d* $e $$") == [
         ("text", "a "), ("code", "b $c"), ("text", " "), ("em", "d"), ("text", " "), ("place", "e"), ("text", " "), ("text", "$"),

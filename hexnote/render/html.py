@@ -225,6 +225,8 @@ class Html(Document):
         advice: List[str] = []
         if finding.severity != "note":
             advice.append(said(words.say("finding.by", by=finding.by, sure=finding.sure)))
+            if finding.seen:
+                advice.append(said(words.say("finding.seen", sure=finding.seen)))
             if finding.refuted_by:
                 advice.append(said(words.say("finding.refuted", text=finding.refuted_by)))
             if finding.next:
