@@ -12,7 +12,8 @@
 >>> print(hexnote.render(report, "summary").splitlines()[0])
 connection 0: client 10.1.7.20:58150, server 10.1.7.5:443
 
-The dump may be text (`str` or `bytes`), a path (`os.PathLike`), an open file, or any iterable of pieces of text. What
+The dump may be text (`str` or `bytes`), a path (`pathlib.Path` or any other `os.PathLike`), an open file, or any iterable of
+pieces of text. A `str` is always the text itself: no file is opened because a text from elsewhere is its name. What
 hexnote prints at the command line, `render` gives as a string. A long trace need not be held whole: `connections` gives
 each connection when it is over, and forgets it.
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import html
 import os
+import warnings
 from typing import IO, Any, Dict, Iterable, Iterator, List, Literal, Optional, Union, overload
 
 from hexnote.coding import Coding
@@ -43,6 +45,7 @@ FORMATS = ("text", "summary", "diagnose", "json", "markdown", "html", "redact", 
 Source = Union[str, bytes, "os.PathLike[str]", IO[Any], Iterable[Union[str, bytes]]]
 
 _CHUNK = 1 << 18
+_NAME = 4096  # characters; no path is longer
 
 
 class Report(_Report):
@@ -61,12 +64,13 @@ class Report(_Report):
 
 
 def annotate(source: Source, *, file: Optional[str] = None, keylog: Optional[str] = None, at: Optional[str] = None) -> Report:
-    """Read a trace whole.
+    """Read a trace whole. `source` is text, `pathlib.Path(name)`, an open file, or an iterable of pieces of text.
 
     `file` is the name that outputs tell (else that of the source, or "-"); `keylog` the path of a key log in the
     format of SSLKEYLOGFILE, which needs the package cryptography; `at` the date for certificates (ISO 8601, UTC
     unless it says) where the trace has none. Raises ValueError for a date that is none, OSError where a file
-    cannot be read, ImportError where cryptography is missing. Damage in the trace is a finding, never an exception.
+    cannot be read, ImportError where cryptography is missing. Damage in the trace is a finding, never an exception. Warns
+    (UserWarning) where a `str` of one line shows nothing: it may have been meant as a path.
     """
     collector = _Whole()
     _run(collector, source, _name(source, file), {"keylog": keylog, "at": _moment(at)})
@@ -149,11 +153,11 @@ class _Passing(Collector):
 
 
 def _run(what: Any, source: Source, file: str, settings: Dict[str, Any]) -> bytes:
-    return b"".join(_steps(what, source, file, settings))
+    return b"".join(_steps(what, source, file, settings, 4))
 
 
-def _steps(what: Any, source: Source, file: str, settings: Dict[str, Any]) -> Iterator[bytes]:
-    """Feed a renderer; what it makes, piece by piece."""
+def _steps(what: Any, source: Source, file: str, settings: Dict[str, Any], above: int = 3) -> Iterator[bytes]:
+    """Feed a renderer; what it makes, piece by piece. `above`: how many calls up the user's own line stands."""
     annotator = Annotator(what, settings)
     coding = Coding()
     annotator.begin(file)
@@ -161,6 +165,9 @@ def _steps(what: Any, source: Source, file: str, settings: Dict[str, Any]) -> It
         yield annotator.feed(coding.decode(chunk))
     yield annotator.feed(coding.rest())
     yield annotator.end()
+    if isinstance(source, str) and source and len(source) < _NAME and "\n" not in source and not annotator.found:
+        told = f"{source!r} was read as text, which shows no packet and no TLS bytes; a file is pathlib.Path({source!r})"
+        warnings.warn(told, stacklevel=above)
     yield annotator.close()
 
 

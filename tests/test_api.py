@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from typing import Any
 
 import pytest
@@ -142,6 +143,20 @@ def test_programs_that_use_it_are_typed(tmp_path: Any) -> None:
     command.append(str(program))
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stdout
+
+
+def test_a_path_that_is_read_as_text_is_told() -> None:
+    """Nothing is opened because a text is a file's name, but whoever gave one learns why the report is empty."""
+    with pytest.warns(UserWarning, match=r"pathlib\.Path\(") as told:
+        assert not api.annotate(STORY).connections
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"pathlib\.Path\(") as told:
+        assert not list(api.connections(STORY))
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for source in ("", "one\ntwo\n", b"one", "15 03 03 00 02 02 28"):
+            api.annotate(source)
 
 
 def test_pydoc_tells_what_a_connection_has() -> None:
