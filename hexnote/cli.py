@@ -16,7 +16,7 @@ from hexnote.binary import advice, enough, kind
 from hexnote.coding import Coding
 from hexnote.hints import Any, Callable, Iterator, List, Optional
 from hexnote.jobs import Annotate, Grade, Job, View, reader, shown
-from hexnote.options import Options, UsageError, help_text, parse
+from hexnote.options import Options, UsageError, help_text, job_name, other_kind, parse
 from hexnote.output import Output, WriteError
 from hexnote.quick import QUICK, STRICT
 
@@ -29,11 +29,6 @@ AHEAD = 1 << 18  # bytes that a trace has brought before a second process may re
 _FROM_HERE = b";| hexnote cannot go on here: what follows stands as it came, and nothing is told of it\n"
 SILENCE = 5.0  # seconds after which a pipe that has brought nothing is spoken of
 _BINARY: int = getattr(os, "O_BINARY", 0)
-# What the ending of the output file asks for.
-_ENDINGS = {
-    "json": "json", "jsonl": "json", "ndjson": "json", "pcapng": "pcapng", "ntar": "pcapng", "md": "markdown",
-    "markdown": "markdown", "html": "html", "htm": "html",
-}  # fmt: skip
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -49,6 +44,9 @@ def main(argv: Optional[List[str]] = None) -> int:
             width = options.width or output.columns or 80
             output.write((help_text(width) if options.help else f"hexnote {__version__}\n").encode())
             return DONE
+        odd = other_kind(options) if options.output is not None else ""
+        if odd:
+            say(odd)
         output = Output(options.output)
         if options.explain is not None:
             output.write(explained(options.explain, options.width or output.columns or 100).encode())
@@ -110,17 +108,6 @@ def explained(code: str, width: int) -> str:
         near = nearest(code)
         raise UsageError(f"no finding {code}{f' (did you mean {near}?)' if near else ''}; hexnote --explain list names them all")
     return text
-
-
-def job_name(options: Options) -> str:
-    """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
-    for name in ("strip", "summary", "diagnose", "field", "redact", "worksheet", "answers", "grade", "check", "compare"):
-        if getattr(options, name):
-            return name
-    if options.to is not None:
-        return options.to
-    ending = (options.output or "").lower().rpartition(".")[2]
-    return _ENDINGS.get(ending, "text")
 
 
 def wants_color(options: Options, output: Output) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 
 from hexnote.hints import Any, Dict, Iterator, List, Optional
-from hexnote.options import Options, UsageError, moment
+from hexnote.options import Options, UsageError, moment, pages
 from hexnote.tuples import NamedTuple
 
 _SHARED = frozenset(("text", "json", "summary", "diagnose"))  # jobs whose connections two processes may share
@@ -53,7 +53,7 @@ def reader(name: str, chunks: Iterator[bytes], options: Options, view: View, ste
 
 def shown(name: str) -> str:
     """A trace's name as it is told."""
-    return "standard input" if name == "-" else name
+    return "standard input" if name == "-" else name or "''"
 
 
 class Job:
@@ -217,7 +217,7 @@ def renderer(name: str, options: Options, view: View) -> Any:
             raise UsageError(f"--field {options.field}: {error}") from None
     if name in ("worksheet", "answers"):
         how = (options.level or 3, 1 if options.seed is None else options.seed, name == "answers")
-        if options.to == "html" or (options.to is None and (options.output or "").lower().endswith((".html", ".htm"))):
+        if pages(options):
             from hexnote.render.worksheet_html import WorksheetHtml
 
             return WorksheetHtml(_wording(options), *how)

@@ -180,6 +180,9 @@ def moment(text: str) -> float:
     raise UsageError(f"--at {text}: it is a date as in 2026-10-25 or 2026-10-25T12:00:00Z (ISO 8601, UTC unless it says)")
 
 
+_GRADED = ", and a sheet that is marked carries its own"
+
+
 def parse(argv: Sequence[str]) -> Options:
     """Options from the arguments after the program's name.
 
@@ -223,11 +226,66 @@ def parse(argv: Sequence[str]) -> Options:
         jobs.pop("to", None)  # a sheet may be either
     if len(jobs) > 1:
         raise UsageError(f"{' and '.join(jobs.values())} are two jobs: run hexnote once for each")
+    if made.help or made.version:
+        return made
     for option, name in given:
         # Whoever says what is to stay takes the rest for replaced.
-        if option.key in ("keep", "key") and not (made.redact or made.help or made.version):
+        if option.key in ("keep", "key") and not made.redact:
             raise UsageError(f"{name} goes with --redact, and without it nothing is replaced: hexnote --redact {name} ...")
+        if option.key in ("level", "seed") and not (made.worksheet or made.answers):
+            raise UsageError(f"{name} goes with --worksheet or --answers{_GRADED if made.grade else ''}")
+        if option.key == "template" and job_name(made) not in ("html", "markdown"):
+            if not (made.worksheet or made.answers):
+                raise UsageError(f"{name} goes with html and markdown: hexnote {name} FOLDER -o trace.html TRACE")
+            if not pages(made):
+                raise UsageError(f"{name} goes with a worksheet as a page: --to html")
     return made
+
+
+# What the ending of the output file asks for.
+_ENDINGS = {
+    "json": "json", "jsonl": "json", "ndjson": "json", "pcapng": "pcapng", "ntar": "pcapng", "md": "markdown",
+    "markdown": "markdown", "html": "html", "htm": "html",
+}  # fmt: skip
+# Endings of what other programs make: nobody wants text in such a file.
+_FOREIGN = frozenset((
+    "pdf", "doc", "docx", "odt", "rtf", "tex", "epub", "csv", "tsv", "xls", "xlsx", "xml", "yaml", "yml", "svg", "png", "jpg",
+    "jpeg", "gif", "pcap", "cap", "gz", "zip",
+))  # fmt: skip
+# Jobs whose output is text of hexnote's own, and none of the formats that an ending may ask for.
+_PLAIN = ("summary", "diagnose", "field", "grade", "check", "compare")
+_JOBS = (*_PLAIN, "strip", "redact", "worksheet", "answers")
+
+
+def job_name(options: Options) -> str:
+    """Which job the options ask for: "strip", "summary", "diagnose", "json" or "text"."""
+    for name in _JOBS:
+        if getattr(options, name):
+            return name
+    return options.to or _ENDINGS.get(_ending(options), "text")
+
+
+def pages(options: Options) -> bool:
+    """Whether worksheets are pages."""
+    return (options.to or _ENDINGS.get(_ending(options))) == "html"
+
+
+def _ending(options: Options) -> str:
+    return (options.output or "").lower().rpartition(".")[2]  # a name without a point is its own ending
+
+
+def other_kind(options: Options) -> str:
+    """What to say of an output file whose ending promises what does not come; "": nothing. Whoever says --to has chosen."""
+    ending, name = _ending(options), job_name(options)
+    if options.to is not None or options.explain is not None:
+        return ""
+    if ending in _FOREIGN and "." in str(options.output) and name not in ("strip", "redact"):  # those give the user's own text
+        kind = ("HTML" if pages(options) else "Markdown") if name in ("worksheet", "answers") else "text"
+        hint = "-o x.html makes a page, which browsers print as PDF" if ending == "pdf" else "--help lists what it does"
+        return f"{options.output} gets {kind}: hexnote makes no {ending} ({hint})"
+    if name in _PLAIN and _ENDINGS.get(ending, "markdown") != "markdown":
+        return f"{options.output} gets text: --{name} makes no {ending}"
+    return ""
 
 
 _BESIDE = 60  # columns from which on what an option does stands beside its name

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import pytest
 from conftest import ROOT, SAMPLES, Printed
 
-from hexnote.cli import job_name, wants_color
-from hexnote.options import UsageError, parse
+from hexnote.cli import wants_color
+from hexnote.options import UsageError, job_name, other_kind, parse
 from hexnote.output import Output
 
 PCAP = b"\xd4\xc3\xb2\xa1\2\0\4\0" + bytes(16)
@@ -68,6 +68,11 @@ def one_line(err: bytes) -> str:
         (["--color=sometimes"], "auto, always, never"),
         (["--keep", "names", SAMPLE], "hexnote --redact --keep"),
         (["--summary", "--key=x", SAMPLE], "hexnote --redact --key"),
+        (["--level", "2", SAMPLE], "--worksheet or --answers"),
+        (["--grade", "--seed=2", SAMPLE], "carries its own"),
+        (["--template", ".", SAMPLE], "html and markdown"),
+        (["--template", ".", "--summary", SAMPLE], "html and markdown"),
+        (["--template", ".", "--worksheet", SAMPLE], "--to html"),
     ],
 )
 def test_mistakes_are_one_line(hexnote: Hexnote, arguments: List[str], told: str) -> None:
@@ -101,6 +106,38 @@ def test_options_as_they_are_typed() -> None:
 )
 def test_the_job(arguments: List[str], job: str) -> None:
     assert job_name(parse(arguments)) == job
+
+
+def test_a_file_without_a_name_is_seen_in_the_message(hexnote: Hexnote) -> None:
+    printed = hexnote("")
+    assert printed.status == 2 and "cannot read '': " in one_line(printed.err)
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["-o", "x.pdf"], "x.pdf gets text: hexnote makes no pdf"),
+        (["-o", "x.PDF", "--worksheet"], "gets Markdown"),
+        (["-o", "x.csv", "--field", "record.type"], "makes no csv"),
+        (["-o", "x.json", "--summary"], "x.json gets text: --summary makes no json"),
+        (["-o", "x.html", "--check"], "--check makes no html"),
+        (["-o", "pdf"], ""),
+        (["-o", "x.pdf", "-t", "text"], ""),
+        (["-o", "x.xml", "--redact"], ""),
+        (["-o", "x.html", "--worksheet"], ""),
+        (["-o", "x.md", "--compare"], ""),
+        (["-o", "x.txt"], ""),
+    ],
+)
+def test_an_ending_that_promises_something_else(arguments: List[str], told: str) -> None:
+    said = other_kind(parse(arguments))
+    assert told in said if told else not said
+
+
+def test_an_ending_that_promises_something_else_is_told(hexnote: Hexnote, tmp_path: Any) -> None:
+    printed = hexnote("-o", str(tmp_path / "x.pdf"), SAMPLE)
+    assert printed.status == 0 and "hexnote makes no pdf" in one_line(printed.err)
+    assert (tmp_path / "x.pdf").read_bytes() == hexnote(SAMPLE).out
 
 
 def test_colour_as_asked_or_as_the_terminal_likes(monkeypatch: pytest.MonkeyPatch) -> None:
