@@ -164,6 +164,10 @@ class Annotate(Job):
 class Grade(Annotate):
     """Filled worksheets are marked. A file that is none is the trace of the sheets behind it that carry none."""
 
+    def __init__(self, name: str, options: Options, view: View) -> None:
+        super().__init__(name, options, view)
+        self._width = _screen(options, view)
+
     def begin(self, name: str, source: Any = None) -> None:
         self._file = name
         self._held: List[bytes] = []
@@ -188,7 +192,7 @@ class Grade(Annotate):
         super().begin(self._file)
         super().feed(given.trace or self._trace)
         super().end()
-        return marked(self._annotator.renderer.reports.pop(), given, shown(self._file))
+        return marked(self._annotator.renderer.reports.pop(), given, shown(self._file), self._width)
 
     def close(self) -> bytes:
         if not self._any:
@@ -231,7 +235,7 @@ def renderer(name: str, options: Options, view: View) -> Any:
     if name == "check":
         from hexnote.render.check import Check
 
-        return Check()
+        return Check(_screen(options, view))
     if name == "compare":
         from hexnote.render.compare import Compare
 
@@ -256,6 +260,11 @@ def renderer(name: str, options: Options, view: View) -> Any:
     from hexnote.render.text import Text
 
     return Text(width, options.depth == "full", options.headers, view.palette)
+
+
+def _screen(options: Options, view: View) -> Optional[int]:
+    """The columns of what is wrapped for readers alone: programs and files get a line for each thing told."""
+    return options.width or view.columns
 
 
 def _wording(options: Options) -> Any:

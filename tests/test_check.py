@@ -105,3 +105,11 @@ def test_on_the_command_line(hexnote: Any) -> None:
     assert b"no statement that quotes bytes" in told.out
     told = hexnote("--check", "-", stdin=sample("server-auth.txt") + b"\nThe length is 0x004a = 74 bytes.\n")
     assert told.out.startswith(b"standard input: 0 wrong, 1 right") and b"no statement" not in told.out
+
+
+def test_a_narrow_screen_has_whole_words(hexnote: Any) -> None:
+    """With a width, verdicts are wrapped; without one, and without a terminal, each has a line, for programs."""
+    article = sample("server-auth.txt") + b"\nThe length is 0x004a = 75 bytes.\n"
+    wide, narrow = hexnote("--check", "-", stdin=article).out, hexnote("--check", "--width", "40", "-", stdin=article).out
+    assert max(map(len, wide.splitlines())) > 40 >= max(map(len, narrow.splitlines()))
+    assert narrow.split() == wide.split()

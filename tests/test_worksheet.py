@@ -122,6 +122,8 @@ def test_on_the_command_line(hexnote: Any, tmp_path: Any) -> None:
     filled_in.write_bytes(key)
     told = hexnote("--grade", str(filled_in))
     assert told.status == 0 and b"10 of 10 right (level 2, seed 9)" in told.out
+    narrow = hexnote("--grade", "--width", "48", str(filled_in)).out
+    assert b"".join(narrow.split()) == b"".join(told.out.split()) and max(map(len, narrow.splitlines())) <= 48
     cut = key.partition(b"\n## The trace")[0]
     assert b"10 of 10 right" in hexnote("--grade", trace, "-", stdin=cut).out
     assert hexnote("--grade", trace).status == 2

@@ -11,6 +11,7 @@ import time
 
 from hexnote.hints import Dict, Iterator, List, Optional, Tuple
 from hexnote.render.claims import Claim, claims, date, listed, same_suite, words_of
+from hexnote.render.narrow import plain_lines
 from hexnote.report import Collector, Field, Item, Report, Unit
 from hexnote.tuples import NamedTuple
 
@@ -34,15 +35,16 @@ class Verdict(NamedTuple):
 class Check(Collector):
     """The renderer: verdicts on the statements of each input."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: Optional[int] = None) -> None:
         super().__init__()
+        self._width = width
         self._out: List[bytes] = []
 
     def end(self) -> None:
         """The input ends."""
         super().end()
         report = self.reports.pop()
-        self._out.append(printed(report.file, verdicts(report)))
+        self._out.append(printed(report.file, verdicts(report), self._width))
 
     def take(self) -> bytes:
         """The verdicts on the inputs that are over."""
@@ -50,8 +52,8 @@ class Check(Collector):
         return b"".join(made)
 
 
-def printed(file: str, found: List[Verdict]) -> bytes:
-    """The verdicts as text, the wrong statements first."""
+def printed(file: str, found: List[Verdict], width: Optional[int] = None) -> bytes:
+    """The verdicts as text, the wrong statements first, in `width` columns; None: a line each, however long."""
     name = "standard input" if file == "-" else file
     count = {what: sum(1 for v in found if v.what == what) for what in (WRONG, RIGHT, OPEN)}
     lines = [f"{name}: {count[WRONG]} wrong, {count[RIGHT]} right, {count[OPEN]} not judged"]
@@ -61,7 +63,7 @@ def printed(file: str, found: List[Verdict]) -> bytes:
         for one in found:
             if one.what == what:
                 lines.append(f"line {one.line}: {what}: {one.claim}" + (f": {one.why}" if one.why else ""))
-    return "".join("".join(s if s.isprintable() else "?" for s in line) + "\n" for line in lines).encode("utf-8", "replace")
+    return plain_lines(lines, width, 2)
 
 
 def verdicts(report: Report) -> List[Verdict]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hexnote.hints import Dict, List, Optional
+from hexnote.render.narrow import plain_lines
 from hexnote.render.questions import NUMBER, ORDER, RANGE, Question, questions
 from hexnote.report import Collector, Report
 from hexnote.tuples import NamedTuple
@@ -124,8 +125,8 @@ def filled(data: bytes) -> Optional[Filled]:
     return Filled(int(head.group(1)), int(head.group(2)), trace, answers)
 
 
-def marked(report: Report, given: Filled, name: str) -> bytes:
-    """The marks of a filled sheet, whose trace is `report`."""
+def marked(report: Report, given: Filled, name: str, width: Optional[int] = None) -> bytes:
+    """The marks of a filled sheet, whose trace is `report`, in `width` columns; None: a line for each, however long."""
     asked = questions(report, given.level, given.seed)
     lines: List[str] = []
     points = 0
@@ -139,7 +140,7 @@ def marked(report: Report, given: Filled, name: str) -> bytes:
         else:
             lines.append(f"{i + 1:3} wrong: {answer}; it is {question.answer}. {question.way}")
     lines.insert(0, f"{name}: {points} of {len(asked)} right (level {given.level}, seed {given.seed})")
-    return "".join("".join(s if s.isprintable() else "?" for s in line) + "\n" for line in lines).encode("utf-8", "replace")
+    return plain_lines(lines, width, 4)
 
 
 def right(question: Question, answer: str) -> bool:
