@@ -9,6 +9,7 @@ from support import annotator, sample
 
 from hexnote.asn1 import colons, hexes, quote
 from hexnote.notes import quoted
+from hexnote.render.carets import own_carets, own_row
 from hexnote.render.lines import Lines
 from hexnote.render.text import Text
 from hexnote.render.words import opaque_label, unfinished
@@ -50,12 +51,25 @@ def test_a_label_stands_before_its_carets_where_there_is_no_room_behind() -> Non
     assert under.count("\n") == 2 and under.index("^") < under.index("a label")
 
 
-@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("width", [40, 45, 51, 52, 80, 100, 140])
 @pytest.mark.parametrize("name", ["tls12-ecdhe.txt", "server-auth.txt"])
 def test_no_note_is_wider_than_asked(name: str, width: int) -> None:
     reader = annotator(Text(width))
     said = (reader.feed(sample(name)) + reader.close()).decode()
     assert max(len(line.expandtabs(8)) for line in said.split("\n") if line.startswith(";|")) <= width
+
+
+@pytest.mark.parametrize("width", [40, 60])
+@pytest.mark.parametrize("at", [0x30, 0xFFF0, 0x12340, 0x123450, 0x1234560, 0x12345670, 0x123456780])
+def test_carets_stand_under_bytes_shown_again_whatever_their_offset(width: int, at: int) -> None:
+    line = own_row(at, at, bytes(range(0xA0, 0xB0)), 0, width)
+    assert len(line) - 1 <= width
+    for column, byte in zip(own_carets(width).cols, range(0xA0, 0xB0)):
+        assert line[column : column + 2] == f"{byte:02x}"
+
+
+def test_text_that_no_row_shows_is_kept_on_a_narrow_screen() -> None:
+    assert own_row(0, 0, b"GET /\0", 0, 40, texted=True) == ";| 0000 474554202f00\n;|      G E T . / .\n"
 
 
 @pytest.mark.parametrize("width", [60, 69, 70, 100])

@@ -12,6 +12,10 @@ MARK = ";|"
 # The layout of excerpts: `;|  0x0030:  4500 ...`, 16 bytes a row.
 _OWN_PREFIX = MARK + "  0x0000:  "
 _OWN = Layout(tuple(len(_OWN_PREFIX) + i // 2 * 5 + i % 2 * 2 for i in range(16)), len(_OWN_PREFIX) + 41)
+# The same where that is too wide: `;| 0030 4500...`, without blanks between the bytes.
+_CLOSE_PREFIX = MARK + " 0000 "
+_CLOSE = Layout(tuple(len(_CLOSE_PREFIX) + 2 * i for i in range(16)), len(_CLOSE_PREFIX) + 34)
+_WIDE = len(_OWN_PREFIX) + 39  # columns from which on there are blanks
 _PRINTABLE = "".join(chr(c) if 32 < c < 127 else "." for c in range(256))
 _PLAIN = bytes(range(32, 127))
 
@@ -188,14 +192,16 @@ class AgainShape(Shape):
         return [own_row(start, at, self.block.data[at - offset : self.stop(row) - offset], 0, width)]
 
 
-def own_carets() -> Carets:
-    """The caret lines under rows in our own layout."""
-    return Carets(MARK + " " * (len(_OWN_PREFIX) - 2), _OWN)
+def own_carets(width: int) -> Carets:
+    """The caret lines under rows in our own layout, in `width` columns."""
+    prefix, layout = (_OWN_PREFIX, _OWN) if width >= _WIDE else (_CLOSE_PREFIX, _CLOSE)
+    return Carets(MARK + " " * (len(prefix) - 2), layout)
 
 
-def own_row(offset: int, at: int, data: bytes, row: int, width: int) -> str:
+def own_row(offset: int, at: int, data: bytes, row: int, width: int, texted: bool = False) -> str:
     """An excerpt's row in our own layout; what lies before dump offset `at` is blank. Where `width` columns do not hold it, it
-    has no text, which the row itself shows."""
+    has no text, which the row itself shows; or, if it is to be `texted`, because no row shows it, beyond the width, and where
+    bytes stand close, under them."""
     first = offset + 16 * row
     cells = []
     text = []
@@ -206,7 +212,12 @@ def own_row(offset: int, at: int, data: bytes, row: int, width: int) -> str:
         else:
             cells.append(f"{data[i - at]:02x}")
             text.append(_PRINTABLE[data[i - at]])
+    if width < _WIDE:
+        number = f" {first:04x}" if first < 1 << 16 else f"{first:x}" if first < 1 << 20 else f"..{first & 0xFFF:03x}"
+        line = f"{MARK}{number} {''.join(cells).rstrip()}\n"
+        return line + f"{MARK}{' ' * (len(_CLOSE_PREFIX) - len(MARK))}{' '.join(text).rstrip()}\n" if texted else line
     groups = " ".join("".join(cells[i : i + 2]) for i in range(0, len(cells), 2))
-    line = f"{MARK}  0x{first:04x}:  {groups:<39}  {''.join(text)}\n"
-    return line if len(line) - 1 <= width else f"{MARK}  0x{first:04x}:  {groups.rstrip()}\n"
-
+    # However long the number is, the bytes stand over their carets.
+    number = f"0x{first:04x}: " if first < 1 << 16 else f"0x{first:x}:" if first < 1 << 28 else f"{first & 0xFFFFFFFF:08x}:"
+    line = f"{MARK}{number:>10} {groups:<39}  {''.join(text)}\n"
+    return line if texted or len(line) - 1 <= width else f"{MARK}{number:>10} {groups.rstrip()}\n"

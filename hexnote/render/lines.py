@@ -34,7 +34,7 @@ class Lines:
         self.palette = palette
         self._carets: Dict[Tuple[bytes, Layout], Optional[Carets]] = {}
         self._last_table: Tuple[bytes, Optional[Layout], Optional[Carets]] = (b"", None, None)
-        self._own = own_carets()
+        self._own = own_carets(self.width)
         self._taught: Dict[str, None] = {}  # teaching notes that were given, in their order
         self._ask: Optional[Callable[[], List[str]]] = None  # those that another process gave, where it gives notes too
         self._fresh: List[str] = []  # those given here that it does not know of

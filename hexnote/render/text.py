@@ -38,7 +38,6 @@ from hexnote.render.words import count, record_heading, resuming, sender
 
 _REVIEWS = 1024  # that are kept
 _HELD = 1 << 20  # bytes of notes that wait for the end of one line
-_OWN_TEXT = 80  # columns that a buffer's rows have: their text stands nowhere else
 _SHOWN = 32  # rows of a buffer that are shown with no note under them
 
 # Under rows whose explanation failed: the others have theirs.
@@ -481,7 +480,7 @@ class Text(Pages):
                 if skipped:
                     lines.append(f"{MARK}    ...\n")
                     skipped = False
-                lines.append(own_row(0, 0, data, row, _OWN_TEXT))
+                lines.append(own_row(0, 0, data, row, self.width, texted=True))
                 lines += inner.get(row, ())
             if skipped:
                 lines.append(f"{MARK}    ...\n")
