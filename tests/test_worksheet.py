@@ -115,6 +115,25 @@ def test_names_of_a_trace_are_no_markup() -> None:
     assert "Answer: w\\<b\\>\\`x\\`\\](\\_).example" in running and "<b>" not in running
 
 
+@pytest.mark.parametrize("how", [
+    "Answer: ____{}____", "Answer: __{}__", "answer: {}", "Answer : {}", "Answer: ____\n{}", "Answer:\n\n> {}",
+    "**Answer:** **{}**", "Answer: ____ {}", "> Answer: _{}_",
+])  # fmt: skip
+def test_however_an_answer_is_written_down(how: str) -> None:
+    data = sample("tls12-ecdhe.txt")
+    key = sheet(collected(data), 3, 4, key=True).decode()
+    written = re.sub(r"(?m)^Answer: (.*)$", lambda m: how.format(m.group(1)), key)
+    assert score(data, written.encode()).startswith("x: 13 of 13 right")
+
+
+@pytest.mark.parametrize("how", ["Answer: ____", "Answer:", "Answer: ____\n____", "Answer: ?"])
+def test_no_answer_is_none_whatever_stands_below(how: str) -> None:
+    data = sample("tls12-ecdhe.txt")
+    key = sheet(collected(data), 3, 4, key=True).decode()
+    given = filled(re.sub(r"(?m)^Answer: .*$", how, key).encode())
+    assert given is not None and marked(collected(given.trace), given, "x").count(b" no answer; it is ") == 13
+
+
 def test_on_the_command_line(hexnote: Any, tmp_path: Any) -> None:
     trace = os.path.join(SAMPLES, "tls12-ecdhe.txt")
     key = hexnote("--answers", "--level", "2", "--seed", "9", trace).out

@@ -17,8 +17,10 @@ from hexnote.tuples import NamedTuple
 _MARK = "hexnote worksheet"
 _HEAD = re.compile(rb"<!-- hexnote worksheet: level (\d), seed (\d{1,18}) -->")
 _TITLE = re.compile(r"#{1,6} (\d{1,4})\.")
-_ANSWER = re.compile(r"[>*_ ]{0,8}Answer:[*_]{0,2}(.*)")
+_ANSWER = re.compile(r"[>*_ ]{0,8}answer {0,2}:[*_]{0,2}(.*)", re.I)
+_BLANK = "_ .?"  # what an answer that nobody gave is made of
 _TRACE = re.compile(rb"^(`{3,})text trace\r?\n", re.M)
+_OURS = re.compile(r"#|`{3}|(?:Bytes|How):")  # lines of sheets and keys behind an answer
 _LONGEST = 2000  # characters of an answer that are looked at
 
 
@@ -116,12 +118,18 @@ def filled(data: bytes) -> Optional[Filled]:
         trace = data[begin.end() : stop + 1 if stop >= 0 else len(data)]
     answers: Dict[int, str] = {}
     number = 0
+    open_at = 0  # the question whose answer may stand on a line below
     for line in data[head.end() : begin.start() if begin is not None else len(data)].decode("utf-8", "replace").splitlines():
         title, answer = _TITLE.match(line), _ANSWER.match(line)
         if title is not None:
-            number = int(title.group(1))
+            number, open_at = int(title.group(1)), 0
         elif answer is not None and number not in answers:
             answers[number] = answer.group(1)[:_LONGEST].strip()
+            open_at = 0 if answers[number].strip(_BLANK) else number
+        elif open_at and line.strip("> " + _BLANK):
+            if not _OURS.match(line):
+                answers[open_at] = line.lstrip("> ")[:_LONGEST].strip()
+            open_at = 0
     return Filled(int(head.group(1)), int(head.group(2)), trace, answers)
 
 
@@ -132,7 +140,8 @@ def marked(report: Report, given: Filled, name: str, width: Optional[int] = None
     points = 0
     for i, question in enumerate(asked):
         answer = given.answers.get(i + 1, "").replace("\\", "")
-        if not answer.strip("_ .?"):
+        answer = re.sub(r"_{2,}", " ", answer).strip("_* ")  # the line that was to be filled may stand around it
+        if not answer.strip(_BLANK):
             lines.append(f"{i + 1:3} no answer; it is {question.answer}. {question.way}")
         elif right(question, answer):
             points += 1
