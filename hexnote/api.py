@@ -183,6 +183,8 @@ def _chunks(source: Source) -> Iterator[bytes]:
         yield from _pieces(source)
     else:
         for piece in source:
+            if isinstance(piece, int):  # it would be taken for a number of zeros
+                raise TypeError("a dump is text, a path, an open file, or pieces of text; bytes as numbers are bytes(numbers)")
             yield piece.encode("utf-8", "surrogateescape") if isinstance(piece, str) else bytes(piece)
 
 

@@ -159,6 +159,11 @@ def test_a_path_that_is_read_as_text_is_told() -> None:
             api.annotate(source)
 
 
+def test_bytes_as_numbers_are_no_pieces_of_text() -> None:
+    with pytest.raises(TypeError, match="bytes as numbers"):
+        api.annotate(list(sample("tls12-ecdhe.txt")))  # type: ignore[arg-type]
+
+
 def test_pydoc_tells_what_a_connection_has() -> None:
     """Attributes that are set in `__init__` stand on no page of pydoc but in the docstring."""
     report = api.annotate(sample("server-auth.txt"), file="x")
