@@ -319,6 +319,10 @@ class Session:
             self._client_hello(side, buf, hello_of(buf, True, form))
         elif kind == SERVER_HELLO:
             self._server_hello(side, buf, hello_of(buf, False, form))
+        elif kind == ENCRYPTED_EXTENSIONS and self.version is None:
+            # RFC 8446 section 4.3.1: no earlier version has this message. It tells what a ServerHello that is cut off
+            # does not.
+            self.version = TLS13
         elif kind in _FULL and self.version != TLS13:
             self._answered = self._answered and side != SERVER
             self.resumption = "full"

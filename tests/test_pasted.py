@@ -274,3 +274,19 @@ def test_digits_go_on_without_a_name_or_under_the_same(first: str, more: str, en
     parts = [CLIENT[i : i + 25].hex() for i in range(0, len(CLIENT), 25)]
     text = "".join((more if n else first) + part + end for n, part in enumerate(parts))
     assert payload(f"here:\n{text}".encode()) == [CLIENT, b""]
+
+
+@pytest.mark.parametrize("quote", ["", "> "])
+def test_a_log_of_tls_13_whose_server_hello_is_cut_off(quote: str) -> None:
+    """s_client -msg with `[...]` for what is left out: EncryptedExtensions tell the version, and Certificate is read by it."""
+    lines = [
+        "<<< TLS 1.3, Handshake [length 007a], ServerHello", f"    02 00 00 76 03 03 {bytes(range(10)).hex(' ')}", "    [...]",
+        "<<< TLS 1.3, Handshake [length 0006], EncryptedExtensions", "    08 00 00 02 00 00",
+        "<<< TLS 1.3, Handshake [length 092c], Certificate", "    0b 00 09 28 00 00 09 24 00 04 cc 30 82 04 c8 30",
+        "    82 03 b0 a0 03 02 01 02 02 11 00 d6 7d e6 ca a5", "    [...]",
+    ]  # fmt: skip
+    text = "".join(f"{quote}{line}\n" for line in lines).encode()
+    assert "malformed" not in codes(text)
+    paths = {o["path"]: o["value"] for o in told(text) if o["kind"] == "field"}
+    assert paths["certificate.certificate_list.length"] == 0x924
+    assert strip(annotate(text)) == text
