@@ -484,10 +484,13 @@ def _ways(key_exchange: Callable[[int], str], suites: Tuple[int, ...]) -> List[s
 
 
 class Settled(Session):
-    """What a session had agreed, for bytes that the wire does not show: they teach it nothing."""
+    """What a session had agreed, for bytes that the wire does not show: they teach it next to nothing."""
 
     def __init__(self, session: Session) -> None:
         self.__dict__.update(session.__dict__)
+        self._wire = session
 
     def learn(self, side: int, kind: int, buf: bytes, version: Optional[int], form: Optional[Form] = None) -> None:
-        """Nothing: the wire does not show this message."""
+        """Nothing but the version, where a ServerHello that is cut off does not tell it: the wire does not show this message."""
+        if kind == ENCRYPTED_EXTENSIONS and self.version is None:
+            self.version = self._wire.version = TLS13

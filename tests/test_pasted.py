@@ -277,10 +277,12 @@ def test_digits_go_on_without_a_name_or_under_the_same(first: str, more: str, en
 
 
 @pytest.mark.parametrize("quote", ["", "> "])
-def test_a_log_of_tls_13_whose_server_hello_is_cut_off(quote: str) -> None:
+@pytest.mark.parametrize("header", [[], ["<<< ??? [length 0005]", "    17 03 03 09 c6", "<<< TLS 1.3 [length 0001]", "    16"]])
+def test_a_log_of_tls_13_whose_server_hello_is_cut_off(quote: str, header: List[str]) -> None:
     """s_client -msg with `[...]` for what is left out: EncryptedExtensions tell the version, and Certificate is read by it."""
     lines = [
         "<<< TLS 1.3, Handshake [length 007a], ServerHello", f"    02 00 00 76 03 03 {bytes(range(10)).hex(' ')}", "    [...]",
+        *header,
         "<<< TLS 1.3, Handshake [length 0006], EncryptedExtensions", "    08 00 00 02 00 00",
         "<<< TLS 1.3, Handshake [length 092c], Certificate", "    0b 00 09 28 00 00 09 24 00 04 cc 30 82 04 c8 30",
         "    82 03 b0 a0 03 02 01 02 02 11 00 d6 7d e6 ca a5", "    [...]",

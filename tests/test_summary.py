@@ -72,6 +72,15 @@ def test_what_hellos_offer_and_choose() -> None:
     assert "offers TLS 1.2, 3 cipher suites" in text and ", ALPN h2, NPN http/1.1" in text
 
 
+@pytest.mark.parametrize("have", [60, 200])
+def test_what_a_hello_that_is_not_all_there_may_offer(have: int) -> None:
+    """TLS 1.2 is the newest version that stands in its own field; supported_versions may be among what was not captured."""
+    whole = client_hello()
+    text = told(Talk().say(CLIENT, record(22, whole)[:have]).text())
+    missing = have < len(whole) + 5
+    assert ("offers TLS 1.2 or newer" in text) == missing, text
+
+
 def test_names_cannot_harm_a_terminal() -> None:
     """A server's name and a protocol's are printed with their control characters written out, whatever shows the summary."""
     name = b"a\x1b[2J\x07\r\nb\x7f\xc2\x9b\xe2\x80\xae"

@@ -48,6 +48,8 @@ LEADS = {
     "server_version": "chooses ", "selected_version": "really ", "host_name": "for ",
     "protocol_name_list": "ALPN ",
 }
+# The newest version that a hello's own field names: supported_versions has the later ones (RFC 8446 section 4.2.1).
+_NEWEST, _OF_HELLOS = b"\3\3", ("offers ", "chooses ")
 # What is said of records of TLS 1.3 that are not decrypted, by why they are opaque.
 _HIDDEN = {HIDDEN: "type hidden", EARLY: "early data (0-RTT)"}
 # Certificates of a chain that are named.
@@ -369,6 +371,8 @@ class Summary:
                         break
                     lead = "NPN " if extension == "next_protocol_negotiation" else LEADS.get(node.name, "")
                     told = node.title(raw) or str(node.value(raw))
+                    if lead in _OF_HELLOS and raw == _NEWEST and message is not None and message.missing:
+                        told += " or newer"  # an extension that is not there may say so
                     said.append(lead + (told if told.isprintable() else node.say(raw).partition(" = ")[2]))
                     if node.name not in ("host_name", "protocol_name_list"):
                         break
