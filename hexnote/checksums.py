@@ -1,4 +1,4 @@
-"""The checksums of IPv4 and TCP, taken anew from the bytes (RFC 791, RFC 1071, RFC 9293, RFC 8200)."""
+"""The checksums of IPv4, TCP and ICMP, taken anew from the bytes (RFC 791, RFC 792, RFC 1071, RFC 9293, RFC 8200, RFC 4443)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hexnote.model import Packet
 
 GOOD, BAD, OFFLOADED = "good", "bad", "offloaded"
 
-_TCP = 6
+_TCP, _ICMP6 = 6, 58
 _ROUTING, _FRAGMENT, _AUTH = 43, 44, 51
 _EXTENSIONS = frozenset((0, _ROUTING, _FRAGMENT, _AUTH, 60, 135, 139, 140))
 
@@ -48,7 +48,7 @@ def tcp_checksum(packet: Packet, data: bytes) -> Optional[str]:
         addresses = data[at + 8 : at + 40]
     segment = data[offset:end]
     ends = int.from_bytes(addresses, "big") + _TCP
-    total = ends + len(segment) + int.from_bytes(segment + b"\0" if len(segment) & 1 else segment, "big")
+    total = ends + len(segment) + _sum(segment)
     if total % 0xFFFF == 0:
         return GOOD
     field = segment[16] << 8 | segment[17]
@@ -56,6 +56,27 @@ def tcp_checksum(packet: Packet, data: bytes) -> Optional[str]:
     if field % 0xFFFF in ((ends + len(segment)) % 0xFFFF, ends % 0xFFFF):
         return OFFLOADED
     return BAD
+
+
+def icmp_checksum(packet: Packet, data: bytes) -> Optional[str]:
+    """GOOD or BAD: the checksum of an ICMP message (RFC 792), or of one of ICMPv6, which covers a pseudo header (RFC 4443 section
+    2.3).
+
+    None where it cannot be told: bytes not captured, or extension headers of IPv6, one of which may change the destination. `data`
+    begins at dump offset 0.
+    """
+    if packet.link is None or packet.ip is None or len(data) < packet.end or packet.version == 6 and packet.ip != 40:
+        return None
+    body = data[packet.link + packet.ip : packet.end]
+    total = _sum(body)
+    if packet.version == 6:
+        total += int.from_bytes(data[packet.link + 8 : packet.link + 40], "big") + len(body) + _ICMP6
+    return GOOD if total % 0xFFFF == 0 else BAD
+
+
+def _sum(body: bytes) -> int:
+    """A number that is the sum of the words modulo 65535, the last one filled up with a zero byte."""
+    return int.from_bytes(body + b"\0" if len(body) & 1 else body, "big")
 
 
 def _routed(data: bytes, at: int) -> bool:

@@ -8,7 +8,7 @@ of a hello that is there whole; MD5 and SHA-256 are names here, no protection.
 from __future__ import annotations
 
 from hexnote.hints import Any, Callable, Dict, List, Optional, Tuple
-from hexnote.model import Form
+from hexnote.model import Form, grease
 from hexnote.spans import Hole
 from hexnote.tuples import NamedTuple
 
@@ -62,11 +62,6 @@ def fingerprints(buf: Any, form: Optional[Form] = None) -> List[Fingerprint]:
     return made
 
 
-def _grease(value: int) -> bool:
-    """RFC 8701 section 2: 0x0a0a, 0x1a1a ... 0xfafa."""
-    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
-
-
 def _read(buf: Any) -> Any:
     kind = buf[0]
     if kind not in (_CLIENT, _SERVER):
@@ -105,7 +100,7 @@ def _numbers(raw: bytes, size: int = 2) -> List[int]:
 
 
 def _dashed(values: List[int]) -> str:
-    return "-".join(str(value) for value in values if not _grease(value))
+    return "-".join(str(value) for value in values if not grease(value))
 
 
 def _ja3(hello: _Hello) -> Fingerprint:
@@ -121,9 +116,9 @@ def _ja3(hello: _Hello) -> Fingerprint:
 def _ja4(hello: _Hello) -> Fingerprint:
     """FoxIO's technical details of JA4: transport, version, server name, counts, ALPN; suites; extensions and signature schemes."""
     found: Dict[int, bytes] = dict(reversed(hello.extensions))
-    suites = [value for value in hello.suites if not _grease(value)]
-    kinds = [kind for kind, _ in hello.extensions if not _grease(kind)]
-    offered = [value for value in _numbers(found.get(_VERSIONS, b"")[1:]) if not _grease(value)]
+    suites = [value for value in hello.suites if not grease(value)]
+    kinds = [kind for kind, _ in hello.extensions if not grease(kind)]
+    offered = [value for value in _numbers(found.get(_VERSIONS, b"")[1:]) if not grease(value)]
     version = _WORDS.get(max(offered) if offered else hello.version, "00")
     head = (
         f"t{version}{'d' if _SERVER_NAME in found else 'i'}{min(len(suites), 99):02}{min(len(kinds), 99):02}"
@@ -131,7 +126,7 @@ def _ja4(hello: _Hello) -> Fingerprint:
     )
     ciphers = ",".join(f"{value:04x}" for value in sorted(suites))
     rest = ",".join(f"{kind:04x}" for kind in sorted(kinds) if kind not in (_SERVER_NAME, _ALPN))
-    schemes = ",".join(f"{value:04x}" for value in _numbers(found.get(_SCHEMES, b"")[2:]) if not _grease(value))
+    schemes = ",".join(f"{value:04x}" for value in _numbers(found.get(_SCHEMES, b"")[2:]) if not grease(value))
     tail = f"{rest}_{schemes}" if schemes else rest
     return Fingerprint("ja4", f"{head}_{_short(ciphers)}_{_short(tail) if rest else _NOTHING}", f"{head}_{ciphers}_{tail}")
 

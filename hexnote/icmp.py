@@ -6,7 +6,7 @@ proven to be about it; who says it is only as true as the address it bears.
 
 from __future__ import annotations
 
-from hexnote.hints import Dict, List, Optional, Tuple
+from hexnote.hints import Callable, Dict, List, Optional, Tuple
 from hexnote.layers import address
 from hexnote.model import PROHIBITED, TOO_BIG, UNREACHABLE, Finding, Notice, Packet
 
@@ -44,9 +44,9 @@ _DF_SET = 4  # of type 3 in IPv4: too big
 _FORBIDDEN = {4: frozenset((9, 10, 13)), 6: frozenset((1, 5, 6))}  # codes of a rule
 
 
-def read(packet: Packet, data: bytes) -> Optional[Notice]:
+def read(packet: Packet, data: bytes, checksum: Callable[[Packet, bytes], Optional[str]]) -> Optional[Notice]:
     """What an ICMP error says, as far as its bytes are there; None for other messages. `data`: from dump offset 0 on; `packet`: its
-    headers were measured."""
+    headers were measured. `checksum`: as of `checksums.icmp_checksum`."""
     if packet.link is None or packet.ip is None or packet.version is None:
         return None
     at, version = packet.link + packet.ip, packet.version
@@ -75,25 +75,13 @@ def read(packet: Packet, data: bytes) -> Optional[Notice]:
             labels.append((place, place + size, f"next-hop MTU = {mtu} bytes" if mtu else "next-hop MTU: not told"))
     notice = _quoted(notice, data, at + _QUOTE, labels)
     found: Tuple[Finding, ...] = ()
-    if len(data) == packet.end and not _right(packet, data, at):
+    if checksum(packet, data) == "bad":
         notice = notice._replace(key=None)
         found = (Finding(
             "checksum", "warning", None, "unknown", "proven",
             f"the ICMP checksum of packet {packet.number} does not match: bytes were altered or mistyped; what it says is not used",
             "", f"compare bytes 0x{at:04x} to 0x{packet.end - 1:04x} with the source", ((packet.number, at, packet.end),)),)
     return notice._replace(labels=tuple(labels), findings=found)
-
-
-def _right(packet: Packet, data: bytes, at: int) -> bool:
-    """Is the checksum of the message data[at:] right, as far as it can be told? (RFC 792; RFC 4443 section 2.3: with a
-    pseudo-header, whose destination a routing header may change)"""
-    if packet.version == 6 and packet.ip != 40:
-        return True
-    body = data[at:]
-    total = int.from_bytes(body + b"\0" if len(body) & 1 else body, "big")
-    if packet.version == 6 and packet.link is not None:
-        total += int.from_bytes(data[packet.link + 8 : packet.link + 40], "big") + len(body) + _IP6
-    return total % 0xFFFF == 0
 
 
 def _quoted(notice: Notice, data: bytes, at: int, labels: List[Tuple[int, int, str]]) -> Notice:

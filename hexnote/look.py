@@ -98,15 +98,17 @@ class Look:
 
     def _close(self, payload: int) -> bytes:
         """How the summary line of a packet with so much payload ends: remembers it."""
-        if len(self._closes) >= _KNOWN:
-            self._closes.clear()
-        close = self._closes[payload] = b", length %d\n" % payload
+        close = self._closes.get(payload)
+        if close is None:
+            if len(self._closes) >= _KNOWN:
+                self._closes.clear()
+            close = self._closes[payload] = b", length %d\n" % payload
         return close
 
     def _agrees(self, headers: layers.Headers, head: bytes) -> bool:
         """Whether a summary line says what the headers say."""
         payload = headers[END] - headers[START]
-        if not head.endswith(b", length %d\n" % payload) and b"(%d)" % payload not in head:
+        if not head.endswith(self._close(payload)) and b"(%d)" % payload not in head:
             return False
         known = self._ends.get(headers[KEY])
         return (known is not None and known[0] in head) or self._names(headers, head)

@@ -945,6 +945,12 @@ def title(story: Story, registry: str, value: Optional[int], width: int = 4) -> 
     return name or f"0x{value:0{width}x}"
 
 
+def grease(value: int) -> bool:
+    """Whether a two-byte value is one of those sent to keep receivers from choking on the unknown: 0x0a0a, 0x1a1a ... 0xfafa
+    (RFC 8701 section 2)."""
+    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+
+
 _hosts: Dict[bytes, str] = {}  # the names that were asked for last: they come again and again
 _HOSTS = 1024
 

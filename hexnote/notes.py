@@ -12,6 +12,7 @@ import time
 
 from hexnote.hints import Callable, Dict, List, Mapping, Optional, Sequence
 from hexnote.model import ARRAY, EXTRA, GROUP, MISSING, Node, Value
+from hexnote.model import grease as reserved
 
 # A label's value is cut near this many characters.
 WIDE = 60
@@ -185,7 +186,7 @@ _NUMBERS: Mapping[str, Say] = {"length": _length, "seconds": _seconds, "unixtime
 def grease(raw: bytes) -> bool:
     """Whether a value is one of those sent to keep receivers from choking on the unknown (RFC 8701)."""
     if len(raw) == 2:
-        return raw[0] == raw[1] and raw[0] & 15 == 10
+        return reserved(raw[0] << 8 | raw[1])
     return len(raw) == 1 and raw[0] % 31 == 11
 
 

@@ -10,7 +10,7 @@ nothing is kept that no later byte can need. This is the only file that knows th
 from __future__ import annotations
 
 from hexnote import der, layers, notes, resources
-from hexnote.checksums import ip_checksum, tcp_checksum
+from hexnote.checksums import icmp_checksum, ip_checksum, tcp_checksum
 from hexnote.diagnosis import Doctor, weighed
 from hexnote.dialogues import Dialogue, Dialogues
 from hexnote.dumps import Reader as DumpReader
@@ -475,7 +475,7 @@ class Trace(Usual):
         """An ICMP error: of which packet it says what, in a sentence. What is said here rests on what both processes know."""
         from hexnote import icmp
 
-        notice = packet.notice = icmp.read(packet, data)
+        notice = packet.notice = icmp.read(packet, data, icmp_checksum)
         flow, stream = self.flows.direction(notice.key, NOBODY) if notice is not None and notice.key else NOBODY
         if notice is None or flow is None or stream is None:
             return ""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import random
 import re
+import subprocess
+import sys
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 import pytest
@@ -38,6 +41,18 @@ def shared_path(*parts: str) -> str:
 def environment(**more: str) -> Dict[str, str]:
     """That of a run of the command out of this tree, the quick ways on."""
     return {**{k: v for k, v in os.environ.items() if k != "HEXNOTE_SLOW"}, "PYTHONPATH": ROOT, **more}
+
+
+def both_ways(trace: pathlib.Path, *options: str) -> bytes:
+    """What the command says of a trace: the same with the quick ways on and off."""
+    made = []
+    for slow in ("", "1"):
+        done = subprocess.run([sys.executable, "-m", "hexnote", *options, str(trace)], env=environment(HEXNOTE_SLOW=slow),
+                              stdout=subprocess.PIPE, timeout=120, check=False)
+        assert done.returncode in (0, 1)
+        made.append(done.stdout)
+    assert made[0] == made[1]
+    return made[0]
 
 
 def load(path: str) -> bytes:

@@ -11,7 +11,7 @@ from handshakes import client_hello, extension, message, vector
 from support import load, objects, of, shared_path
 
 from hexnote.fingerprints import fingerprints
-from hexnote.model import Context, Form
+from hexnote.model import Context, Form, grease
 from hexnote.pipeline import Annotator
 from hexnote.quick import QUICK
 from hexnote.render.json import Json
@@ -88,6 +88,11 @@ def test_hellos_of_one_form_have_their_own() -> None:
         met.add(id(form))
         assert fingerprints(buf, form) == fingerprints(buf)
     assert len(met) == 1, "they are not of one form: this test would not fail"
+
+
+def test_which_values_are_reserved() -> None:
+    """RFC 8701 section 2: sixteen of them, whose two bytes are the same."""
+    assert [value for value in range(1 << 16) if grease(value)] == [0x0A0A + 0x1010 * n for n in range(16)]
 
 
 def test_none_of_what_is_no_hello() -> None:

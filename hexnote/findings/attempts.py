@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from hexnote.findings.signs import ended
 from hexnote.hints import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
-from hexnote.model import VERSIONS, Attempt, Finding, Hello, Story, finding, host, plural, title, try_client
+from hexnote.model import VERSIONS, Attempt, Finding, Hello, Story, finding, grease, host, plural, title, try_client
 
 _RENEGOTIATION, _FALLBACK = 0x00FF, 0x5600
 _NAME, _GROUPS, _SCHEMES, _PROTOCOLS, _TICKET, _SHARES, _PSK = 0, 10, 13, 16, 35, 51, 41
@@ -315,13 +315,8 @@ def _with(story: Story, registry: str, what: str, one: FrozenSet[int], two: Froz
     return _and(parts)
 
 
-def _grease(value: int) -> bool:
-    """RFC 8701 section 2."""
-    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
-
-
 def _real(values: Optional[Sequence[int]]) -> FrozenSet[int]:
-    return frozenset(v for v in values or () if not _grease(v))
+    return frozenset(v for v in values or () if not grease(v))
 
 
 def _suites(hello: Hello) -> FrozenSet[int]:

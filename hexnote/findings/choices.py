@@ -103,7 +103,7 @@ from __future__ import annotations
 
 from hexnote.findings.signs import ended
 from hexnote.hints import Iterator, List, Optional, Sequence, Tuple
-from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, plural, title, try_client
+from hexnote.model import VERSIONS, Course, Finding, Hello, Places, Step, Story, finding, grease, plural, title, try_client
 
 # Signalling values: they stand among the suites and are none (RFC 5746 section 3.3, RFC 7507 section 2).
 RENEGOTIATION, FALLBACK = 0x00FF, 0x5600
@@ -377,7 +377,7 @@ def _refused(story: Story, course: Course, step: Step) -> Iterator[Finding]:
 
 
 def _versions(story: Story, course: Course, step: Step, hello: Hello) -> Finding:
-    offered = sorted((v for v in hello.versions or () if v & 0x0F0F != 0x0A0A), reverse=True)
+    offered = sorted((v for v in hello.versions or () if not grease(v)), reverse=True)
     highest = _highest(hello)
     lists = ", ".join(map(_version, offered)) if offered else f"up to {_version(hello.version)}"
     if course.answer is not None and course.version is not None:

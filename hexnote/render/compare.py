@@ -12,6 +12,7 @@ from hexnote.hints import Dict, List, Optional, Tuple
 from hexnote.render.captures import told_apart
 from hexnote.render.chains import chain, chains_apart
 from hexnote.render.difference import Difference
+from hexnote.render.narrow import harmless
 from hexnote.report import Collector, Connection, Field, Message, Record, Report
 from hexnote.tuples import NamedTuple
 
@@ -56,7 +57,7 @@ class Compare(Collector):
             few = "1 was given" if len(self.reports) == 1 else f"{len(self.reports)} were given"
             raise ValueError(f"--compare takes two traces, a good one and a bad one; {few}")
         good, bad = self.reports
-        lines = ["".join(s if s.isprintable() else "?" for s in line) for line in compared(good, bad)]
+        lines = map(harmless, compared(good, bad))
         return "".join(made + "\n" for line in lines for made in _wrapped(line, self._width)).encode("utf-8", "replace")
 
 

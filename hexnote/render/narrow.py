@@ -7,6 +7,11 @@ from hexnote.hints import List, Optional
 _LEAST = 40  # columns
 
 
+def harmless(line: str) -> str:
+    """A line in which nothing moves a cursor."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
+
+
 def plain_lines(lines: List[str], width: Optional[int], hang: int) -> bytes:
     """Lines as they are written, wrapped to `width` columns (40 at least; None: not at all). What goes on stands in by `hang`
     columns. Digits that are longer than a line are broken."""
@@ -14,7 +19,7 @@ def plain_lines(lines: List[str], width: Optional[int], hang: int) -> bytes:
 
     made: List[str] = []
     for line in lines:
-        clean = "".join(sign if sign.isprintable() else "?" for sign in line)
+        clean = harmless(line)
         if width is None or len(clean) <= max(width, _LEAST):
             made.append(clean)
             continue

@@ -28,6 +28,7 @@ from hexnote.model import (
     Prose,
     Record,
     finding_lines,
+    grease,
     inside,
     rank,
     remarks,
@@ -408,7 +409,7 @@ def _versions(part: Part) -> str:
         if node.name == "versions" and node.kind == ARRAY and end <= len(part.buf):
             raw = _bytes(part, start, end) or b""
             listed = dict.fromkeys(raw[i] << 8 | raw[i + 1] for i in range(0, len(raw) - 1, 2))
-            return " or ".join(VERSIONS.get(v, f"0x{v:04x}") for v in listed if v & 0x0F0F != 0x0A0A)
+            return " or ".join(VERSIONS.get(v, f"0x{v:04x}") for v in listed if not grease(v))
     return ""
 
 
